@@ -1,0 +1,120 @@
+"""Reads packed requests from CloudWatch: every page, every partial result, joined by Id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from mlflow_smwatch.aws.operations import GET_METRIC_DATA
+from mlflow_smwatch.aws.packing import MetricRequest, Query
+from mlflow_smwatch.aws.session import Aws, aws_errors
+from mlflow_smwatch.core.describe import to_ms
+from mlflow_smwatch.core.errors import RetriableError
+from mlflow_smwatch.core.series import Point
+
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesReading:
+    """What CloudWatch answered for one query.
+
+    Attributes
+    ----------
+    query
+        The query.
+    points
+        Its points within its own window, in time order; may be empty.
+    forbidden
+        True where CloudWatch refused this one metric.
+    """
+
+    query: Query
+    points: tuple[Point, ...] = ()
+    forbidden: bool = False
+
+
+@dataclass(slots=True)
+class _Answer:
+    status: str = ""
+    values: dict[int, float] = field(default_factory=dict)
+
+
+def read_metrics(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
+    """Read all points of a request.
+
+    Raises
+    ------
+    AccessDeniedError
+        When ``cloudwatch:GetMetricData`` is denied.
+    RetriableError
+        When CloudWatch goes on giving partial results or failing.
+    """
+    answers = {f"q{number}": _Answer() for number in range(len(request.queries))}
+    waiting = list(answers)
+    for _ in range(_ROUNDS):
+        _read_pages(aws, request, waiting, answers)
+        waiting = [each for each in waiting if answers[each].status not in _SETTLED]
+        if not waiting:
+            return _readings(request.queries, answers.values())
+    message = f"{GET_METRIC_DATA} gave only part of {len(waiting)} series; run again later"
+    raise RetriableError(message)
+
+
+_SETTLED = frozenset({"Complete", "Forbidden"})
+
+
+def _read_pages(
+    aws: Aws, request: MetricRequest, ids: list[str], answers: dict[str, _Answer]
+) -> None:
+    call: dict[str, Any] = {
+        "StartTime": _moment(request.start_ms),
+        "EndTime": _moment(request.end_ms),
+        "ScanBy": "TimestampAscending",
+        "MetricDataQueries": [
+            _metric_query(each, request.queries[int(each[1:])]) for each in ids
+        ],
+    }
+    aws.ledger.spend_datapoints(request.datapoints)
+    while True:
+        aws.ledger.charge_metrics(len(ids))
+        with aws_errors(GET_METRIC_DATA):
+            page = aws.cloudwatch.get_metric_data(**call)
+        for result in page.get("MetricDataResults") or ():
+            answer = answers[result["Id"]]
+            answer.status = result.get("StatusCode") or "Complete"
+            stamps = (to_ms(moment) for moment in result.get("Timestamps") or ())
+            answer.values.update(zip(stamps, result.get("Values") or (), strict=True))
+        if not page.get("NextToken"):
+            return
+        call["NextToken"] = page["NextToken"]
+
+
+def _metric_query(query_id: str, query: Query) -> dict[str, Any]:
+    series = query.series
+    dimensions = [{"Name": name, "Value": value} for name, value in series.dimensions]
+    metric = {
+        "Namespace": series.namespace,
+        "MetricName": series.metric_name,
+        "Dimensions": dimensions,
+    }
+    stat = {"Metric": metric, "Period": query.window.period_s, "Stat": "Average"}
+    return {"Id": query_id, "MetricStat": stat, "ReturnData": True}
+
+
+def _readings(queries: list[Query], answers: Iterable[_Answer]) -> Iterator[SeriesReading]:
+    for query, answer in zip(queries, answers, strict=True):
+        window = query.window
+        points = tuple(
+            Point(stamp, value)
+            for stamp, value in sorted(answer.values.items())
+            if window.start_ms <= stamp < window.end_ms
+        )
+        forbidden = answer.status == "Forbidden"
+        yield SeriesReading(query=query, points=points, forbidden=forbidden)
+
+
+def _moment(moment_ms: int) -> datetime:
+    return datetime.fromtimestamp(moment_ms / 1000, tz=timezone.utc)

@@ -1,0 +1,273 @@
+"""Which jobs there are: ``Search`` where it is allowed, else ``List`` + ``Describe``.
+
+``Search`` gives up to 100 whole job descriptions, tags included, in one call. Where it is denied or
+keeps failing, ``ListTrainingJobs`` names the jobs and each that changed is described.
+Every answer is redacted here, before anything else sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from mlflow_smwatch.aws.operations import (
+    DESCRIBE_TRAINING_JOB,
+    LIST_TAGS,
+    LIST_TRAINING_JOBS,
+    SEARCH,
+)
+from mlflow_smwatch.aws.session import Aws, aws_errors
+from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.describe import to_ms, training_job
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    JobError,
+    RetriableError,
+    SmwatchError,
+    UsageError,
+)
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.redact import redact_answer
+
+logger = logging.getLogger(__name__)
+
+PAGE_SIZE = 100
+NAMES_PER_SEARCH = 20
+_LONGEST_JOB = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs to find.
+
+    Attributes
+    ----------
+    since, until
+        Bounds on LastModifiedTime, aware UTC, both inclusive; None leaves a side open.
+    name_contains
+        A part of the job's name, or None.
+    tags
+        Resource tags that a job must have.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    name_contains: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+    def accepts(self, job: Job) -> bool:
+        """Whether a job passes name and tags, whatever its times."""
+        named = self.name_contains is None or self.name_contains in job.name
+        return named and set(self.tags) <= set(job.tags)
+
+    def in_time(self, modified_ms: int) -> bool:
+        """Whether a LastModifiedTime (ms) lies within the bounds."""
+        after = self.since is None or modified_ms >= to_ms(self.since)
+        return after and (self.until is None or modified_ms <= to_ms(self.until))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A job that was described by name.
+
+    Attributes
+    ----------
+    job
+        The job.
+    denied
+        What of it could not be read, in words.
+    """
+
+    job: Job
+    denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A job that was found.
+
+    Attributes
+    ----------
+    arn, name, created_ms, modified_ms
+        What every listing tells.
+    job
+        The whole job, or None where the listing does not carry it.
+    denied
+        What of the job could not be read, in words.
+    """
+
+    arn: str
+    name: str
+    created_ms: int
+    modified_ms: int
+    job: Job | None = None
+    denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """A job that was asked for, or listed, and cannot be had: what was asked, and why."""
+
+    asked: str
+    error: SmwatchError
+
+
+def search_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found | NotFound, ...]]:
+    """Find training jobs by ``Search``, oldest first, in pages of at most 100.
+
+    Raises
+    ------
+    AccessDeniedError, RetriableError
+        When the operation is denied or keeps failing.
+    """
+    for page in _search_pages(aws, _filters(wanted), operator="And"):
+        yield tuple(each for each in map(_searched, page) if _passes(each, wanted))
+
+
+def _searched(record: Mapping[str, Any]) -> Found | NotFound:
+    try:
+        return found_job(training_job(record))
+    except (JobError, UsageError, KeyError, TypeError, ValueError, AttributeError) as error:
+        asked = record.get("TrainingJobArn") or record.get("TrainingJobName") or "unnamed job"
+        message = f"AWS described the job in a way that is not understood: {error!r}"
+        return NotFound(str(asked), JobError(message))
+
+
+def _passes(found: Found | NotFound, wanted: JobFilter) -> bool:
+    if isinstance(found, NotFound) or found.job is None:
+        return True
+    return wanted.accepts(found.job) and wanted.in_time(found.modified_ms)
+
+
+def search_names(aws: Aws, names: tuple[str, ...]) -> tuple[Found, ...]:
+    """Find at most 20 training jobs by exact name with one ``Search``."""
+    filters = [_filter("TrainingJobName", "Equals", name) for name in names]
+    pages = _search_pages(aws, filters, operator="Or")
+    found = [_searched(record) for page in pages for record in page]
+    return tuple(each for each in found if isinstance(each, Found) and each.name in names)
+
+
+def list_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found, ...]]:
+    """Find training jobs by ``ListTrainingJobs``, oldest first; tags are not looked at.
+
+    CreationTimeAfter is sent as well: with LastModifiedTimeAfter alone the service pages through
+    the account's whole history (aws/aws-cli issue 7596).
+    """
+    request: dict[str, Any] = {
+        "MaxResults": PAGE_SIZE,
+        "SortBy": "CreationTime",
+        "SortOrder": "Ascending",
+    }
+    if wanted.since:
+        request["LastModifiedTimeAfter"] = wanted.since - timedelta(seconds=1)
+        request["CreationTimeAfter"] = wanted.since - _LONGEST_JOB
+    if wanted.until:
+        request["LastModifiedTimeBefore"] = wanted.until + timedelta(seconds=1)
+    if wanted.name_contains:
+        request["NameContains"] = wanted.name_contains
+    while True:
+        with aws_errors(LIST_TRAINING_JOBS):
+            answer = aws.sagemaker.list_training_jobs(**request)
+        page = (_listed(summary) for summary in answer.get("TrainingJobSummaries") or ())
+        yield tuple(found for found in page if wanted.in_time(found.modified_ms))
+        if not answer.get("NextToken"):
+            return
+        request["NextToken"] = answer["NextToken"]
+
+
+def describe_job(aws: Aws, name: str) -> Described:
+    """Describe one training job, its tags included (``DescribeTrainingJob``, ``ListTags``).
+
+    Raises
+    ------
+    UnknownJobError
+        When AWS has no job of that name.
+    """
+    with aws_errors(DESCRIBE_TRAINING_JOB):
+        answer = aws.sagemaker.describe_training_job(TrainingJobName=name)
+    try:
+        tags = _tags(aws, answer["TrainingJobArn"])
+    except (AccessDeniedError, RetriableError) as error:
+        return Described(job=training_job(redact_answer(answer)), denied=(f"no tags: {error}",))
+    return Described(job=training_job(redact_answer({**answer, "Tags": tags})))
+
+
+def _tags(aws: Aws, arn: str) -> list[dict[str, str]]:
+    tags: list[dict[str, str]] = []
+    request: dict[str, Any] = {"ResourceArn": arn, "MaxResults": PAGE_SIZE}
+    while True:
+        with aws_errors(LIST_TAGS):
+            answer = aws.sagemaker.list_tags(**request)
+        tags += answer.get("Tags") or []
+        if not answer.get("NextToken"):
+            return tags
+        request["NextToken"] = answer["NextToken"]
+
+
+def _search_pages(
+    aws: Aws, filters: list[dict[str, str]], operator: str
+) -> Iterator[list[dict[str, Any]]]:
+    request: dict[str, Any] = {
+        "Resource": "TrainingJob",
+        "SortBy": "CreationTime",
+        "SortOrder": "Ascending",
+        "MaxResults": PAGE_SIZE,
+    }
+    if filters:
+        request["SearchExpression"] = {"Filters": filters, "Operator": operator}
+    while True:
+        with aws_errors(SEARCH):
+            answer = aws.sagemaker.search(**request)
+        results = answer.get("Results") or []
+        yield [redact_answer(each["TrainingJob"]) for each in results if "TrainingJob" in each]
+        if not answer.get("NextToken"):
+            return
+        request["NextToken"] = answer["NextToken"]
+
+
+def _filters(wanted: JobFilter) -> list[dict[str, str]]:
+    filters = []
+    if wanted.since:
+        filters.append(
+            _filter("LastModifiedTime", "GreaterThanOrEqualTo", _search_time(wanted.since))
+        )
+    if wanted.until:
+        up = wanted.until + timedelta(seconds=1)
+        filters.append(_filter("LastModifiedTime", "LessThanOrEqualTo", _search_time(up)))
+    if wanted.name_contains:
+        filters.append(_filter("TrainingJobName", "Contains", wanted.name_contains))
+    filters += [_filter(f"Tags.{key}", "Equals", value) for key, value in wanted.tags]
+    return filters
+
+
+def _filter(name: str, operator: str, value: str) -> dict[str, str]:
+    return {"Name": name, "Operator": operator, "Value": value}
+
+
+def _search_time(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def found_job(job: Job, denied: tuple[str, ...] = ()) -> Found:
+    """Wrap a job whose whole description is at hand."""
+    return Found(
+        denied=denied,
+        arn=str(job.arn),
+        name=job.name,
+        created_ms=job.created_ms,
+        modified_ms=job.modified_ms,
+        job=job,
+    )
+
+
+def _listed(summary: dict[str, Any]) -> Found:
+    created = summary["CreationTime"]
+    return Found(
+        arn=str(Arn.parse(summary["TrainingJobArn"])),
+        name=summary["TrainingJobName"],
+        created_ms=to_ms(created),
+        modified_ms=to_ms(summary.get("LastModifiedTime") or created),
+    )

@@ -1,0 +1,132 @@
+"""Finds jobs by the cheapest way that is open: ``Search`` first, then ``List`` and ``Describe``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from mlflow_smwatch.aws.discovery import (
+    NAMES_PER_SEARCH,
+    Found,
+    JobFilter,
+    NotFound,
+    describe_job,
+    found_job,
+    list_jobs,
+    search_jobs,
+    search_names,
+)
+from mlflow_smwatch.aws.session import Aws
+from mlflow_smwatch.core.arn import Arn, is_arn
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    JobError,
+    RetriableError,
+    SmwatchError,
+    StopError,
+    UnknownJobError,
+    UsageError,
+)
+from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
+
+_JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+
+@dataclass
+class JobFinder:
+    """Finds the training jobs of one account and Region.
+
+    Attributes
+    ----------
+    warnings
+        Why a dearer way was taken, in words; each once.
+    """
+
+    aws: Aws
+    warnings: list[str] = field(default_factory=list)
+    _search_works: bool = True
+
+    def modified(self, wanted: JobFilter) -> Iterator[tuple[Found | NotFound, ...]]:
+        """Find the jobs that pass a filter, page by page; a page may come twice.
+
+        Raises
+        ------
+        StopError
+            When neither ``Search`` nor ``ListTrainingJobs`` is allowed.
+        """
+        try:
+            yield from search_jobs(self.aws, wanted)
+        except (AccessDeniedError, RetriableError, UnknownJobError) as error:
+            self._give_up_search(error, "ListTrainingJobs and DescribeTrainingJob")
+            try:
+                yield from list_jobs(self.aws, wanted)
+            except AccessDeniedError as denied:
+                message = f"the jobs cannot be listed: {error}; {denied}"
+                raise StopError(message) from denied
+
+    def named(self, asked: Sequence[str]) -> Iterator[Found | NotFound]:
+        """Find jobs by name or ARN, in any order."""
+        names: dict[str, str] = {}
+        for text in dict.fromkeys(asked):
+            try:
+                names.setdefault(self._name_of(text), text)
+            except (UsageError, JobError) as error:
+                yield NotFound(text, error)
+        remaining = iter(names)
+        while chunk := tuple(islice(remaining, NAMES_PER_SEARCH)):
+            found = {each.name: each for each in self._searched(chunk)}
+            for name in chunk:
+                yield self._checked(names[name], found.get(name) or self._described(names[name], name))
+
+    def _searched(self, names: tuple[str, ...]) -> tuple[Found, ...]:
+        if not self._search_works:
+            return ()
+        try:
+            return search_names(self.aws, names)
+        except (AccessDeniedError, RetriableError, UnknownJobError) as error:
+            self._give_up_search(error, "DescribeTrainingJob")
+            return ()
+
+    def _give_up_search(self, error: SmwatchError, instead: str) -> None:
+        self._search_works = False
+        self.warnings.append(f"{error}; using {instead} instead, which takes more calls")
+
+    def _described(self, asked: str, name: str) -> Found | NotFound:
+        try:
+            described = describe_job(self.aws, name)
+        except UnknownJobError:
+            message = (
+                f"AWS has no training job {name!r} in {self.aws.region}:"
+                " check the name, --region and --profile"
+            )
+            return NotFound(asked, UnknownJobError(message))
+        except (AccessDeniedError, RetriableError, JobError) as error:
+            return NotFound(asked, error)
+        return found_job(described.job, described.denied)
+
+    @staticmethod
+    def _checked(asked: str, found: Found | NotFound) -> Found | NotFound:
+        if isinstance(found, Found) and is_arn(asked) and found.arn != asked:
+            message = f"{asked} belongs to another account than the credentials: give --profile"
+            return NotFound(asked, JobError(message))
+        return found
+
+    def _name_of(self, text: str) -> str:
+        if text.startswith("arn:"):
+            return self._name_of_arn(text)
+        if not _JOB_NAME.fullmatch(text):
+            message = f"{text!r} is no job name: letters, digits and hyphens, 63 at most"
+            raise UsageError(message)
+        return text
+
+    def _name_of_arn(self, text: str) -> str:
+        arn = Arn.parse(text)
+        if arn.service != "sagemaker" or arn.resource_type not in KINDS:
+            message = f"{text} is not the ARN of a {TRAINING_JOB.word}, which is what is mirrored"
+            raise JobError(message)
+        if arn.region != self.aws.region:
+            message = f"{text} lies in {arn.region}, not in {self.aws.region}: --region {arn.region}"
+            raise JobError(message)
+        return arn.resource_name

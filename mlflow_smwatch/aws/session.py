@@ -1,0 +1,207 @@
+"""boto3's standard chain → the clients of one account and Region, and its errors → ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore import exceptions as boto
+from botocore.config import Config
+
+from mlflow_smwatch._version import __version__
+from mlflow_smwatch.aws.ledger import Ledger
+from mlflow_smwatch.aws.operations import GET_CALLER_IDENTITY
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    AwsUnreachableError,
+    CredentialsError,
+    RetriableError,
+    SmwatchError,
+    UnknownJobError,
+    UsageError,
+)
+
+_DENIED = frozenset(
+    {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"}
+)
+_CREDENTIALS = frozenset(
+    {
+        "ExpiredTokenException",
+        "ExpiredToken",
+        "RequestExpired",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+        "IncompleteSignature",
+        "MissingAuthenticationToken",
+        "OptInRequired",
+    }
+)
+_CREDENTIAL_ERRORS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.SSOError,
+    boto.NoAuthTokenError,
+)
+_UNREACHABLE = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
+_ATTEMPTS = 10
+_DETAIL_LIMIT = 300
+
+
+@dataclass
+class Aws:
+    """The clients of one account and Region; every call goes through one ledger.
+
+    Attributes
+    ----------
+    region
+        Region name.
+    ledger
+        Counts, prices and paces the calls.
+    """
+
+    session: boto3.Session
+    region: str
+    config: Config
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        """The ``sagemaker`` client."""
+        return self._client("sagemaker")
+
+    @cached_property
+    def cloudwatch(self) -> Any:
+        """The ``cloudwatch`` client."""
+        return self._client("cloudwatch")
+
+    @cached_property
+    def account(self) -> str:
+        """The caller's account number (``GetCallerIdentity``, one call)."""
+        with aws_errors(GET_CALLER_IDENTITY):
+            return str(self._client("sts").get_caller_identity()["Account"])
+
+    def _client(self, service: str) -> Any:
+        client = self.session.client(service, region_name=self.region, config=self.config)
+        self.ledger.attach(client)
+        return client
+
+
+def connect(region: str | None, profile: str | None, workers: int) -> Aws:
+    """Find credentials, Region and endpoints as every AWS tool does; no call is made.
+
+    Parameters
+    ----------
+    region, profile
+        Override boto3's own choice.
+    workers
+        How many threads will call at once.
+
+    Returns
+    -------
+    Aws
+
+    Raises
+    ------
+    CredentialsError
+        When there are no credentials or no Region.
+    UsageError
+        When the profile does not exist.
+    """
+    try:
+        core = botocore.session.Session(profile=profile)
+        configured = core.get_scoped_config()
+        session = boto3.Session(botocore_session=core, region_name=region)
+        credentials = session.get_credentials()
+    except boto.ProfileNotFound as error:
+        message = f"{error}: 'aws configure list-profiles' names those that exist"
+        raise UsageError(message) from error
+    except boto.BotoCoreError as error:
+        raise CredentialsError(_no_credentials(str(error))) from error
+    if not session.region_name:
+        message = "no AWS Region: give --region, or set AWS_DEFAULT_REGION"
+        raise CredentialsError(message)
+    if credentials is None:
+        raise CredentialsError(_no_credentials("none found"))
+    config = Config(
+        retries=_retries(configured),
+        max_pool_connections=max(10, workers),
+        user_agent_extra=f"mlflow-smwatch/{__version__}",
+    )
+    return Aws(session=session, region=session.region_name, config=config)
+
+
+def _retries(configured: Mapping[str, Any]) -> Any:
+    """Retry patiently, unless the user's environment or profile says otherwise."""
+    retries: dict[str, object] = {}
+    if "AWS_RETRY_MODE" not in os.environ and "retry_mode" not in configured:
+        retries["mode"] = "adaptive"
+    if "AWS_MAX_ATTEMPTS" not in os.environ and "max_attempts" not in configured:
+        retries["total_max_attempts"] = _ATTEMPTS
+    return retries
+
+
+def _no_credentials(detail: str) -> str:
+    return (
+        f"no AWS credentials ({detail}): run 'aws configure' or 'aws sso login',"
+        " set AWS_PROFILE, or give --profile"
+    )
+
+
+@contextmanager
+def aws_errors(action: str) -> Iterator[None]:
+    """Turn what boto3 raises inside into this package's errors.
+
+    Parameters
+    ----------
+    action
+        The IAM action of the call, such as ``sagemaker:Search``.
+
+    Raises
+    ------
+    CredentialsError, AwsUnreachableError
+        Nothing can be done.
+    AccessDeniedError
+        This action is not allowed.
+    UnknownJobError
+        The call named something that AWS does not have.
+    RetriableError
+        Anything else, after botocore's own retries.
+    """
+    try:
+        yield
+    except boto.ClientError as error:
+        raise _client_error(error, action) from error
+    except _CREDENTIAL_ERRORS as error:
+        raise CredentialsError(_no_credentials(str(error))) from error
+    except _UNREACHABLE as error:
+        message = f"AWS cannot be reached ({error}): check the network, the Region and the endpoint"
+        raise AwsUnreachableError(message) from error
+    except boto.BotoCoreError as error:
+        message = f"{action} failed: {str(error)[:_DETAIL_LIMIT]}; run again later"
+        raise RetriableError(message) from error
+
+
+def _client_error(error: boto.ClientError, action: str) -> SmwatchError:
+    codes = {error.response["Error"].get("Code"), error.response["Error"].get("QueryErrorCode")}
+    detail = str(error.response["Error"].get("Message", ""))[:_DETAIL_LIMIT]
+    code = error.response["Error"].get("Code", "")
+    if codes & _DENIED:
+        return AccessDeniedError(action, detail or code)
+    if codes & _CREDENTIALS:
+        message = f"AWS does not accept the credentials ({code}: {detail}): renew them"
+        return CredentialsError(message)
+    if code in {"ResourceNotFound", "ValidationException"} and "not f" in detail.lower():
+        return UnknownJobError(detail)
+    message = f"{action} failed ({code}: {detail}); run again later"
+    return RetriableError(message)

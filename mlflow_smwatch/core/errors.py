@@ -1,0 +1,77 @@
+"""Every exception of the package, grouped by what the caller does next.
+
+::
+
+    SmwatchError
+    ├── UsageError            the request itself is wrong            → exit 2
+    ├── StopError             nothing can be done                    → exit 3
+    │   ├── CredentialsError  no, wrong or expired AWS credentials
+    │   ├── AwsUnreachableError
+    │   └── TrackingError     MLflow is absent, refused or not MLflow's
+    ├── AccessDeniedError     one AWS operation is not allowed: go another way, or leave its part out
+    ├── RetriableError        AWS went on failing after all retries: this job later, others now
+    └── JobError              this job cannot be mirrored: go on with the others
+        └── UnknownJobError   AWS does not know the job
+"""
+
+from __future__ import annotations
+
+
+class SmwatchError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class UsageError(SmwatchError):
+    """The request is wrong: an option, a name or an ARN cannot be understood."""
+
+
+class StopError(SmwatchError):
+    """Nothing can be done until the user mends something outside."""
+
+
+class CredentialsError(StopError):
+    """AWS credentials are missing, wrong or expired."""
+
+
+class AwsUnreachableError(StopError):
+    """No connection to the AWS endpoint."""
+
+
+class TrackingError(StopError):
+    """MLflow cannot be reached, is refused, or is not MLflow's database."""
+
+
+class AccessDeniedError(SmwatchError):
+    """One AWS operation is not allowed to the caller.
+
+    Parameters
+    ----------
+    action
+        The IAM action that is missing, such as ``sagemaker:Search``.
+    detail
+        What AWS said.
+    """
+
+    def __init__(self, action: str, detail: str) -> None:
+        self.action = action
+        self.detail = detail
+        super().__init__(f"{action} is denied: allow this action to the caller's role ({detail})")
+
+
+class RetriableError(SmwatchError):
+    """AWS went on throttling or failing after all retries."""
+
+
+class JobError(SmwatchError):
+    """One job cannot be mirrored; the others can."""
+
+
+class UnknownJobError(JobError):
+    """AWS does not know a job of that name."""
+
+
+def reason(error: BaseException) -> str:
+    """Say in words why something failed; what is not one of our errors is named as such."""
+    if isinstance(error, SmwatchError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error}; please report it"

@@ -1,0 +1,147 @@
+"""What a SageMaker job is to this package: plain values, already redacted.
+
+Enters: nothing. Leaves: the types that :mod:`.describe` fills and :mod:`.record` and :mod:`.series`
+read. All times are milliseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.job_kinds import JobKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDefinition:
+    """One entry of ``AlgorithmSpecification.MetricDefinitions``.
+
+    Attributes
+    ----------
+    name
+        CloudWatch metric name, 1 to 255 characters.
+    regex
+        The pattern that SageMaker applies to each log line.
+    """
+
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalMetric:
+    """One entry of ``FinalMetricDataList``.
+
+    Attributes
+    ----------
+    name
+        Metric name.
+    value
+        The last value that SageMaker saw, in single precision.
+    timestamp_ms
+        When it was seen.
+    """
+
+    name: str
+    value: float
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One input channel that is read from S3.
+
+    Attributes
+    ----------
+    name
+        Channel name, such as ``train``.
+    uri
+        S3 URI of its data.
+    """
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One completed secondary status of a job.
+
+    Attributes
+    ----------
+    status
+        Secondary status, such as ``Downloading``.
+    duration_ms
+        How long the job was in it.
+    """
+
+    status: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One SageMaker job as one AWS answer describes it.
+
+    Attributes
+    ----------
+    created_ms, modified_ms
+        CreationTime and LastModifiedTime.
+    ended_ms
+        When the job ended, None while it has not.
+    hosts
+        Names of its hosts, ``algo-1`` to ``algo-n``.
+    billable_s
+        BillableTimeInSeconds, per instance.
+    model_artifact
+        S3 URI of the model, only once it exists.
+    hyperparameters, tags
+        Name and value pairs, sorted by name.
+    document
+        The whole AWS answer as JSON text, secrets redacted.
+    """
+
+    kind: JobKind
+    arn: Arn
+    name: str
+    status: str
+    created_ms: int
+    modified_ms: int
+    document: str
+    secondary_status: str | None = None
+    ended_ms: int | None = None
+    failure_reason: str | None = None
+    image: str | None = None
+    algorithm: str | None = None
+    role_arn: str | None = None
+    instance_type: str | None = None
+    instance_count: int | None = None
+    hosts: tuple[str, ...] = ()
+    billable_s: int | None = None
+    spot: bool = False
+    checkpoint: str | None = None
+    tensorboard: str | None = None
+    experiment: str | None = None
+    trial: str | None = None
+    tuning_job: str | None = None
+    automl_job: str | None = None
+    model_artifact: str | None = None
+    output: str | None = None
+    own_run_id: str | None = None
+    hyperparameters: tuple[tuple[str, str], ...] = field(default=())
+    definitions: tuple[MetricDefinition, ...] = ()
+    final_metrics: tuple[FinalMetric, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is in one of its kind's end states."""
+        return self.status in self.kind.end_states
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of all algorithm metrics that the job may have, sorted, each once."""
+        names = {definition.name for definition in self.definitions}
+        return tuple(sorted(names | {final.name for final in self.final_metrics}))

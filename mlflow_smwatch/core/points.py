@@ -1,0 +1,111 @@
+"""What AWS measured of a job → the points of its MLflow run, with their keys and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.keys import assign_keys
+from mlflow_smwatch.core.series import Point, instance_series, step_of
+
+_BILLABLE = "sagemaker/billable_seconds"
+_PHASE = "sagemaker/phase_seconds/"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """One point of an MLflow metric.
+
+    Attributes
+    ----------
+    original
+        The key before MLflow's rules were applied; names the series in the watermark.
+    key
+        The MLflow metric key.
+    value
+        As AWS gave it.
+    timestamp_ms
+        Milliseconds since the epoch, as AWS gave it.
+    step
+        MLflow's step.
+    """
+
+    original: str
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
+def metric_keys(job: Job, given: Mapping[str, str]) -> dict[str, str]:
+    """Assign MLflow keys to every metric that a job may have.
+
+    Metric names are settled first, over all definitions, then names that carry a host.
+
+    Parameters
+    ----------
+    job
+        The job.
+    given
+        Original → key of the series that already have points; these stay.
+
+    Returns
+    -------
+    dict[str, str]
+        Original → key.
+    """
+    keys = dict(given)
+    keys.update(assign_keys(job.metric_names, keys))
+    keys.update(assign_keys([series.original for series in instance_series(job)], keys))
+    keys.update(assign_keys([original for original, _ in _durations(job)], keys))
+    return keys
+
+
+def cloudwatch_points(
+    job: Job, keys: Mapping[str, str], original: str, points: Iterable[Point]
+) -> Iterator[MetricPoint]:
+    """Turn the points of one CloudWatch series into metric points."""
+    for point in points:
+        step = step_of(point.timestamp_ms, job.created_ms)
+        yield MetricPoint(original, keys[original], point.value, point.timestamp_ms, step)
+
+
+def final_points(
+    job: Job, keys: Mapping[str, str], measured: Iterable[str]
+) -> Iterator[MetricPoint]:
+    """Take ``FinalMetricDataList`` for the metrics that the chosen source has no point of.
+
+    Parameters
+    ----------
+    job
+        A job whose source was read to the end.
+    keys
+        Original → key.
+    measured
+        Originals of the series that have a point.
+    """
+    have = set(measured)
+    for final in job.final_metrics:
+        if final.name not in have:
+            have.add(final.name)
+            step = step_of(final.timestamp_ms, job.created_ms)
+            yield MetricPoint(final.name, keys[final.name], final.value, final.timestamp_ms, step)
+
+
+def duration_points(
+    job: Job, keys: Mapping[str, str], written: Mapping[str, int]
+) -> Iterator[MetricPoint]:
+    """Give the durations of an ended job in seconds, each once, at step 0 and the job's end."""
+    if job.ended_ms is None:
+        return
+    for original, seconds in _durations(job):
+        if original not in written:
+            yield MetricPoint(original, keys[original], seconds, job.ended_ms, 0)
+
+
+def _durations(job: Job) -> Iterator[tuple[str, float]]:
+    if job.billable_s is not None:
+        yield _BILLABLE, float(job.billable_s)
+    for phase in job.phases:
+        yield f"{_PHASE}{phase.status}", phase.duration_ms / 1000

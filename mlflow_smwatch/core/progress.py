@@ -1,0 +1,162 @@
+"""What one pass read of one job → the points that are new and the next watermark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.points import (
+    MetricPoint,
+    cloudwatch_points,
+    duration_points,
+    final_points,
+    metric_keys,
+)
+from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.watermark import Watermark
+from mlflow_smwatch.core.windows import Reading
+
+CLOUDWATCH = "cloudwatch"
+FINAL = "final"
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was read of one job.
+
+    Attributes
+    ----------
+    series
+        Original key → points of the windows that were read, in time order; empty series included.
+    reading
+        The plan that was followed.
+    denied
+        What could not be read, in words.
+    metrics
+        False where the user wants no metrics.
+    """
+
+    series: Mapping[str, Sequence[Point]]
+    reading: Reading
+    denied: tuple[str, ...] = ()
+    metrics: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is to be written.
+
+    Attributes
+    ----------
+    points
+        New points, series by series, each in time order.
+    watermark
+        What will be true once they are written.
+    """
+
+    points: tuple[MetricPoint, ...]
+    watermark: Watermark
+
+
+def progress(
+    job: Job,
+    before: Watermark,
+    measured: Measured,
+    *,
+    logged_keys: frozenset[str] = frozenset(),
+    written_ms: Callable[[str], Iterable[int]],
+    give_up_denied: bool = False,
+) -> Progress:
+    """Tell the new points from those that are written, and advance the watermark.
+
+    Parameters
+    ----------
+    job
+        The job.
+    before
+        The run's watermark.
+    measured
+        What was read.
+    logged_keys
+        Metric keys that the run has; those that the job's own script logged are never sent.
+    written_ms
+        MLflow key → timestamps that the run has of it; asked only where a window was read twice
+        and holds another number of points than before.
+    give_up_denied
+        Whether a denied part no longer keeps an ended job open.
+
+    Returns
+    -------
+    Progress
+    """
+    keys = metric_keys(job, before.given_keys)
+    own = frozenset(before.given_keys.values())
+    points: list[MetricPoint] = []
+    for original, found in measured.series.items():
+        if keys[original] in logged_keys - own:
+            continue
+        fresh = _fresh(original, keys[original], found, before, written_ms)
+        points += cloudwatch_points(job, keys, original, fresh)
+    source = before.source or _source(job, points)
+    complete = measured.reading.complete and (give_up_denied or not measured.denied)
+    if complete and measured.metrics:
+        points += _at_the_end(job, keys, before, points, logged_keys - own, measured)
+        source = source or _source(job, points, otherwise=FINAL) or NONE
+    counts: dict[str, int] = {}
+    for point in points:
+        counts[point.original] = counts.get(point.original, 0) + 1
+    after = replace(
+        before.advanced(counts, keys),
+        source=source or (NONE if complete else None),
+        final=complete,
+        modified_ms=job.modified_ms,
+        read_to_ms=_read_to(before, measured),
+    )
+    return Progress(points=tuple(points), watermark=after)
+
+
+def _fresh(
+    original: str,
+    key: str,
+    found: Sequence[Point],
+    before: Watermark,
+    written_ms: Callable[[str], Iterable[int]],
+) -> Sequence[Point]:
+    written = before.points.get(original, 0)
+    again = before.read_to_ms is not None and any(
+        point.timestamp_ms < before.read_to_ms for point in found
+    )
+    if not written or not again:
+        return found
+    if len(found) == written:
+        return ()
+    have = frozenset(written_ms(key))
+    return [point for point in found if point.timestamp_ms not in have]
+
+
+def _at_the_end(
+    job: Job,
+    keys: Mapping[str, str],
+    before: Watermark,
+    points: Sequence[MetricPoint],
+    logged: frozenset[str],
+    measured: Measured,
+) -> list[MetricPoint]:
+    have = set(before.points) | {point.original for point in points}
+    last = [] if measured.denied else list(final_points(job, keys, have))
+    last += duration_points(job, keys, before.points)
+    return [point for point in last if point.key not in logged]
+
+
+def _source(job: Job, points: Iterable[MetricPoint], otherwise: str = CLOUDWATCH) -> str | None:
+    names = set(job.metric_names)
+    return otherwise if any(point.original in names for point in points) else None
+
+
+def _read_to(before: Watermark, measured: Measured) -> int | None:
+    """Move on also past a series that was refused: the last pass reads the whole life again."""
+    if not measured.series or not measured.reading.windows:
+        return before.read_to_ms
+    return measured.reading.windows[-1].end_ms

@@ -1,0 +1,86 @@
+"""Job → the CloudWatch series that it may have, from its own description.
+
+Asking for a series that has no data costs less than a scan of ``ListMetrics``, which also forgets
+metrics after two weeks: so every host is asked for all five instance metrics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlflow_smwatch.core.job import Job
+
+INSTANCE_METRICS: tuple[tuple[str, str], ...] = (
+    ("CPUUtilization", "cpu_utilization_percentage"),
+    ("MemoryUtilization", "system_memory_usage_percentage"),
+    ("DiskUtilization", "disk_usage_percentage"),
+    ("GPUUtilization", "gpu_utilization_percentage"),
+    ("GPUMemoryUtilization", "gpu_memory_usage_percentage"),
+)
+"""CloudWatch metric name → last part of the MLflow key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One CloudWatch metric of one job.
+
+    Attributes
+    ----------
+    original
+        The MLflow key before MLflow's rules are applied.
+    namespace, metric_name, dimensions
+        What CloudWatch stores it under; dimensions match exactly or not at all.
+    """
+
+    original: str
+    namespace: str
+    metric_name: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of one series.
+
+    Attributes
+    ----------
+    timestamp_ms
+        Milliseconds since the epoch, as AWS gives it.
+    value
+        As AWS gives it.
+    """
+
+    timestamp_ms: int
+    value: float
+
+
+def instance_series(job: Job) -> tuple[Series, ...]:
+    """List the utilisation series of every host (dimension ``Host`` = ``<job>/<host>``)."""
+    return tuple(
+        Series(
+            original=f"system/{host}/{key}",
+            namespace=job.kind.namespace,
+            metric_name=metric_name,
+            dimensions=(("Host", f"{job.name}/{host}"),),
+        )
+        for host in job.hosts
+        for metric_name, key in INSTANCE_METRICS
+    )
+
+
+def algorithm_series(job: Job) -> tuple[Series, ...]:
+    """List the algorithm metrics (dimension ``TrainingJobName``, no host)."""
+    return tuple(
+        Series(
+            original=name,
+            namespace=job.kind.namespace,
+            metric_name=name,
+            dimensions=((job.kind.name_dimension, job.name),),
+        )
+        for name in job.metric_names
+    )
+
+
+def step_of(timestamp_ms: int, created_ms: int) -> int:
+    """Return the step of a CloudWatch point: whole seconds since CreationTime, rounded down."""
+    return (timestamp_ms - created_ms) // 1000

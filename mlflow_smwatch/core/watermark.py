@@ -1,0 +1,143 @@
+"""The mirror's own notes on a run: what has been written, so that it is never written again.
+
+A watermark is kept in the run's tag ``smwatch.state`` (continued in ``smwatch.state.1``, …) and is
+sent with the last points that it vouches for. It is JSON with its own schema version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
+
+STATE_TAG = "smwatch.state"
+OPEN_MARK = '"final": false'
+"""Stands in the tag's text exactly while the run is not final, so that a search can find it."""
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """What the mirror knows of one run.
+
+    Attributes
+    ----------
+    made_ms
+        When the mirror made (or adopted) the run; decides between two mirrors.
+    final
+        True once nothing more will be read.
+    adopted
+        True for a run that the job logged itself.
+    modified_ms
+        LastModifiedTime of the job when it was last written.
+    fingerprint
+        Of the run record that was last written, None before that.
+    source
+        Where algorithm metrics come from, None until the first of them is written.
+    read_to_ms
+        End of the last CloudWatch window whose points are all written.
+    points
+        Original key → number of its points that are written.
+    keys
+        Original key → MLflow key, where they differ.
+    """
+
+    made_ms: int
+    final: bool = False
+    adopted: bool = False
+    modified_ms: int | None = None
+    fingerprint: str | None = None
+    source: str | None = None
+    read_to_ms: int | None = None
+    points: Mapping[str, int] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def given_keys(self) -> dict[str, str]:
+        """Original key → MLflow key of every series that has points."""
+        return {original: self.keys.get(original, original) for original in self.points}
+
+    def advanced(self, counts: Mapping[str, int], keys: Mapping[str, str]) -> Watermark:
+        """Return the watermark after further points.
+
+        Parameters
+        ----------
+        counts
+            Original key → number of points written now, zero counts included.
+        keys
+            Original key → MLflow key.
+        """
+        points = dict(self.points)
+        for original, count in counts.items():
+            if count:
+                points[original] = points.get(original, 0) + count
+        renamed = {
+            original: keys[original]
+            for original in points
+            if keys.get(original, original) != original
+        }
+        return replace(self, points=points, keys={**self.keys, **renamed})
+
+
+def to_tags(watermark: Watermark) -> dict[str, str]:
+    """Write a watermark as tags, each within MLflow's limit for values.
+
+    Returns
+    -------
+    dict[str, str]
+        ``smwatch.state`` and as many numbered continuations as it takes.
+    """
+    text = json.dumps(
+        {
+            "version": _VERSION,
+            "final": watermark.final,
+            "made_ms": watermark.made_ms,
+            "adopted": watermark.adopted,
+            "modified_ms": watermark.modified_ms,
+            "fingerprint": watermark.fingerprint,
+            "source": watermark.source,
+            "read_to_ms": watermark.read_to_ms,
+            "points": dict(sorted(watermark.points.items())),
+            "keys": dict(sorted(watermark.keys.items())),
+        }
+    )
+    parts = [text[at : at + TAG_VALUE_LIMIT] for at in range(0, len(text), TAG_VALUE_LIMIT)]
+    names = [STATE_TAG, *(f"{STATE_TAG}.{number}" for number in range(1, len(parts)))]
+    return dict(zip(names, parts, strict=True))
+
+
+def from_tags(tags: Mapping[str, str]) -> Watermark | None:
+    """Read the watermark of a run.
+
+    What an earlier, longer watermark left in later parts stands behind the end of the JSON text
+    and is not read.
+
+    Returns
+    -------
+    Watermark or None
+        None for a run without one.
+
+    Raises
+    ------
+    JobError
+        When it is not readable, or of a newer version of this package.
+    """
+    if STATE_TAG not in tags:
+        return None
+    text, number = tags[STATE_TAG], 1
+    while (part := tags.get(f"{STATE_TAG}.{number}")) is not None:
+        text, number = text + part, number + 1
+    try:
+        content, _ = json.JSONDecoder().raw_decode(text)
+        version = content.pop("version")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        message = f"the run's tag {STATE_TAG} is not readable: delete the run to mirror it anew"
+        raise JobError(message) from error
+    if version != _VERSION:
+        message = f"the run was written by a newer smwatch (state version {version}): upgrade it"
+        raise JobError(message)
+    return Watermark(**content)

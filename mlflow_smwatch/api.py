@@ -1,0 +1,81 @@
+"""The Python API: the same as the commands, as functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlflow_smwatch.core.errors import JobError
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from mlflow_smwatch.report import SyncReport
+
+
+def sync(*names: str, **options: Any) -> SyncReport:
+    """Mirror SageMaker jobs into MLflow once.
+
+    Parameters
+    ----------
+    *names
+        Job names or ARNs; none for every job that was modified since ``since``.
+    **options
+        The fields of :class:`mlflow_smwatch.options.SyncOptions`, such as ``since="7d"``,
+        ``tracking_uri``, ``region``, ``experiment``, ``metrics``.
+
+    Returns
+    -------
+    SyncReport
+        The same content as ``smwatch sync --json`` prints.
+
+    Raises
+    ------
+    UsageError
+        When an option cannot be understood.
+    StopError
+        When nothing can be done: no credentials, no access, no MLflow.
+
+    Examples
+    --------
+    >>> import mlflow_smwatch as smwatch
+    >>> report = smwatch.sync(since="7d", tracking_uri="sqlite:///mlflow.db")  # doctest: +SKIP
+    >>> report.jobs["failed"]  # doctest: +SKIP
+    0
+    """
+    from mlflow_smwatch.engine import sync as run_sync
+    from mlflow_smwatch.options import SyncOptions
+
+    return run_sync(SyncOptions(names=names, **options))
+
+
+def mirror(job: str, **options: Any) -> Run:
+    """Mirror one job and return its MLflow run.
+
+    Parameters
+    ----------
+    job
+        Name or ARN.
+    **options
+        As for :func:`sync`.
+
+    Returns
+    -------
+    mlflow.entities.Run
+
+    Raises
+    ------
+    JobError
+        When the job cannot be mirrored, with the reason.
+    StopError
+        When nothing can be done: no credentials, no access, no MLflow.
+    """
+    from mlflow_smwatch.tracking.store import read_run
+
+    report = sync(job, **options)
+    if report.failed:
+        raise JobError(report.failed[0].error)
+    run_id = report.runs[0].run_id
+    if run_id is None:
+        message = f"{job} is not mirrored in a dry run: leave dry_run out"
+        raise JobError(message)
+    return read_run(options.get("tracking_uri"), run_id)

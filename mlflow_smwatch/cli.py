@@ -1,0 +1,280 @@
+"""The command line: parse, call, render, exit. No decisions are made here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mlflow_smwatch._version import __version__
+from mlflow_smwatch.core.errors import SmwatchError, StopError, UsageError
+
+if TYPE_CHECKING:
+    from mlflow_smwatch.report import SyncReport
+    from mlflow_smwatch.status import StatusReport
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+NOTHING_DONE = 3
+SOME_FAILED = 1
+_QUIET_LOGGERS = {
+    "mlflow": logging.ERROR,
+    "mlflow.store.db.utils": logging.CRITICAL,
+    "alembic": logging.WARNING,
+    "botocore": logging.ERROR,
+    "mlflow_smwatch": logging.ERROR,
+}
+
+
+class _Commands(click.Group):
+    """Turns the package's errors into one line and the documented exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            raise click.UsageError(str(error), ctx) from error
+        except SmwatchError as error:
+            if "--json" in sys.argv:
+                click.echo(json.dumps({"error": str(error)}))
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(NOTHING_DONE if isinstance(error, StopError) else SOME_FAILED)
+
+
+def _option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """Declare an option that is an environment variable ``SMWATCH_<OPTION>`` too."""
+    long_name = next(name for name in names if name.startswith("--")).split("/")[0]
+    variable = "SMWATCH_" + long_name.removeprefix("--").upper().replace("-", "_")
+    settings.setdefault("envvar", variable)
+    settings.setdefault("show_envvar", True)
+    return click.option(*names, **settings)
+
+
+def _tracking_options(command: _Command) -> _Command:
+    for declare in (
+        _option("-v", "--verbose", is_flag=True, help="Show what the libraries log, on stderr."),
+        _option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+        _option("--ui-url", help="Address of MLflow's pages, for the links that are printed."),
+        _option(
+            "--tracking-uri",
+            help="MLflow tracking URI: sqlite:///…, postgresql://…, http(s)://… or the ARN of a"
+            " SageMaker-managed MLflow server. Default: MLFLOW_TRACKING_URI, else MLflow's own.",
+        ),
+    ):
+        command = declare(command)
+    return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="smwatch")
+def main() -> None:
+    """Mirror Amazon SageMaker jobs into MLflow runs.
+
+    AWS credentials, Region and endpoints are found as by every AWS tool; MLflow as by MLflow.
+
+    \b
+    Examples:
+      smwatch demo                              try it: emulated account, no AWS needed
+      smwatch sync --since 7d                   mirror a week of training jobs
+      smwatch status                            what is mirrored, how fresh
+    """
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME|ARN]...")
+@_option("--kinds", default="training-job", show_default=True, help="Comma list of job kinds.")
+@_option(
+    "--since",
+    default="7d",
+    show_default=True,
+    help="Jobs modified since: ISO time (UTC) or 90m, 36h, 7d. Runs that are not final are always"
+    " looked at.",
+)
+@_option("--until", help="Jobs modified until: ISO time (UTC) or 90m, 36h, 7d.")
+@_option("--region", help="AWS Region. Default: boto3's own choice.")
+@_option("--profile", help="AWS profile. Default: boto3's own choice.")
+@_option("--experiment", help="Put everything into this MLflow experiment.")
+@_option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only jobs with this resource tag; repeatable.",
+)
+@_option("--name-contains", help="Only jobs whose name has this part.")
+@_option(
+    "--metrics",
+    type=click.Choice(["auto", "cloudwatch", "off"]),
+    default="auto",
+    show_default=True,
+    help="Where algorithm metrics come from; off mirrors no metrics.",
+)
+@_option(
+    "--artifacts",
+    type=click.Choice(["none", "link"]),
+    default="link",
+    show_default=True,
+    help="link stores sagemaker/job.json with the run; nothing big is copied.",
+)
+@_option("--workers", default=8, show_default=True, help="Threads that read and write.")
+@_option(
+    "--settle",
+    default=180,
+    show_default=True,
+    help="Seconds that a CloudWatch period of a running job must be old before it is mirrored.",
+)
+@_option(
+    "--give-up-denied",
+    is_flag=True,
+    help="Make an ended job final although a part of it (its metrics, its tags) is denied.",
+)
+@_option("--dry-run", is_flag=True, help="Read job lists only; forecast calls and price.")
+@_tracking_options
+def sync(
+    *, tags: tuple[str, ...], kinds: str, settle: int, as_json: bool, verbose: bool, **chosen: Any
+) -> None:
+    """Mirror SageMaker jobs into MLflow once, then exit.
+
+    With no NAME or ARN: every job of the chosen kinds that was modified since --since. A second
+    sync of an unchanged account writes nothing.
+
+    Exit codes: 0 all mirrored, 1 some jobs could not be, 2 wrong usage, 3 nothing could be done.
+
+    \b
+    Examples:
+      smwatch sync
+      smwatch sync my-job another-job --region eu-west-1
+      smwatch sync --since 2026-01-31 --tag team=vision --experiment vision
+      smwatch sync --dry-run --json
+    """
+    from mlflow_smwatch.options import SyncOptions
+
+    options = SyncOptions(
+        tags=tuple(_pair(tag) for tag in tags),
+        kinds=tuple(word.strip() for word in kinds.split(",") if word.strip()),
+        settle_s=settle,
+        **chosen,
+    )
+    with _quiet(verbose=verbose):
+        _name_default_store(options.tracking_uri)
+        from mlflow_smwatch.engine import sync as run_sync
+
+        with _progress() as listener:
+            report = run_sync(options, listener)
+    _print(report.to_dict(), _sync_text(report), as_json=as_json)
+    for failure in report.failed:
+        click.echo(f"Error: {failure.arn}: {failure.error}", err=True)
+    for warned in report.warnings:
+        click.echo(f"Warning: {warned.arn or 'all jobs'}: {warned.warning}", err=True)
+    if report.failed:
+        sys.exit(SOME_FAILED)
+
+
+@main.command()
+@_tracking_options
+def status(
+    *, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbose: bool
+) -> None:
+    """Show what is mirrored, how fresh it is, and what could not be mirrored and why.
+
+    Reads MLflow only.
+
+    \b
+    Examples:
+      smwatch status
+      smwatch status --json --tracking-uri http://127.0.0.1:5000
+    """
+    with _quiet(verbose=verbose):
+        _name_default_store(tracking_uri)
+        from mlflow_smwatch.status import status as read_status
+
+        found = read_status(tracking_uri, ui_url)
+    _print(found.to_dict(), _status_text(found), as_json=as_json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        message = f"--tag {text!r}: give KEY=VALUE"
+        raise UsageError(message)
+    return key, value
+
+
+@contextlib.contextmanager
+def _quiet(*, verbose: bool) -> Iterator[None]:
+    """Keep everything but the result away from stdout, and libraries' chatter from stderr."""
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    else:
+        for name, level in _QUIET_LOGGERS.items():
+            logging.getLogger(name).setLevel(level)
+        warnings.simplefilter("ignore")
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _name_default_store(tracking_uri: str | None) -> None:
+    if tracking_uri is None:
+        import mlflow
+
+        from mlflow_smwatch.tracking.store import absolute_uri, shown_uri
+
+        chosen = shown_uri(absolute_uri(mlflow.get_tracking_uri()))
+        click.echo(f"MLflow tracking URI: {chosen}", err=True)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[SyncReport], None]]:
+    from tqdm import tqdm
+
+    with tqdm(desc="jobs", unit="job", file=sys.stderr, disable=None, leave=False) as bar:
+
+        def advance(report: SyncReport) -> None:
+            bar.set_postfix(points=report.points, failed=len(report.failed), refresh=False)
+            bar.update(report.jobs["seen"] - bar.n)
+
+        yield advance
+
+
+def _print(document: dict[str, Any], text: Iterator[str], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        for line in text:
+            click.echo(line)
+
+
+def _sync_text(report: SyncReport) -> Iterator[str]:
+    for line in report.runs:
+        points = f"{line.points:,} points"
+        yield f"{line.word:<9}  {line.name}  {line.status}  {points}  {line.url or ''}".rstrip()
+    jobs = ", ".join(f"{count} {word}" for word, count in report.jobs.items())
+    calls = sum(report.aws_calls.values())
+    begin = "would be: " if report.dry_run else ""
+    yield (
+        f"{begin}{jobs}; {report.points:,} points; {calls} AWS calls"
+        f" (about {report.estimated_cost_usd:.4f} USD); {report.seconds:.1f} s"
+    )
+
+
+def _status_text(found: StatusReport) -> Iterator[str]:
+    yield f"{found.tracking_uri}: {found.runs} runs, {found.final} final, {found.open} open"
+    yield f"{found.points:,} points, last written {found.synced_at or 'never'}"
+    for title, numbers in (
+        ("kinds", found.kinds),
+        ("status", found.statuses),
+        ("metric source", found.metric_sources),
+    ):
+        yield f"{title}: " + (", ".join(f"{n} {word}" for word, n in numbers.items()) or "none")
+    for experiment in found.experiments:
+        yield f"experiment {experiment.experiment}: {experiment.runs} runs  {experiment.url or ''}"
+    for run in found.attention:
+        state = "final" if run.final else "open"
+        yield f"{state}  {run.name}  {run.status}  {run.warning or 'no warning'}  {run.url or ''}"
+

@@ -1,0 +1,138 @@
+"""What the user asks of a sync: one frozen value for the CLI, the environment and Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.job_kinds import KINDS
+
+METRIC_SOURCES = ("auto", "cloudwatch", "off")
+ARTIFACT_MODES = ("none", "link")
+
+_AGO = re.compile(r"(\d+)([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_MAX_WORKERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """The options of one sync.
+
+    Attributes
+    ----------
+    names
+        Job names or ARNs; empty for every job that was modified since ``since``.
+    kinds
+        Kinds of jobs, words of :data:`mlflow_smwatch.core.job_kinds.KINDS`.
+    since, until
+        Bounds on LastModifiedTime: ISO 8601 (UTC where no offset is given), or how long ago:
+        ``90m``, ``36h``, ``7d``.
+    tracking_uri
+        MLflow tracking URI; None for MLflow's own choice.
+    region, profile
+        AWS Region and profile; None for boto3's own choice.
+    experiment
+        Put everything into this MLflow experiment.
+    tags
+        Resource tags that a job must have, as key and value.
+    name_contains
+        A part of the job's name.
+    metrics
+        Where algorithm metrics come from: ``auto``, ``cloudwatch`` or ``off`` (no metrics at all).
+    artifacts
+        ``link`` stores ``sagemaker/job.json``; ``none`` stores nothing.
+    workers
+        How many threads read and write.
+    settle_s
+        How old a CloudWatch period must be before it is mirrored, seconds.
+    give_up_denied
+        Make an ended job final although a part of it is denied.
+    dry_run
+        Read job lists only and forecast the rest.
+    ui_url
+        Address of MLflow's pages, where it is not the tracking server's.
+
+    Raises
+    ------
+    UsageError
+        When a value cannot be understood.
+    """
+
+    names: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = tuple(KINDS)
+    since: str = "7d"
+    until: str | None = None
+    tracking_uri: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    experiment: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    name_contains: str | None = None
+    metrics: str = "auto"
+    artifacts: str = "link"
+    workers: int = 8
+    settle_s: int = 180
+    give_up_denied: bool = False
+    dry_run: bool = False
+    ui_url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be understood."""
+        now = datetime.now(tz=timezone.utc)
+        since = moment(self.since, now, "--since")
+        if self.until is not None and moment(self.until, now, "--until") < since:
+            message = f"--until {self.until} lies before --since {self.since}"
+            raise UsageError(message)
+        _require_known("--kinds", self.kinds, KINDS)
+        _require_known("--metrics", [self.metrics], METRIC_SOURCES)
+        _require_known("--artifacts", [self.artifacts], ARTIFACT_MODES)
+        if not 1 <= self.workers <= _MAX_WORKERS:
+            message = f"--workers {self.workers}: give a number from 1 to {_MAX_WORKERS}"
+            raise UsageError(message)
+        if self.settle_s < 0:
+            message = f"--settle {self.settle_s}: give seconds, 0 or more"
+            raise UsageError(message)
+
+
+def moment(text: str, now: datetime, option: str) -> datetime:
+    """Read a moment: ISO 8601, or how long before now.
+
+    Parameters
+    ----------
+    text
+        ``2026-01-31``, ``2026-01-31T12:00:00Z``, ``90m``, ``36h``, ``7d``.
+    now
+        Aware UTC.
+    option
+        The option's name, for the message.
+
+    Returns
+    -------
+    datetime
+        Aware UTC.
+
+    Raises
+    ------
+    UsageError
+        When it is neither.
+    """
+    ago = _AGO.fullmatch(text.strip())
+    try:
+        if ago:
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        iso = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except (ValueError, OverflowError) as error:
+        message = f"{option} {text!r}: give an ISO time such as 2026-01-31T12:00:00Z, or 90m, 36h, 7d"
+        raise UsageError(message) from error
+    return (iso if iso.tzinfo else iso.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+
+
+def _require_known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
+    unknown = [value for value in given if value not in set(known)]
+    if unknown:
+        message = f"{option} {', '.join(unknown)}: choose from {', '.join(known)}"
+        raise UsageError(message)

@@ -1,0 +1,120 @@
+"""What a sync did: the value that Python gets and that ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+Word = Literal["created", "updated", "unchanged", "failed"]
+"""What a pass did with one job."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One job of a report.
+
+    Attributes
+    ----------
+    arn, kind, name
+        The job.
+    run_id, experiment_id, experiment
+        Its run; None in a forecast for a run or an experiment that does not exist yet.
+    status
+        MLflow's word.
+    points
+        Points written by this pass (in a forecast: the most that it can write).
+    url
+        The run's page in MLflow, None where it has no fixed address.
+    word
+        What the pass did with it; not in the JSON document, where ``jobs`` counts it.
+    """
+
+    arn: str
+    kind: str
+    name: str
+    run_id: str | None
+    experiment_id: str | None
+    experiment: str | None
+    status: str
+    points: int
+    url: str | None
+    word: Word
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the line as ``--json`` prints it."""
+        return {key: value for key, value in asdict(self).items() if key != "word"}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that could not be mirrored: its ARN, or what was typed, and why."""
+
+    arn: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that was left out: of one job, or of all (arn is None)."""
+
+    arn: str | None
+    warning: str
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """The result of one sync.
+
+    Attributes
+    ----------
+    counts
+        Jobs ``created``, ``updated`` and ``unchanged``.
+    points
+        Points written.
+    aws_calls
+        IAM action → number of calls.
+    estimated_cost_usd
+        What AWS charges for them.
+    seconds
+        Duration of the pass.
+    runs, failed, warnings
+        One entry each.
+    dry_run
+        True where the numbers are forecasts.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    points: int = 0
+    aws_calls: Mapping[str, int] = field(default_factory=dict)
+    estimated_cost_usd: float = 0.0
+    seconds: float = 0.0
+    runs: list[RunLine] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    dry_run: bool = False
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Numbers of jobs: seen, created, updated, unchanged and failed."""
+        done = {word: self.counts[word] for word in ("created", "updated", "unchanged")}
+        seen = sum(done.values()) + len(self.failed)
+        return {"seen": seen, **done, "failed": len(self.failed)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document that ``--json`` prints."""
+        document: dict[str, Any] = {
+            "jobs": self.jobs,
+            "points": self.points,
+            "aws_calls": dict(sorted(self.aws_calls.items())),
+            "estimated_cost_usd": round(self.estimated_cost_usd, 6),
+            "seconds": round(self.seconds, 3),
+            "runs": [line.to_dict() for line in self.runs],
+            "failed": [asdict(failure) for failure in self.failed],
+            "warnings": [asdict(warned) for warned in self.warnings],
+        }
+        if self.dry_run:
+            document["dry_run"] = True
+        return document

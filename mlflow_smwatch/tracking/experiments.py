@@ -1,0 +1,88 @@
+"""MLflow experiments, found or made by name."""
+
+from __future__ import annotations
+
+import threading
+
+from mlflow.entities import Experiment, ViewType
+from mlflow.exceptions import MlflowException
+
+from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.core.tags import EXPERIMENT_KIND
+from mlflow_smwatch.tracking.store import Tracking, shown_uri, tracking_errors
+
+_TRAINING = "custom_model_development"
+_PAGE = 1000
+
+
+class Experiments:
+    """All experiments of a store, read once; new ones are made when a job needs them.
+
+    Parameters
+    ----------
+    tracking
+        The store.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._tracking = tracking
+        self._lock = threading.Lock()
+        self._by_name: dict[str, Experiment] = {}
+        token = None
+        while True:
+            with tracking_errors("listing experiments"):
+                page = tracking.client.search_experiments(
+                    view_type=ViewType.ALL, max_results=_PAGE, page_token=token
+                )
+            self._by_name.update({each.name: each for each in page})
+            token = page.token
+            if not token:
+                return
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of all experiments, deleted ones included."""
+        return [each.experiment_id for each in self._by_name.values()]
+
+    def name_of(self, experiment_id: str) -> str | None:
+        """Return the name of an experiment, None if it is not known."""
+        names = (name for name, each in self._by_name.items() if each.experiment_id == experiment_id)
+        return next(names, None)
+
+    def find(self, name: str) -> str | None:
+        """Return the id of an experiment that exists and is not deleted, else None."""
+        known = self._by_name.get(name)
+        return known.experiment_id if known and known.lifecycle_stage == "active" else None
+
+    def find_or_create(self, name: str) -> str:
+        """Return the id of an experiment, making it if need be.
+
+        Raises
+        ------
+        JobError
+            When the user deleted it, with the command that restores it.
+        """
+        with self._lock:
+            if name not in self._by_name:
+                self._by_name[name] = self._create(name)
+            known = self._by_name[name]
+        if known.lifecycle_stage != "active":
+            command = f"mlflow experiments restore --experiment-id {known.experiment_id}"
+            message = (
+                f"the MLflow experiment {name!r} was deleted: restore it with"
+                f" MLFLOW_TRACKING_URI='{shown_uri(self._tracking.uri)}' {command},"
+                " or give --experiment"
+            )
+            raise JobError(message)
+        return str(known.experiment_id)
+
+    def _create(self, name: str) -> Experiment:
+        client = self._tracking.client
+        with tracking_errors(f"making experiment {name!r}"), self._tracking.gate:
+            try:
+                experiment_id = client.create_experiment(name, tags={EXPERIMENT_KIND: _TRAINING})
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                return client.get_experiment_by_name(name)
+            return client.get_experiment(experiment_id)

@@ -1,0 +1,170 @@
+"""Finds the runs of jobs, a page of jobs at a time, and makes new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mlflow.entities import Run, ViewType
+
+from mlflow_smwatch._version import __version__
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.matching import JobIdentity, KnownRun
+from mlflow_smwatch.core.record import RunRecord
+from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
+from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.store import Tracking, tracking_errors
+
+_PAGE = 1000
+_FEW = 3
+
+
+class RunIndex:
+    """The runs of a store that stand for SageMaker jobs.
+
+    Parameters
+    ----------
+    tracking
+        The store.
+    experiments
+        Its experiments; runs are looked for in all of them.
+    """
+
+    def __init__(self, tracking: Tracking, experiments: Experiments) -> None:
+        self._tracking = tracking
+        self._experiments = experiments
+
+    def find(self, jobs: Sequence[JobIdentity]) -> dict[str, tuple[KnownRun, ...]]:
+        """Find the runs that carry the ARN of one of these jobs, deleted runs included.
+
+        ``search_runs`` knows neither OR nor IN on tags. A run of the mirror's starts at the job's
+        CreationTime and one that the job logged itself within its life, so a page of jobs costs one
+        query over a range of start times, as long as few other runs lie in it.
+
+        Parameters
+        ----------
+        jobs
+            A page of jobs.
+
+        Returns
+        -------
+        dict[str, tuple[KnownRun, ...]]
+            ARN → runs; ARNs without a run are absent.
+        """
+        if len(jobs) > _FEW:
+            first, last = min(job.created_ms for job in jobs), max(job.created_ms for job in jobs)
+            wide = self._in_range(first, max(job.life_end_ms for job in jobs), len(jobs))
+            if wide is not None:
+                return _by_arn(wide, jobs)
+            narrow = self._in_range(first, last, len(jobs)) or ()
+            found = _by_arn(narrow, jobs)
+        else:
+            found = {}
+        for job in jobs:
+            if job.arn not in found:
+                found.update(_by_arn(self._search(_arn_filter(job.arn)), [job]))
+        return found
+
+    def open_runs(self) -> Iterator[KnownRun]:
+        """Give the mirrored runs that are not final yet."""
+        return self._search(f"tags.`{STATE_TAG}` LIKE '%{OPEN_MARK}%'", ViewType.ACTIVE_ONLY)
+
+    def mirrored_runs(self) -> Iterator[KnownRun]:
+        """Give all active runs that the mirror has written."""
+        return self._search(f"tags.`{STATE_TAG}` LIKE '{{%'", ViewType.ACTIVE_ONLY)
+
+    def create(self, record: RunRecord, watermark: Watermark) -> KnownRun:
+        """Make the run of a job with all its tags in one call.
+
+        Raises
+        ------
+        JobError
+            When the experiment was deleted, or MLflow refuses.
+        """
+        experiment_id = self._experiments.find_or_create(record.experiment)
+        tags = {
+            **dict(record.tags),
+            names.NOTE: record.note,
+            names.VERSION: __version__,
+            **to_tags(watermark),
+        }
+        with tracking_errors("making the run"), self._tracking.gate:
+            run = self._tracking.client.create_run(
+                experiment_id, start_time=record.start_ms, tags=tags, run_name=record.name
+            )
+        return _known(run)
+
+    def remove_duplicate(self, duplicate: KnownRun, kept: KnownRun) -> None:
+        """Delete a run of the mirror's own that stands for the same job as another.
+
+        It is marked first, so that it is never taken for a run that the user deleted, and so that a
+        pass after a crash can finish the work.
+        """
+        client = self._tracking.client
+        with tracking_errors("removing a doubled run"), self._tracking.gate:
+            client.set_tag(duplicate.run_id, names.DUPLICATE_OF, kept.run_id)
+            client.delete_run(duplicate.run_id)
+
+    def timestamps(self, run_id: str, key: str) -> tuple[int, ...]:
+        """Give the timestamps (ms) of every point that a run has under a key."""
+        with tracking_errors(f"reading the metric {key}"):
+            history = self._tracking.client.get_metric_history(run_id, key)
+        return tuple(metric.timestamp for metric in history)
+
+    def _in_range(self, start_ms: int, end_ms: int, jobs: int) -> list[KnownRun] | None:
+        """Give the runs with an ARN that start in a range; None where there are too many."""
+        condition = (
+            f"tags.`{names.ARN}` LIKE 'arn:%' AND attributes.start_time >= {start_ms}"
+            f" AND attributes.start_time <= {end_ms}"
+        )
+        with tracking_errors("looking for runs"):
+            page = self._tracking.client.search_runs(
+                self._experiments.ids, condition, ViewType.ALL, max_results=min(_PAGE, 3 * jobs + 50)
+            )
+        return None if page.token else [_known(run) for run in page]
+
+    def _search(self, condition: str, view: int = ViewType.ALL) -> Iterator[KnownRun]:
+        token = None
+        while True:
+            with tracking_errors("looking for runs"):
+                page = self._tracking.client.search_runs(
+                    self._experiments.ids, condition, view, max_results=_PAGE, page_token=token
+                )
+            yield from (_known(run) for run in page)
+            token = page.token
+            if not token:
+                return
+
+
+def _arn_filter(arn: str) -> str:
+    return f"tags.`{names.ARN}` = '{arn}'"
+
+
+def _by_arn(
+    runs: Iterable[KnownRun], jobs: Sequence[JobIdentity]
+) -> dict[str, tuple[KnownRun, ...]]:
+    wanted = {job.arn for job in jobs}
+    found: dict[str, tuple[KnownRun, ...]] = {}
+    for run in runs:
+        arn = run.tags.get(names.ARN, "")
+        if arn in wanted:
+            found[arn] = (*found.get(arn, ()), run)
+    return found
+
+
+def _known(run: Run) -> KnownRun:
+    tags: Mapping[str, str] = run.data.tags
+    inputs = run.inputs.dataset_inputs if run.inputs else ()
+    outputs = getattr(run, "outputs", None)
+    return KnownRun(
+        run_id=run.info.run_id,
+        experiment_id=str(run.info.experiment_id),
+        status=run.info.status,
+        start_ms=run.info.start_time,
+        end_ms=run.info.end_time,
+        active=run.info.lifecycle_stage == "active",
+        tags=tags,
+        params=run.data.params,
+        metric_keys=frozenset(run.data.metrics),
+        dataset_digests=frozenset(each.dataset.digest for each in inputs),
+        has_model=bool(outputs and outputs.model_outputs),
+    )

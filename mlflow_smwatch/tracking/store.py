@@ -1,0 +1,232 @@
+"""Opens the MLflow tracking store, or says in one line why it cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import mlflow
+import sqlalchemy
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.utils.rest_utils import http_request
+
+from mlflow_smwatch.core.errors import JobError, TrackingError
+
+logger = logging.getLogger(__name__)
+
+_SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
+_CONNECT_TIMEOUT_S = 10
+_UNREACHABLE = re.compile(r"API request to .* failed with exception|Max retries exceeded")
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """One MLflow tracking store.
+
+    Attributes
+    ----------
+    uri
+        Its tracking URI, absolute.
+    client
+        MLflow's client for it.
+    gate
+        Held around each write: SQLite takes one writer at a time.
+    """
+
+    uri: str
+    client: MlflowClient
+    gate: AbstractContextManager[Any] = field(default_factory=nullcontext)
+
+
+def open_tracking(uri: str | None) -> Tracking:
+    """Open a tracking store and check that it can keep the mirror's promise.
+
+    Parameters
+    ----------
+    uri
+        A tracking URI, or None for MLflow's own choice (``MLFLOW_TRACKING_URI``, else its default).
+
+    Returns
+    -------
+    Tracking
+
+    Raises
+    ------
+    TrackingError
+        With the next step, when the store is MLflow's file store, cannot be reached, lacks its
+        driver, is locked, or is not MLflow's.
+    """
+    chosen = absolute_uri(uri or mlflow.get_tracking_uri())
+    scheme = _scheme(chosen)
+    if scheme in {"", "file"}:
+        message = (
+            f"MLflow's file store cannot keep a mirror ({chosen}): it would double points;"
+            " use --tracking-uri sqlite:///mlflow.db or an MLflow server"
+        )
+        raise TrackingError(message)
+    if scheme.split("+")[0] in _SQL_SCHEMES:
+        _check_database(chosen)
+    if scheme == "arn":
+        mlflow.set_tracking_uri(chosen)
+    with _opening(chosen):
+        client = MlflowClient(tracking_uri=chosen, registry_uri=chosen)
+        if scheme in {"http", "https"}:
+            _check_server(client, chosen)
+        client.search_experiments(max_results=1)
+    gate = threading.RLock() if scheme.startswith("sqlite") else nullcontext()
+    return Tracking(uri=chosen, client=client, gate=gate)
+
+
+def absolute_uri(uri: str) -> str:
+    """Make the path of a SQLite URI absolute, so that it means the same everywhere."""
+    match = re.fullmatch(r"(sqlite(?:\+\w+)?):///(?!/)([^?]+)(\?.*)?", uri)
+    if not match or match[2] == ":memory:":
+        return uri
+    return f"{match[1]}:///{Path(match[2]).resolve()}{match[3] or ''}"
+
+
+def shown_uri(uri: str) -> str:
+    """Hide the password of a URI."""
+    if _scheme(uri).split("+")[0] in _SQL_SCHEMES:
+        return sqlalchemy.make_url(uri).render_as_string(hide_password=True)
+    return re.sub(r"//[^/@]*@", "//***@", uri)
+
+
+@contextmanager
+def tracking_errors(what: str) -> Iterator[None]:
+    """Turn what MLflow raises while one job is written into this package's errors.
+
+    Parameters
+    ----------
+    what
+        What was being done, for the message.
+
+    Raises
+    ------
+    TrackingError
+        When the server is gone: no other job can be written either.
+    JobError
+        For anything else.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        reason = _first_line(error)
+        if _UNREACHABLE.search(str(error)):
+            message = f"MLflow no longer answers while {what}: {reason}; start it and run again"
+            raise TrackingError(message) from error
+        message = f"{what}: MLflow refused: {reason}"
+        raise JobError(message) from error
+
+
+def _scheme(uri: str) -> str:
+    return "arn" if uri.startswith("arn:") else urlsplit(uri).scheme
+
+
+def _check_database(uri: str) -> None:
+    """Look at the database before MLflow does: MLflow would retry for minutes, or fill it."""
+    try:
+        url = sqlalchemy.make_url(uri)
+        _make_folder(url)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+        tables = set(sqlalchemy.inspect(engine).get_table_names())
+    except ModuleNotFoundError as error:
+        extra = "mysql" if uri.startswith("mysql") else "postgresql"
+        message = (
+            f"the database driver {error.name!r} that {shown_uri(uri)} asks for is not installed:"
+            f" pip install 'mlflow-smwatch[{extra}]'"
+        )
+        raise TrackingError(message) from error
+    except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
+        message = f"the database {_safely_shown(uri)} cannot be used: {_database_reason(error)}"
+        raise TrackingError(message) from error
+    if tables and not {"experiments", "runs"} <= tables:
+        message = (
+            f"the database {shown_uri(uri)} holds other tables and is not MLflow's:"
+            " name an empty one, or one that MLflow made"
+        )
+        raise TrackingError(message)
+
+
+def _make_folder(url: sqlalchemy.URL) -> None:
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _safely_shown(uri: str) -> str:
+    try:
+        return shown_uri(uri)
+    except sqlalchemy.exc.ArgumentError:
+        return uri.split("@")[-1]
+
+
+def _database_reason(error: Exception) -> str:
+    reason = _first_line(getattr(error, "orig", None) or error)
+    if "locked" in reason:
+        return f"{reason}: another program holds it; end that program or wait, then run again"
+    return f"{reason}; check the URI, the server and the rights"
+
+
+def _check_server(client: MlflowClient, uri: str) -> None:
+    """Ask the server once: MLflow's own calls would retry for minutes."""
+    credentials = client._tracking_client.store.get_host_creds()  # noqa: SLF001 - no public way to one quick request with MLflow's own credentials
+    response = http_request(
+        credentials,
+        "/api/2.0/mlflow/experiments/search",
+        "GET",
+        params={"max_results": 1},
+        max_retries=0,
+        timeout=_CONNECT_TIMEOUT_S,
+        raise_on_status=False,
+    )
+    if response.status_code in {401, 403}:
+        message = (
+            f"the MLflow server {shown_uri(uri)} refuses the login (HTTP {response.status_code}):"
+            " set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+        raise TrackingError(message)
+    if response.status_code != 200:
+        message = f"{shown_uri(uri)} is no MLflow server (HTTP {response.status_code}): check it"
+        raise TrackingError(message)
+
+
+@contextmanager
+def _opening(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except TrackingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - plugins and drivers of any kind may raise anything here
+        reason = _first_line(error)
+        message = (
+            f"MLflow at {_safely_shown(uri)} cannot be used: {reason};"
+            " check that the server runs and the URI is right"
+        )
+        raise TrackingError(message) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
+def read_run(uri: str | None, run_id: str) -> Run:
+    """Read one run.
+
+    Parameters
+    ----------
+    uri
+        A tracking URI, or None for MLflow's own choice.
+    run_id
+        The run.
+    """
+    return MlflowClient(tracking_uri=absolute_uri(uri or mlflow.get_tracking_uri())).get_run(run_id)

@@ -1,0 +1,241 @@
+"""Writes what one pass found of one job: points first, then the watermark that vouches for them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModelOutput,
+    LoggedModelStatus,
+    RunStatus,
+)
+from mlflow.exceptions import MlflowException
+
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.points import MetricPoint
+from mlflow_smwatch.core.record import DatasetRecord, ModelRecord, RunRecord
+from mlflow_smwatch.tracking.batches import batches
+from mlflow_smwatch.tracking.store import Tracking, tracking_errors
+
+logger = logging.getLogger(__name__)
+
+DOCUMENT = "sagemaker/job.json"
+_CONTEXT_TAG = "mlflow.data.context"
+_URI_PARAM = "sagemaker.model_artifact"
+_MISSING_ENDPOINT = frozenset({"ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunUpdate:
+    """What is to be written of one run, points apart.
+
+    Attributes
+    ----------
+    run
+        The run as MLflow has it.
+    record
+        The run as it should be.
+    document
+        Whether to write ``sagemaker/job.json``.
+    status
+        Whether to write status and end; a run that its job logs itself keeps its own until then.
+    interrupted
+        Whether an earlier pass may have been cut off in the middle.
+    """
+
+    run: KnownRun
+    record: RunRecord
+    document: bool
+    status: bool
+    interrupted: bool
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Params that the run lacks; those that it has cannot be changed."""
+        return {key: value for key, value in self.record.params if key not in self.run.params}
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Tags to be changed; what a job's own script noted of its source stays."""
+        have = self.run.tags
+        facts = {key: value for key, value in self.record.tags if have.get(key) != value}
+        if self.run.mirrored:
+            return facts
+        own = {key for key in have if not key.startswith("sagemaker.")}
+        return {
+            key: value
+            for key, value in {**facts, names.NOTE: self.record.note}.items()
+            if key not in own
+        }
+
+
+class RunWriter:
+    """Writes runs; each call is complete or is repeated by the next pass.
+
+    Parameters
+    ----------
+    tracking
+        The store.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._tracking = tracking
+        self._models_missing = False
+
+    def write_record(self, update: RunUpdate) -> list[str]:
+        """Write datasets, model, document and status, and remove tags that are facts no more.
+
+        Params and tags follow with the points, in :meth:`write_points`.
+
+        Returns
+        -------
+        list of str
+            What could not be written, in words.
+
+        Raises
+        ------
+        JobError
+            When MLflow refuses.
+        TrackingError
+            When MLflow is gone.
+        """
+        self._write_datasets(update)
+        warnings = self._write_model(update)
+        if update.document:
+            warnings += self._write_document(update)
+        if update.status:
+            self._write_status(update)
+        current = dict(update.record.tags)
+        for key in update.run.tags:
+            if key.startswith("sagemaker.") and key not in current:
+                self._remove_tag(update.run, key)
+        return warnings
+
+    def write_points(
+        self,
+        run: KnownRun,
+        points: Iterable[MetricPoint],
+        notes: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write points, then the watermark that vouches for them.
+
+        Parameters
+        ----------
+        run
+            The run.
+        points
+            New points.
+        notes
+            The watermark and the mirror's other notes, sent after everything else.
+        params, facts
+            New params and changed tags.
+
+        Raises
+        ------
+        JobError
+            When MLflow refuses.
+        TrackingError
+            When MLflow is gone.
+        """
+        for batch in batches(params or {}, points, facts or {}, notes):
+            with tracking_errors("writing points and tags"), self._tracking.gate:
+                self._tracking.client.log_batch(
+                    run.run_id, batch.metrics, batch.params, batch.tags
+                )
+        if names.WARNING in run.tags and names.WARNING not in notes:
+            self._remove_tag(run, names.WARNING)
+
+    def write_warning(self, run: KnownRun, warning: str) -> None:
+        """Note on a run why its job could not be mirrored, unless that stands there already."""
+        if run.tags.get(names.WARNING) != warning:
+            with tracking_errors("writing a warning"), self._tracking.gate:
+                self._tracking.client.set_tag(run.run_id, names.WARNING, warning)
+
+    def _remove_tag(self, run: KnownRun, key: str) -> None:
+        with tracking_errors(f"removing the tag {key}"), self._tracking.gate:
+            self._tracking.client.delete_tag(run.run_id, key)
+
+    def _write_status(self, update: RunUpdate) -> None:
+        run, record = update.run, update.record
+        if (run.status, run.end_ms) == (record.status, record.end_ms):
+            return
+        client = self._tracking.client
+        with tracking_errors("writing the status"), self._tracking.gate:
+            if RunStatus.is_terminated(RunStatus.from_string(record.status)):
+                client.set_terminated(run.run_id, record.status, record.end_ms)
+            elif run.status != record.status:
+                client.update_run(run.run_id, record.status)
+
+    def _write_datasets(self, update: RunUpdate) -> None:
+        have = update.run.dataset_digests
+        inputs = [_dataset_input(each) for each in update.record.datasets if each.digest not in have]
+        if inputs:
+            with tracking_errors("writing the datasets"), self._tracking.gate:
+                self._tracking.client.log_inputs(update.run.run_id, inputs)
+
+    def _write_model(self, update: RunUpdate) -> list[str]:
+        model = update.record.model
+        if model is None or update.run.has_model or self._models_missing:
+            return []
+        try:
+            with tracking_errors("writing the model"), self._tracking.gate:
+                self._link_model(update, model)
+        except JobError as error:
+            cause = error.__cause__
+            if not (isinstance(cause, MlflowException) and cause.error_code in _MISSING_ENDPOINT):
+                raise
+            self._models_missing = True
+            return ["this MLflow server has no logged models: the model stands only in the tags"]
+        return []
+
+    def _link_model(self, update: RunUpdate, model: ModelRecord) -> None:
+        client, run = self._tracking.client, update.run
+        model_id = self._unlinked_model(run) if update.interrupted else None
+        if model_id is None:
+            tags = {names.ARN: update.record.arn, _URI_PARAM: model.uri}
+            made = client.create_logged_model(
+                run.experiment_id,
+                name=model.name,
+                source_run_id=run.run_id,
+                tags=tags,
+                params={_URI_PARAM: model.uri},
+            )
+            model_id = made.model_id
+        client.finalize_logged_model(model_id, LoggedModelStatus.READY)
+        client.log_outputs(run.run_id, [LoggedModelOutput(model_id, step=0)])
+
+    def _unlinked_model(self, run: KnownRun) -> str | None:
+        """Find the model that a pass made before it was cut off."""
+        models = self._tracking.client.search_logged_models(
+            [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'", max_results=1
+        )
+        return models[0].model_id if models else None
+
+    def _write_document(self, update: RunUpdate) -> list[str]:
+        try:
+            self._tracking.client.log_text(update.run.run_id, update.record.document, DOCUMENT)
+        except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            return [f"{DOCUMENT} could not be stored ({reason[:200]}): --artifacts none leaves it out"]
+        return []
+
+
+def _dataset_input(record: DatasetRecord) -> DatasetInput:
+    dataset = Dataset(
+        name=record.name,
+        digest=record.digest,
+        source_type="s3",
+        source=json.dumps({"uri": record.uri}),
+    )
+    return DatasetInput(dataset, [InputTag(_CONTEXT_TAG, record.context)])
+

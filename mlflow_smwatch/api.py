@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from mlflow_smwatch.report import SyncReport
 
 
+def default_tracking_uri() -> str:
+    """Return where MLflow writes if nothing else is said, absolute and without its password."""
+    from mlflow_smwatch.tracking.store import chosen_uri, shown_uri
+
+    return shown_uri(chosen_uri(None))
+
+
 def sync(*names: str, **options: Any) -> SyncReport:
     """Mirror SageMaker jobs into MLflow once.
 

@@ -8,6 +8,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +17,7 @@ from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core.errors import SmwatchError, StopError, UsageError
 
 if TYPE_CHECKING:
+    from mlflow_smwatch.demo.account import EmulatedAccount
     from mlflow_smwatch.report import SyncReport
     from mlflow_smwatch.status import StatusReport
 
@@ -35,13 +37,13 @@ _QUIET_LOGGERS = {
 class _Commands(click.Group):
     """Turns the package's errors into one line and the documented exit code."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except UsageError as error:
             raise click.UsageError(str(error), ctx) from error
         except SmwatchError as error:
-            if "--json" in sys.argv:
+            if ctx.ensure_object(dict).get("json"):
                 click.echo(json.dumps({"error": str(error)}))
             click.echo(f"Error: {error}", err=True)
             ctx.exit(NOTHING_DONE if isinstance(error, StopError) else SOME_FAILED)
@@ -56,10 +58,21 @@ def _option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
     return click.option(*names, **settings)
 
 
+def _remember_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's signature
+    ctx.find_root().ensure_object(dict)["json"] = value
+    return value
+
+
 def _tracking_options(command: _Command) -> _Command:
     for declare in (
         _option("-v", "--verbose", is_flag=True, help="Show what the libraries log, on stderr."),
-        _option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+        _option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            callback=_remember_json,
+            help="Print one JSON document on stdout.",
+        ),
         _option("--ui-url", help="Address of MLflow's pages, for the links that are printed."),
         _option(
             "--tracking-uri",
@@ -74,7 +87,7 @@ def _tracking_options(command: _Command) -> _Command:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="smwatch")
 def main() -> None:
-    """Mirror Amazon SageMaker jobs into MLflow runs.
+    r"""Mirror Amazon SageMaker jobs into MLflow runs.
 
     AWS credentials, Region and endpoints are found as by every AWS tool; MLflow as by MLflow.
 
@@ -139,7 +152,7 @@ def main() -> None:
 def sync(
     *, tags: tuple[str, ...], kinds: str, settle: int, as_json: bool, verbose: bool, **chosen: Any
 ) -> None:
-    """Mirror SageMaker jobs into MLflow once, then exit.
+    r"""Mirror SageMaker jobs into MLflow once, then exit.
 
     With no NAME or ARN: every job of the chosen kinds that was modified since --since. A second
     sync of an unchanged account writes nothing.
@@ -167,7 +180,7 @@ def sync(
 
         with _progress() as listener:
             report = run_sync(options, listener)
-    _print(report.to_dict(), _sync_text(report), as_json=as_json)
+    _print(report.to_dict(), _sync_text(report, options.names), as_json=as_json)
     for failure in report.failed:
         click.echo(f"Error: {failure.arn}: {failure.error}", err=True)
     for warned in report.warnings:
@@ -178,10 +191,8 @@ def sync(
 
 @main.command()
 @_tracking_options
-def status(
-    *, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbose: bool
-) -> None:
-    """Show what is mirrored, how fresh it is, and what could not be mirrored and why.
+def status(*, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbose: bool) -> None:
+    r"""Show what is mirrored, how fresh it is, and what could not be mirrored and why.
 
     Reads MLflow only.
 
@@ -196,6 +207,67 @@ def status(
 
         found = read_status(tracking_uri, ui_url)
     _print(found.to_dict(), _status_text(found), as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--dir",
+    "folder",
+    default="smwatch-demo",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="SMWATCH_DIR",
+    show_envvar=True,
+    help="Where the database and the artifacts go.",
+)
+@_option("--no-serve", is_flag=True, help="Stop after the mirror and print the tracking URI.")
+@_option(
+    "--account-only", is_flag=True, help="Serve only the emulated account; print its endpoint."
+)
+def demo(*, folder: Path, no_serve: bool, account_only: bool) -> None:
+    r"""Try it: an emulated AWS account with real training logs, mirrored and shown in MLflow.
+
+    Needs no AWS account and no network, but pip install 'mlflow-smwatch[demo]'. Ctrl-C ends
+    everything that it began.
+
+    \b
+    Examples:
+      smwatch demo
+      smwatch demo --no-serve --dir /tmp/demo
+      smwatch demo --account-only
+    """
+    try:
+        from mlflow_smwatch.demo import show
+        from mlflow_smwatch.demo.account import EmulatedAccount
+    except ModuleNotFoundError as error:
+        message = f"the demo needs {error.name}: pip install 'mlflow-smwatch[demo]'"
+        raise StopError(message) from error
+    folder = folder.resolve()
+    with EmulatedAccount() as account:
+        if account_only:
+            _serve_account(account)
+            return
+        with _quiet(verbose=False):
+            uri, live = show.mirrored(account, folder, lambda line: click.echo(line, err=True))
+        if no_serve:
+            click.echo(uri)
+            return
+        with _quiet(verbose=False), show.served(uri, folder) as address:
+            click.echo("emulated account, real MLflow; Ctrl-C ends both", err=True)
+            click.echo(show.page(uri, address), file=sys.__stdout__)
+            show.show(uri, folder, account, live)
+
+
+def _serve_account(account: EmulatedAccount) -> None:
+    from datetime import datetime, timezone
+
+    from mlflow_smwatch.demo import record, replay, show
+
+    live = replay.replay(account, record.load_recordings(), datetime.now(tz=timezone.utc))
+    for name, value in account.environment.items():
+        click.echo(f"export {name}={value}", err=True)
+    click.echo(account.endpoint)
+    show.keep(account, live)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -221,12 +293,9 @@ def _quiet(*, verbose: bool) -> Iterator[None]:
 
 def _name_default_store(tracking_uri: str | None) -> None:
     if tracking_uri is None:
-        import mlflow
+        from mlflow_smwatch.api import default_tracking_uri
 
-        from mlflow_smwatch.tracking.store import absolute_uri, shown_uri
-
-        chosen = shown_uri(absolute_uri(mlflow.get_tracking_uri()))
-        click.echo(f"MLflow tracking URI: {chosen}", err=True)
+        click.echo(f"MLflow tracking URI: {default_tracking_uri()}", err=True)
 
 
 @contextlib.contextmanager
@@ -250,8 +319,10 @@ def _print(document: dict[str, Any], text: Iterator[str], *, as_json: bool) -> N
             click.echo(line)
 
 
-def _sync_text(report: SyncReport) -> Iterator[str]:
+def _sync_text(report: SyncReport, named: tuple[str, ...]) -> Iterator[str]:
     for line in report.runs:
+        if line.word == "unchanged" and not named:
+            continue
         points = f"{line.points:,} points"
         yield f"{line.word:<9}  {line.name}  {line.status}  {points}  {line.url or ''}".rstrip()
     jobs = ", ".join(f"{count} {word}" for word, count in report.jobs.items())
@@ -277,4 +348,3 @@ def _status_text(found: StatusReport) -> Iterator[str]:
     for run in found.attention:
         state = "final" if run.final else "open"
         yield f"{state}  {run.name}  {run.status}  {run.warning or 'no warning'}  {run.url or ''}"
-

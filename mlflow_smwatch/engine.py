@@ -233,4 +233,3 @@ def _job_filter(options: SyncOptions, now: datetime) -> JobFilter:
         name_contains=options.name_contains,
         tags=options.tags,
     )
-

@@ -1,7 +1,7 @@
 """What is done with a page of jobs and with one job: match it, make its run, write what was read.
 
-Everything here is called by :mod:`mlflow_smwatch.engine`, partly from worker threads; a job is in one
-thread at a time.
+Everything here is called by :mod:`mlflow_smwatch.engine`, partly from worker threads; a job is in
+one thread at a time.
 """
 
 from __future__ import annotations
@@ -153,8 +153,6 @@ class JobMirror:
     def write(self, task: Task) -> Outcome:
         """Write what was read of a job; a job without news is not written at all."""
         try:
-            if task.error:
-                raise task.error
             return self._write(task)
         except StopError:
             raise
@@ -189,9 +187,7 @@ class JobMirror:
             own_run_id=own_run_id or (found.job.own_run_id if found.job else None),
         )
 
-    def _admit(
-        self, found: Found, runs: dict[str, tuple[KnownRun, ...]]
-    ) -> Task | Outcome:
+    def _admit(self, found: Found, runs: dict[str, tuple[KnownRun, ...]]) -> Task | Outcome:
         try:
             return self._decide(found, runs.get(found.arn, ()))
         except StopError:
@@ -232,9 +228,7 @@ class JobMirror:
             return True
         return run_record(found.job, self._options.experiment).fingerprint == watermark.fingerprint
 
-    def _described(
-        self, found: Found, watermark: Watermark | None
-    ) -> tuple[Job, tuple[str, ...]]:
+    def _described(self, found: Found, watermark: Watermark | None) -> tuple[Job, tuple[str, ...]]:
         """Take the job as it was found; ask for it where the listing lacks it or lags behind."""
         behind = watermark is not None and found.modified_ms < (watermark.modified_ms or 0)
         if found.job and not behind:
@@ -292,6 +286,8 @@ class JobMirror:
         return admitted
 
     def _write(self, task: Task) -> Outcome:
+        if task.error:
+            raise task.error
         run = task.run
         if run is None:
             message = f"no run was made for {task.arn}"
@@ -359,9 +355,7 @@ class JobMirror:
                 self._writer.write_warning(task.run, legal_value(text, TAG_VALUE_LIMIT))
         return Outcome(task.arn, "failed", error=text)
 
-    def _line(
-        self, record: RunRecord, run: KnownRun | None, points: int, word: Word
-    ) -> RunLine:
+    def _line(self, record: RunRecord, run: KnownRun | None, points: int, word: Word) -> RunLine:
         experiment_id = run.experiment_id if run else self._experiments.find(record.experiment)
         name = self._experiments.name_of(run.experiment_id) if run else None
         return RunLine(
@@ -377,9 +371,7 @@ class JobMirror:
             word=word,
         )
 
-    def _known_line(
-        self, run: KnownRun, arn: str, name: str, word: Word = "unchanged"
-    ) -> RunLine:
+    def _known_line(self, run: KnownRun, arn: str, name: str, word: Word = "unchanged") -> RunLine:
         return RunLine(
             arn=arn,
             kind=run.tags.get(names.KIND, Arn.parse(arn).resource_type),

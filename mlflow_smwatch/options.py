@@ -126,7 +126,9 @@ def moment(text: str, now: datetime, option: str) -> datetime:
             return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         iso = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except (ValueError, OverflowError) as error:
-        message = f"{option} {text!r}: give an ISO time such as 2026-01-31T12:00:00Z, or 90m, 36h, 7d"
+        message = (
+            f"{option} {text!r}: give an ISO time such as 2026-01-31T12:00:00Z, or 90m, 36h, 7d"
+        )
         raise UsageError(message) from error
     return (iso if iso.tzinfo else iso.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-
 Word = Literal["created", "updated", "unchanged", "failed"]
 """What a pass did with one job."""
 

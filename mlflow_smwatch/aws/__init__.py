@@ -1,0 +1,1 @@
+"""The AWS edge: the only room that imports boto3."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mlflow_smwatch.aws.operations import GET_METRIC_DATA
@@ -15,6 +15,7 @@ from mlflow_smwatch.core.errors import RetriableError
 from mlflow_smwatch.core.series import Point
 
 _ROUNDS = 5
+_RECENT = timedelta(hours=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +74,10 @@ def _read_pages(
         "StartTime": _moment(request.start_ms),
         "EndTime": _moment(request.end_ms),
         "ScanBy": "TimestampAscending",
-        "MetricDataQueries": [
-            _metric_query(each, request.queries[int(each[1:])]) for each in ids
-        ],
+        "MetricDataQueries": [_metric_query(each, request.queries[int(each[1:])]) for each in ids],
     }
-    aws.ledger.spend_datapoints(request.datapoints)
+    recent = _moment(request.start_ms) > datetime.now(tz=timezone.utc) - _RECENT
+    aws.ledger.spend_datapoints(request.datapoints, recent=recent)
     while True:
         aws.ledger.charge_metrics(len(ids))
         with aws_errors(GET_METRIC_DATA):

@@ -78,7 +78,9 @@ class JobFinder:
         while chunk := tuple(islice(remaining, NAMES_PER_SEARCH)):
             found = {each.name: each for each in self._searched(chunk)}
             for name in chunk:
-                yield self._checked(names[name], found.get(name) or self._described(names[name], name))
+                yield self._checked(
+                    names[name], found.get(name) or self._described(names[name], name)
+                )
 
     def _searched(self, names: tuple[str, ...]) -> tuple[Found, ...]:
         if not self._search_works:
@@ -127,6 +129,8 @@ class JobFinder:
             message = f"{text} is not the ARN of a {TRAINING_JOB.word}, which is what is mirrored"
             raise JobError(message)
         if arn.region != self.aws.region:
-            message = f"{text} lies in {arn.region}, not in {self.aws.region}: --region {arn.region}"
+            message = (
+                f"{text} lies in {arn.region}, not in {self.aws.region}: --region {arn.region}"
+            )
             raise JobError(message)
         return arn.resource_name

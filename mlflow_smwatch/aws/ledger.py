@@ -14,7 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND, GET_METRIC_DATA, OPERATIONS
+from mlflow_smwatch.aws.operations import (
+    DATAPOINTS_PER_SECOND,
+    GET_METRIC_DATA,
+    OPERATIONS,
+    RECENT_DATAPOINTS_PER_SECOND,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +78,18 @@ class Ledger:
         """Follow a boto3 client from now on."""
         client.meta.events.register("before-send", self._before_send)
 
-    def spend_datapoints(self, count: int) -> None:
-        """Wait until CloudWatch's datapoint quota has room for a request."""
-        self._datapoints.spend(count)
+    def spend_datapoints(self, count: int, *, recent: bool) -> None:
+        """Wait until CloudWatch's datapoint quota has room for a request.
+
+        Parameters
+        ----------
+        count
+            What the quota counts: window ÷ period × series.
+        recent
+            Whether the window begins within the last three hours, where the quota is smaller.
+        """
+        weight = DATAPOINTS_PER_SECOND / RECENT_DATAPOINTS_PER_SECOND if recent else 1
+        self._datapoints.spend(count * weight)
 
     def count(self, action: str, calls: int = 1) -> None:
         """Enter calls of one operation."""
@@ -88,10 +102,9 @@ class Ledger:
             self.cost_usd += metrics * OPERATIONS[GET_METRIC_DATA].price_per_metric_usd
 
     def _before_send(self, event_name: str, **_: object) -> None:
-        _, service, operation = event_name.split(".")
+        service, operation = event_name.split(".")[1:]
         action = f"{_IAM_PREFIX.get(service, service)}:{operation}"
-        pacer = self._pacers.get(action)
-        if pacer:
-            pacer.spend()
+        if action in self._pacers:
+            self._pacers[action].spend()
         self.count(action)
         logger.debug("AWS call %s", action)

@@ -8,7 +8,7 @@
     │   ├── CredentialsError  no, wrong or expired AWS credentials
     │   ├── AwsUnreachableError
     │   └── TrackingError     MLflow is absent, refused or not MLflow's
-    ├── AccessDeniedError     one AWS operation is not allowed: go another way, or leave its part out
+    ├── AccessDeniedError     one AWS operation is not allowed: go without its part
     ├── RetriableError        AWS went on failing after all retries: this job later, others now
     └── JobError              this job cannot be mirrored: go on with the others
         └── UnknownJobError   AWS does not know the job

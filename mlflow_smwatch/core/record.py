@@ -212,11 +212,11 @@ def _links(job: Job) -> dict[str, str]:
             60,
         ),
     }
-    if job.model_artifact and job.model_artifact.startswith("s3://"):
+    if job.model_artifact:
         links["sagemaker.model_artifact_url"] = console.s3_url(
             partition, region, job.model_artifact
         )
-    return links
+    return {key: url for key, url in links.items() if url}
 
 
 def _source(job: Job) -> dict[str, str | None]:
@@ -278,12 +278,10 @@ def _note(job: Job, links: Mapping[str, str]) -> str:
         "sagemaker.model_artifact_url": "Model artifact",
     }
     hosts = f"{job.instance_count or 1} × {job.instance_type or 'serverless'}"
-    lines = [
-        f"SageMaker training job **{_escaped(job.name)}** on {_escaped(hosts)}"
-        f" in {_escaped(job.arn.region)}.",
-        "",
-    ]
-    lines += [f"- [{title}]({links[key]})" for key, title in titles.items() if key in links]
+    kind = job.kind.word.replace("-", " ")
+    place = f"on {_escaped(hosts)} in {_escaped(job.arn.region)}"
+    lines = [f"SageMaker {kind} **{_escaped(job.name)}** {place}.", ""]
+    lines += [f"- [{title}](<{links[key]}>)" for key, title in titles.items() if key in links]
     return "\n".join(lines)
 
 

@@ -1,0 +1,1 @@
+"""The MLflow edge: finds, makes and writes runs."""

@@ -46,7 +46,9 @@ class Experiments:
 
     def name_of(self, experiment_id: str) -> str | None:
         """Return the name of an experiment, None if it is not known."""
-        names = (name for name, each in self._by_name.items() if each.experiment_id == experiment_id)
+        names = (
+            name for name, each in self._by_name.items() if each.experiment_id == experiment_id
+        )
         return next(names, None)
 
     def find(self, name: str) -> str | None:
@@ -82,7 +84,8 @@ class Experiments:
             try:
                 experiment_id = client.create_experiment(name, tags={EXPERIMENT_KIND: _TRAINING})
             except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                made_meanwhile = client.get_experiment_by_name(name)
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" or made_meanwhile is None:
                     raise
-                return client.get_experiment_by_name(name)
+                return made_meanwhile
             return client.get_experiment(experiment_id)

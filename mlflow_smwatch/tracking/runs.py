@@ -118,7 +118,10 @@ class RunIndex:
         )
         with tracking_errors("looking for runs"):
             page = self._tracking.client.search_runs(
-                self._experiments.ids, condition, ViewType.ALL, max_results=min(_PAGE, 3 * jobs + 50)
+                self._experiments.ids,
+                condition,
+                ViewType.ALL,
+                max_results=min(_PAGE, 3 * jobs + 50),
             )
         return None if page.token else [_known(run) for run in page]
 

@@ -65,7 +65,7 @@ def open_tracking(uri: str | None) -> Tracking:
         With the next step, when the store is MLflow's file store, cannot be reached, lacks its
         driver, is locked, or is not MLflow's.
     """
-    chosen = absolute_uri(uri or mlflow.get_tracking_uri())
+    chosen = chosen_uri(uri)
     scheme = _scheme(chosen)
     if scheme in {"", "file"}:
         message = (
@@ -84,6 +84,11 @@ def open_tracking(uri: str | None) -> Tracking:
         client.search_experiments(max_results=1)
     gate = threading.RLock() if scheme.startswith("sqlite") else nullcontext()
     return Tracking(uri=chosen, client=client, gate=gate)
+
+
+def chosen_uri(uri: str | None) -> str:
+    """Return a tracking URI, or MLflow's own choice where none is given, absolute."""
+    return absolute_uri(uri or mlflow.get_tracking_uri())
 
 
 def absolute_uri(uri: str) -> str:
@@ -166,7 +171,7 @@ def _safely_shown(uri: str) -> str:
     try:
         return shown_uri(uri)
     except sqlalchemy.exc.ArgumentError:
-        return uri.split("@")[-1]
+        return uri.rsplit("@", maxsplit=1)[-1]
 
 
 def _database_reason(error: Exception) -> str:
@@ -178,8 +183,8 @@ def _database_reason(error: Exception) -> str:
 
 def _check_server(client: MlflowClient, uri: str) -> None:
     """Ask the server once: MLflow's own calls would retry for minutes."""
-    credentials = client._tracking_client.store.get_host_creds()  # noqa: SLF001 - no public way to one quick request with MLflow's own credentials
-    response = http_request(
+    credentials = client._tracking_client.store.get_host_creds()  # noqa: SLF001 - no public way
+    response = http_request(  # type: ignore[no-untyped-call]
         credentials,
         "/api/2.0/mlflow/experiments/search",
         "GET",
@@ -205,7 +210,7 @@ def _opening(uri: str) -> Iterator[None]:
         yield
     except TrackingError:
         raise
-    except Exception as error:  # noqa: BLE001 - plugins and drivers of any kind may raise anything here
+    except Exception as error:
         reason = _first_line(error)
         message = (
             f"MLflow at {_safely_shown(uri)} cannot be used: {reason};"
@@ -229,4 +234,10 @@ def read_run(uri: str | None, run_id: str) -> Run:
     run_id
         The run.
     """
-    return MlflowClient(tracking_uri=absolute_uri(uri or mlflow.get_tracking_uri())).get_run(run_id)
+    return MlflowClient(tracking_uri=chosen_uri(uri)).get_run(run_id)
+
+
+def find_experiment(uri: str, name: str) -> str:
+    """Return the id of an experiment, MLflow's default one's if there is none of that name."""
+    experiment = MlflowClient(tracking_uri=uri).get_experiment_by_name(name)
+    return str(experiment.experiment_id) if experiment else "0"

@@ -149,9 +149,7 @@ class RunWriter:
         """
         for batch in batches(params or {}, points, facts or {}, notes):
             with tracking_errors("writing points and tags"), self._tracking.gate:
-                self._tracking.client.log_batch(
-                    run.run_id, batch.metrics, batch.params, batch.tags
-                )
+                self._tracking.client.log_batch(run.run_id, batch.metrics, batch.params, batch.tags)
         if names.WARNING in run.tags and names.WARNING not in notes:
             self._remove_tag(run, names.WARNING)
 
@@ -178,7 +176,9 @@ class RunWriter:
 
     def _write_datasets(self, update: RunUpdate) -> None:
         have = update.run.dataset_digests
-        inputs = [_dataset_input(each) for each in update.record.datasets if each.digest not in have]
+        inputs = [
+            _dataset_input(each) for each in update.record.datasets if each.digest not in have
+        ]
         if inputs:
             with tracking_errors("writing the datasets"), self._tracking.gate:
                 self._tracking.client.log_inputs(update.run.run_id, inputs)
@@ -226,7 +226,9 @@ class RunWriter:
             self._tracking.client.log_text(update.run.run_id, update.record.document, DOCUMENT)
         except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            return [f"{DOCUMENT} could not be stored ({reason[:200]}): --artifacts none leaves it out"]
+            return [
+                f"{DOCUMENT} could not be stored ({reason[:200]}): --artifacts none leaves it out"
+            ]
         return []
 
 
@@ -238,4 +240,3 @@ def _dataset_input(record: DatasetRecord) -> DatasetInput:
         source=json.dumps({"uri": record.uri}),
     )
     return DatasetInput(dataset, [InputTag(_CONTEXT_TAG, record.context)])
-

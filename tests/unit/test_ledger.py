@@ -1,0 +1,55 @@
+"""Pacing: no quota is spent faster than it grows."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlflow_smwatch.aws.ledger import Ledger, Pacer
+
+
+class FakeTime:
+    """Time that passes only when somebody sleeps or works."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=50), st.sampled_from([0.5, 2.0, 40.0]))
+def test_calls_are_spaced(work: list[float], rate: float) -> None:
+    """Two calls are at least one interval apart, however long the work between them."""
+    time = FakeTime()
+    pacer = Pacer(rate, time.clock, time.sleep)
+    sent = []
+    for seconds in work:
+        pacer.spend()
+        sent.append(time.now)
+        time.now += seconds
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sent)]
+    assert all(gap >= 1 / rate - 1e-9 for gap in gaps)
+    assert sent[0] == 100.0
+
+
+def test_a_large_spending_makes_the_next_one_wait() -> None:
+    """Units are what the quota counts, calls or datapoints."""
+    time = FakeTime()
+    pacer = Pacer(100.0, time.clock, time.sleep)
+    pacer.spend(250)
+    pacer.spend(1)
+    assert time.now == 102.5
+
+
+def test_metrics_have_a_price() -> None:
+    """0.01 USD per 1,000 metrics requested."""
+    ledger = Ledger()
+    ledger.charge_metrics(500)
+    ledger.charge_metrics(1500)
+    assert round(ledger.cost_usd, 9) == 0.02

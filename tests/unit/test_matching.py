@@ -1,0 +1,145 @@
+"""Which run stands for a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.matching import JobIdentity, KnownRun, match
+from mlflow_smwatch.core.watermark import Watermark, to_tags
+
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/job"
+JOB = JobIdentity(
+    arn=ARN,
+    name="job",
+    kind="training-job",
+    region="eu-west-1",
+    created_ms=1_790_000_000_000,
+    life_end_ms=1_790_000_600_000,
+)
+SCRIPT_TAGS = {
+    "sagemaker.arn": ARN,
+    "sagemaker.kind": "training-job",
+    "sagemaker.name": "job",
+    "sagemaker.region": "eu-west-1",
+}
+
+
+def run(run_id: str, tags: dict[str, str], **changes: Any) -> KnownRun:
+    """Build a run that started with the job."""
+    base: dict[str, Any] = {
+        "experiment_id": "1",
+        "status": "RUNNING",
+        "start_ms": JOB.created_ms,
+        "end_ms": None,
+        "active": True,
+    }
+    return KnownRun(run_id=run_id, tags=tags, **{**base, **changes})
+
+
+def mirrored(run_id: str, made_ms: int = 1, **changes: Any) -> KnownRun:
+    """Build a run that the mirror made."""
+    tags = {
+        **SCRIPT_TAGS,
+        "sagemaker.created": iso_utc(JOB.created_ms),
+        "smwatch.version": "0.1.0",
+        **to_tags(Watermark(made_ms=made_ms)),
+        **changes.pop("tags", {}),
+    }
+    return run(run_id, tags, **changes)
+
+
+def test_no_candidates_no_run() -> None:
+    """The mirror makes one."""
+    assert match(JOB, []).run is None
+
+
+def test_the_mirrors_own_run_comes_first() -> None:
+    """Also before an earlier run of the job's own script."""
+    own, script = mirrored("own"), run("script", SCRIPT_TAGS)
+    matched = match(JOB, [script, own])
+    assert (matched.run, matched.adopted, matched.duplicates) == (own, False, ())
+
+
+def test_the_oldest_of_two_stays() -> None:
+    """By the creation note, then by run id."""
+    late, early, tie = mirrored("a", 5), mirrored("z", 3), mirrored("b", 5)
+    matched = match(JOB, [late, early, tie])
+    assert matched.run == early
+    assert matched.duplicates == (late, tie)
+
+
+@given(st.permutations([mirrored("a", 5), mirrored("z", 3), mirrored("b", 5)]))
+def test_the_order_of_candidates_does_not_matter(runs: list[KnownRun]) -> None:
+    """Two mirrors choose the same run."""
+    matched = match(JOB, runs)
+    assert matched.run is not None
+    assert matched.run.run_id == "z"
+    assert [each.run_id for each in matched.duplicates] == ["a", "b"]
+
+
+def test_a_marked_duplicate_that_is_still_there_loses() -> None:
+    """A crash between the mark and the removal is healed."""
+    marked = mirrored("a", 1, tags={"smwatch.duplicate_of": "b"})
+    kept = mirrored("b", 2)
+    matched = match(JOB, [marked, kept])
+    assert (matched.run, matched.duplicates) == (kept, (marked,))
+
+
+def test_another_creation_time_is_another_job() -> None:
+    """AWS lets a deleted name be used again."""
+    assert (
+        match(JOB, [mirrored("old", tags={"sagemaker.created": "2020-01-01T00:00:00.000Z"})]).run
+        is None
+    )
+
+
+def test_a_run_that_the_user_deleted_is_the_run() -> None:
+    """It is found, so that no other is made."""
+    deleted = mirrored("gone", active=False)
+    assert match(JOB, [deleted]).run == deleted
+
+
+def test_a_deleted_duplicate_is_no_run() -> None:
+    """The mirror's own clean-up is not the user's wish."""
+    deleted = mirrored("gone", active=False, tags={"smwatch.duplicate_of": "other"})
+    assert match(JOB, [deleted]).run is None
+
+
+def test_a_run_of_the_jobs_own_script_is_adopted() -> None:
+    """The earliest top-level one within the job's life."""
+    first = run("first", SCRIPT_TAGS, start_ms=JOB.created_ms + 10)
+    second = run("second", SCRIPT_TAGS, start_ms=JOB.created_ms + 20)
+    matched = match(JOB, [second, first])
+    assert (matched.run, matched.adopted) == (first, True)
+
+
+def test_foreign_runs_are_left_alone() -> None:
+    """A child, a run outside the life, a deleted one, one with only the ARN."""
+    foreign = [
+        run("child", {**SCRIPT_TAGS, "mlflow.parentRunId": "p"}),
+        run("early", SCRIPT_TAGS, start_ms=JOB.created_ms - 1),
+        run("late", SCRIPT_TAGS, start_ms=JOB.life_end_ms + 1),
+        run("deleted", SCRIPT_TAGS, active=False),
+        run("forged", {"sagemaker.arn": ARN}),
+        run("other", {**SCRIPT_TAGS, "sagemaker.name": "other"}),
+    ]
+    assert match(JOB, foreign).run is None
+
+
+def test_the_run_that_sagemaker_names_is_adopted() -> None:
+    """MlflowDetails of the description tell it."""
+    named = run("named", {"sagemaker.arn": ARN})
+    told = JobIdentity(
+        arn=JOB.arn,
+        name=JOB.name,
+        kind=JOB.kind,
+        region=JOB.region,
+        created_ms=JOB.created_ms,
+        life_end_ms=JOB.life_end_ms,
+        own_run_id="named",
+    )
+    assert match(told, [named]).run == named

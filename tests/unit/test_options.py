@@ -1,0 +1,59 @@
+"""Options: understood, or refused in one line."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from mlflow_smwatch import UsageError
+from mlflow_smwatch.options import SyncOptions, moment
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90m", NOW - timedelta(minutes=90)),
+        ("36h", NOW - timedelta(hours=36)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2w", NOW - timedelta(days=14)),
+        ("30s", NOW - timedelta(seconds=30)),
+        ("2026-01-30", NOW - timedelta(hours=36)),
+        ("2026-01-31T11:00:00Z", NOW - timedelta(hours=1)),
+        ("2026-01-31T12:00:00+01:00", NOW - timedelta(hours=1)),
+        (" 2026-01-31 11:00 ", NOW - timedelta(hours=1)),
+    ],
+)
+def test_moments(text: str, expected: datetime) -> None:
+    """ISO times are UTC unless they say otherwise; the rest is how long ago."""
+    assert moment(text, NOW, "--since") == expected
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7", "d", "-7d", "2026-13-01", "9" * 12 + "d"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    """The option and the forms that it takes are named."""
+    with pytest.raises(UsageError, match=r"--since .*90m, 36h, 7d"):
+        moment(text, NOW, "--since")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"since": "soon"}, "--since"),
+        ({"until": "soon"}, "--until"),
+        ({"since": "1d", "until": "2d"}, "--until"),
+        ({"kinds": ("training-job", "endpoint")}, "endpoint"),
+        ({"metrics": "everything"}, "--metrics"),
+        ({"artifacts": "all"}, "--artifacts"),
+        ({"workers": 0}, "--workers"),
+        ({"workers": 65}, "--workers"),
+        ({"settle_s": -1}, "--settle"),
+    ],
+)
+def test_wrong_options_are_named(wrong: dict[str, Any], named: str) -> None:
+    """Before anything is read or written."""
+    with pytest.raises(UsageError, match=named):
+        SyncOptions(**wrong)

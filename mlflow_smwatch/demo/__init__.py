@@ -1,0 +1,1 @@
+"""The emulated account: real training runs, put into an emulator through the ordinary AWS APIs."""

@@ -1,0 +1,331 @@
+"""An emulated AWS account, served over HTTP on loopback.
+
+Built on moto's server. Training jobs, Search, CloudWatch metrics and log events are the account's
+own, with the rules and limits of AWS's documentation; all else is moto's. Clients reach it through
+``AWS_ENDPOINT_URL`` alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from mlflow_smwatch.demo import job_life
+from mlflow_smwatch.demo.clock import Clock
+from mlflow_smwatch.demo.errors import AwsError, NotOursError, refuse
+from mlflow_smwatch.demo.faults import Breakage, Faults
+from mlflow_smwatch.demo.metrics import dimension_set
+from mlflow_smwatch.demo.moto_server import ACCOUNT_ID, MotoApplication
+from mlflow_smwatch.demo.region import Region
+from mlflow_smwatch.demo.server import LoopbackServer
+from mlflow_smwatch.demo.validation import Answer, Parameters, check_parameters
+from mlflow_smwatch.demo.wire import (
+    Call,
+    HttpRequest,
+    Reply,
+    answer_reply,
+    error_reply,
+    query_parameters,
+    read_call,
+    service_error,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+PUT_METRIC_DATA_BYTES = 1_000_000
+logger = logging.getLogger(__name__)
+KEY_ID = "AKIAEMULATEDACCOUNT0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request that was served.
+
+    Attributes
+    ----------
+    operation
+        As in ``sagemaker:Search``.
+    parameters
+        As sent.
+    status
+        HTTP status; 0 where the connection was reset instead.
+    """
+
+    operation: str
+    parameters: dict[str, Any]
+    status: int
+
+
+class EmulatedAccount:
+    """An AWS account that exists in this process, as long as the ``with`` block lasts.
+
+    One at a time: entering resets what an earlier one left.
+
+    Parameters
+    ----------
+    region
+        Where the ``put_`` methods put things. Other Regions can be asked over HTTP too; they are
+        empty at first.
+    port
+        On 127.0.0.1; 0 for any free one.
+
+    Attributes
+    ----------
+    clock
+        The account's time.
+    faults
+        What is to go wrong.
+    calls
+        Number of requests served, by operation; failed ones included.
+    requests
+        The same requests, one by one.
+    """
+
+    def __init__(self, region: str = "us-east-1", port: int = 0) -> None:
+        self.region = region
+        self.clock = Clock()
+        self.faults = Faults()
+        self.calls: Counter[str] = Counter()
+        self.requests: list[Request] = []
+        self._port = port
+        self._lock = threading.Lock()
+        self._regions: dict[str, Region] = {}
+        self._moto = MotoApplication()
+        self._server: LoopbackServer | None = None
+
+    def __enter__(self) -> Self:
+        """Start to serve, from an empty account."""
+        self._moto.reset()
+        self._regions.clear()
+        self._server = LoopbackServer(self._port, self._answer)
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop serving and forget everything."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        self._moto.reset()
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the account, for ``AWS_ENDPOINT_URL``.
+
+        Raises
+        ------
+        RuntimeError
+            The account is not being served.
+        """
+        if self._server is None:
+            message = "the emulated account is served inside its with block only"
+            raise RuntimeError(message)
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that lead any AWS client here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": "emulated",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def reset_calls(self) -> None:
+        """Forget the requests served so far."""
+        self.calls.clear()
+        self.requests.clear()
+
+    def put_training_job(
+        self, answer: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Store a training job as DescribeTrainingJob is to answer it, without CreateTrainingJob.
+
+        Parameters
+        ----------
+        answer
+            Dates as aware datetimes; the ARN is added if missing. A job of the same name is
+            replaced.
+        tags
+            Resource tags.
+
+        Raises
+        ------
+        ValueError
+            The answer is not one that DescribeTrainingJob can give.
+        """
+        with self._home.lock:
+            self._home.jobs.put(dict(answer), tags or {}, reads_logs=False)
+
+    def move_training_job(
+        self,
+        name: str,
+        *,
+        status: str | None = None,
+        secondary_status: str | None = None,
+        at: datetime | None = None,
+        failure_reason: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Bring a training job into another state, as SageMaker does in the course of time.
+
+        An end state also gets the times, the model artifact, and FinalMetricDataList from the
+        job's log events.
+
+        Parameters
+        ----------
+        name
+            Of the job.
+        status, secondary_status
+            One of the two is enough.
+        at
+            When; the account's time if None.
+        failure_reason
+            For a failed job.
+        message
+            StatusMessage of the transition.
+
+        Raises
+        ------
+        AwsError
+            There is no such job.
+        """
+        with self._home.lock:
+            job = self._home.jobs.existing(name)
+            job_life.move(
+                job,
+                status=status,
+                secondary_status=secondary_status,
+                at=at or self.clock.now(),
+                failure_reason=failure_reason,
+                message=message,
+            )
+            if job.is_over:
+                job.reads_logs = True
+                self._home.set_final_metrics(job)
+
+    def remove_training_job(self, name: str) -> None:
+        """Remove a training job, whatever its state; its logs and metrics stay."""
+        with self._home.lock:
+            self._home.jobs.existing(name)
+            self._home.jobs.remove(name)
+
+    def put_metric(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        points: Iterable[tuple[int, float]],
+        *,
+        unit: str = "None",
+    ) -> None:
+        """Store samples of one metric, however old and however many.
+
+        Parameters
+        ----------
+        namespace, name, dimensions
+            The metric; the dimensions are the exact set.
+        points
+            Timestamps in milliseconds since the epoch, cut to the minute, and values.
+        unit
+            CloudWatch unit.
+        """
+        with self._home.lock:
+            series = self._home.metrics.writable(namespace, name, dimension_set(dimensions), unit)
+            series.add(points)
+
+    def put_log_events(
+        self,
+        group: str,
+        stream: str,
+        events: Iterable[tuple[int, str]],
+        *,
+        publish: bool = True,
+    ) -> None:
+        """Store log events, however old and however many; group and stream are made if missing.
+
+        Parameters
+        ----------
+        group, stream
+            Names.
+        events
+            Timestamps in milliseconds since the epoch, and messages.
+        publish
+            Whether a training job's algorithm metrics in them go to CloudWatch, as they do with
+            PutLogEvents.
+        """
+        given = list(events)
+        with self._home.lock:
+            store = self._home.log_store
+            store.ensure_stream(group, stream)
+            store.add(store.stream(group, stream), given)
+            if publish:
+                self._home.publish(group, stream, given)
+
+    @property
+    def _home(self) -> Region:
+        return self._in_region(self.region)
+
+    def _in_region(self, name: str) -> Region:
+        with self._lock:
+            if name not in self._regions:
+                self._regions[name] = Region(
+                    ACCOUNT_ID,
+                    name,
+                    self.clock,
+                    self.faults,
+                    lambda resource: self._moto.search_records(resource, name),
+                )
+            return self._regions[name]
+
+    def _answer(self, request: HttpRequest) -> tuple[Reply, Breakage | None]:
+        call = read_call(request, self.region)
+        fault = self.faults.next_fault(call.name)
+        if isinstance(fault, AwsError):
+            reply = error_reply(call, service_error(call, fault))
+        elif fault is Breakage.RESET:
+            reply = error_reply(call, AwsError("ConnectionReset", "", 0))
+        else:
+            reply = self._operate(call, request)
+        served = Request(operation=call.name, parameters=call.parameters, status=reply.status)
+        with self._lock:
+            self.calls[call.name] += 1
+            self.requests.append(served)
+        return reply, fault if isinstance(fault, Breakage) else None
+
+    def _operate(self, call: Call, request: HttpRequest) -> Reply:
+        region = self._in_region(call.region)
+        handler = region.operations.get(call.name)
+        if handler is None:
+            return self._moto.forward(call, request)
+        try:
+            with region.lock:
+                return answer_reply(call, handler(_checked(call, request)))
+        except NotOursError:
+            return self._moto.forward(call, request)
+        except AwsError as error:
+            return error_reply(call, error)
+        except Exception:  # a mistake of the account's own must not look like a lost connection
+            logger.exception("the emulated account failed on %s", call.name)
+            return error_reply(call, AwsError("InternalFailure", "The account failed.", 500))
+
+
+def _checked(call: Call, request: HttpRequest) -> Parameters:
+    if call.name == "cloudwatch:PutMetricData" and len(request.body) > PUT_METRIC_DATA_BYTES:
+        refuse("RequestEntityTooLarge", "The request is larger than 1 MB.", 413)
+    parameters: Answer = query_parameters(call) if call.protocol == "query" else call.parameters
+    return check_parameters(call.service, call.operation, parameters)

@@ -1,0 +1,179 @@
+"""Faults on purpose: what AWS does on bad days, by operation name such as ``sagemaker:Search``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+from mlflow_smwatch.demo.errors import AwsError
+
+_T = TypeVar("_T")
+
+IDENTITY = "arn:aws:sts::123456789012:assumed-role/emulated/session"
+
+
+class Breakage(Enum):
+    """Faults below the level of an AWS error."""
+
+    RESET = "the connection is reset without an answer"
+    MALFORMED = "the answer's body is cut in half, its length being that of the half"
+    TRUNCATED = "the answer's body ends early, its length being that of the whole"
+
+
+BREAKAGES = {"MalformedBody": Breakage.MALFORMED, "TruncatedBody": Breakage.TRUNCATED}
+
+
+@dataclass(slots=True)
+class _Failure:
+    fault: AwsError | Breakage
+    left: int | None
+
+
+class _Bucket:
+    """A token bucket on real time, full at first."""
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self.per_second = per_second
+        self.burst = burst
+        self.tokens = burst
+        self.filled = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self.tokens = min(self.burst, self.tokens + (now - self.filled) * self.per_second)
+        self.filled = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+class Faults:
+    """What goes wrong in the account until :meth:`clear`.
+
+    Operations are named ``service:Operation``; a ``*`` matches anything (``logs:*``).
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Let everything work again."""
+        with self._lock:
+            self._denied: set[str] = set()
+            self._failures: dict[str, list[_Failure]] = {}
+            self._page_sizes: dict[str, int] = {}
+            self._empty_pages: set[str] = set()
+            self._rates: dict[str, _Bucket] = {}
+
+    def deny(self, operation: str) -> None:
+        """Refuse an operation, as IAM does when the caller lacks the permission."""
+        with self._lock:
+            self._denied.add(operation)
+
+    def allow(self, operation: str) -> None:
+        """Take :meth:`deny` back."""
+        with self._lock:
+            self._denied.discard(operation)
+
+    def fail(
+        self,
+        operation: str,
+        *,
+        times: int | None = 1,
+        code: str | None = "ThrottlingException",
+        status: int = 400,
+    ) -> None:
+        """Let the next requests of an operation fail.
+
+        Parameters
+        ----------
+        operation
+            Name or pattern.
+        times
+            How many requests; None for all until :meth:`clear`.
+        code
+            AWS error code; None resets the connection; ``MalformedBody`` cuts the true answer in
+            half; ``TruncatedBody`` also breaks off the transfer.
+        status
+            HTTP status of the error.
+        """
+        fault: AwsError | Breakage
+        if code is None:
+            fault = Breakage.RESET
+        else:
+            fault = BREAKAGES.get(code) or AwsError(code, _message_of(code), status)
+        with self._lock:
+            self._failures.setdefault(operation, []).append(_Failure(fault, times))
+
+    def page_size(self, operation: str, size: int) -> None:
+        """Answer with smaller pages than asked for (GetMetricData: points a page)."""
+        with self._lock:
+            self._page_sizes[operation] = size
+
+    def empty_pages(self, operation: str) -> None:
+        """Put an empty page with a token before each page."""
+        with self._lock:
+            self._empty_pages.add(operation)
+
+    def rate(self, operation: str, *, per_second: float) -> None:
+        """Throttle beyond a rate; the burst is the rate of one second, at least 1."""
+        with self._lock:
+            self._rates[operation] = _Bucket(per_second, max(1.0, per_second))
+
+    def page_limit(self, operation: str, size: int) -> int:
+        """Give the size of a page: what was asked for, or less."""
+        return min([size, *_matching(self._page_sizes, operation)])
+
+    def has_empty_pages(self, operation: str) -> bool:
+        """Tell whether pages of the operation are preceded by empty ones."""
+        return any(fnmatchcase(operation, pattern) for pattern in self._empty_pages)
+
+    def next_fault(self, operation: str) -> AwsError | Breakage | None:
+        """Decide how one request fails, if it does; counts the request."""
+        with self._lock:
+            if any(not bucket.take() for bucket in _matching(self._rates, operation)):
+                return AwsError("ThrottlingException", "Rate exceeded")
+            if any(fnmatchcase(operation, pattern) for pattern in self._denied):
+                return _denial(operation)
+            return self._next_failure(operation)
+
+    def _next_failure(self, operation: str) -> AwsError | Breakage | None:
+        for failures in _matching(self._failures, operation):
+            for failure in failures:
+                if failure.left is None:
+                    return failure.fault
+                if failure.left > 0:
+                    failure.left -= 1
+                    return failure.fault
+        return None
+
+
+def _matching(table: dict[str, _T], operation: str) -> list[_T]:
+    return [value for pattern, value in table.items() if fnmatchcase(operation, pattern)]
+
+
+def _denial(operation: str) -> AwsError:
+    message = (
+        f"User: {IDENTITY} is not authorized to perform: {operation} because no "
+        f"identity-based policy allows the {operation} action"
+    )
+    return AwsError("AccessDeniedException", message)
+
+
+MESSAGES = {
+    "ThrottlingException": "Rate exceeded",
+    "Throttling": "Rate exceeded",
+    "ExpiredTokenException": "The security token included in the request is expired",
+    "UnrecognizedClientException": "The security token included in the request is invalid.",
+    "InvalidSignatureException": "The request signature we calculated does not match.",
+}
+
+
+def _message_of(code: str) -> str:
+    return MESSAGES.get(code, "The request failed because of an injected fault.")

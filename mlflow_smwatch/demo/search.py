@@ -1,0 +1,88 @@
+"""SageMaker's Search operation on any kind of record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from botocore.model import Shape
+
+from mlflow_smwatch.demo.faults import Faults
+from mlflow_smwatch.demo.pages import Pager
+from mlflow_smwatch.demo.search_filters import Condition, Property, find_property, refuse_search
+from mlflow_smwatch.demo.training_jobs import bad_token
+from mlflow_smwatch.demo.validation import Answer, Json, Parameters, service_model
+
+DEFAULT_PAGE = 10
+COUNTED_HITS = 10_000
+RECORD_NAMES = {
+    "ExperimentTrial": "Trial",
+    "ExperimentTrialComponent": "TrialComponent",
+}
+
+
+class Search:
+    """The operation for one account and Region.
+
+    Parameters
+    ----------
+    records
+        Gives all records of a Resource, times as seconds.
+    faults
+        May shorten pages.
+    """
+
+    def __init__(self, records: Callable[[str], Iterable[Answer]], faults: Faults) -> None:
+        self._records = records
+        self._pager = Pager(faults, "sagemaker:Search", bad_token)
+        self.operations: dict[str, Callable[[Parameters], Answer]] = {"Search": self.search}
+
+    def search(self, parameters: Parameters) -> Answer:
+        """Answer ``Search``: one page of the records that match, newest change first."""
+        resource: str = parameters["Resource"]
+        record_name: str = RECORD_NAMES.get(resource, resource)
+        shape = _record_shape(record_name)
+        condition = Condition(resource, shape, parameters.get("SearchExpression"))
+        found = [record for record in self._records(resource) if condition.matches(record)]
+        key = find_property(shape, parameters.get("SortBy", "LastModifiedTime"))
+        ordered = _sorted(found, key, is_descending=parameters.get("SortOrder") != "Ascending")
+        page, token = self._pager.cut(
+            ordered,
+            parameters,
+            size=parameters.get("MaxResults", DEFAULT_PAGE),
+            token=parameters.get("NextToken"),
+        )
+        answer: Answer = {
+            "Results": [{record_name: record} for record in page],
+            "TotalHits": _hits(len(found)),
+        }
+        if token:
+            answer["NextToken"] = token
+        return answer
+
+
+def _record_shape(name: str) -> Shape:
+    members: dict[str, Shape] = service_model("sagemaker").shape_for("SearchRecord").members  # type: ignore[attr-defined]
+    if name not in members:
+        refuse_search(f"The emulated account has no {name} to search for.")
+    return members[name]
+
+
+def _hits(number: int) -> Answer:
+    relation = "EqualTo" if number <= COUNTED_HITS else "GreaterThanOrEqualTo"
+    return {"Value": min(number, COUNTED_HITS), "Relation": relation}
+
+
+def _sorted(records: list[Answer], key: Property, *, is_descending: bool) -> list[Answer]:
+    """Sort by a property; records without it come last."""
+    if key.kind == "structure":
+        refuse_search(f"{key.name} cannot be sorted by.")
+    having: list[tuple[Json, Answer]] = []
+    lacking: list[Answer] = []
+    for record in records:
+        values = key.values(record)
+        if values:
+            having.append((values[0], record))
+        else:
+            lacking.append(record)
+    having.sort(key=lambda pair: pair[0], reverse=is_descending)
+    return [record for _, record in having] + lacking

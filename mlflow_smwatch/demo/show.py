@@ -1,0 +1,201 @@
+"""``smwatch demo``: the emulated account, mirrored into SQLite and shown in MLflow's own pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from mlflow_smwatch.core.errors import StopError, UsageError
+from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.demo.record import load_recordings
+from mlflow_smwatch.demo.replay import LiveJob, advance, replay
+from mlflow_smwatch.engine import sync
+from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.report import SyncReport
+from mlflow_smwatch.tracking.pages import LOCAL_UI, experiment_url
+from mlflow_smwatch.tracking.store import find_experiment
+
+Say = Callable[[str], None]
+
+_MARK = "smwatch-demo.txt"
+_DATABASE = "mlflow.db"
+_SINCE = "60d"
+_MOVE_EVERY_S = 5.0
+_SYNC_EVERY_MOVES = 6
+_SERVER_START_S = 120.0
+_PREFERRED_PORT = int(LOCAL_UI.rpartition(":")[2])
+
+
+def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tuple[LiveJob, ...]]:
+    """Fill an account with the recorded runs and mirror it.
+
+    Parameters
+    ----------
+    account
+        Running and empty.
+    folder
+        Where database and artifacts go; what an earlier demo left there is replaced.
+    say
+        Takes lines for the user.
+
+    Returns
+    -------
+    tuple of str and tuple of LiveJob
+        The tracking URI, and the jobs that go on.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds a database that no demo made.
+    """
+    _prepare(folder)
+    os.environ.update(account.environment)
+    os.environ.pop("AWS_PROFILE", None)
+    say("replaying recorded training runs into an emulated AWS account (no AWS is used)")
+    live = replay(account, load_recordings(), datetime.now(tz=timezone.utc))
+    uri = f"sqlite:///{folder / _DATABASE}"
+    report = _mirror(uri, folder)
+    say(f"mirrored {report.jobs['seen']} emulated training jobs, {report.points:,} points")
+    return uri, live
+
+
+@contextmanager
+def served(uri: str, folder: Path) -> Iterator[str]:
+    """Run ``mlflow server`` on a database for the duration of a block.
+
+    Yields
+    ------
+    str
+        Its address.
+
+    Raises
+    ------
+    StopError
+        When it does not start.
+    """
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    log = folder / "mlflow-server.log"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            _wait_until_up(address, server, log)
+            yield address
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=_SERVER_START_S)
+
+
+def show(uri: str, folder: Path, account: EmulatedAccount, live: tuple[LiveJob, ...]) -> None:
+    """Keep the jobs that are in progress moving, and mirror what they do, until interrupted."""
+    moves = 0
+    with _interrupted() as stop:
+        while not stop.wait(_MOVE_EVERY_S):
+            live = move(account, live)
+            moves += 1
+            if moves % _SYNC_EVERY_MOVES == 0:
+                _mirror(uri, folder)
+
+
+def keep(account: EmulatedAccount, live: tuple[LiveJob, ...]) -> None:
+    """Keep only the account running, until interrupted."""
+    with _interrupted() as stop:
+        while not stop.wait(_MOVE_EVERY_S):
+            live = move(account, live)
+
+
+def move(account: EmulatedAccount, live: tuple[LiveJob, ...]) -> tuple[LiveJob, ...]:
+    """Write what has happened to the jobs in progress up to now."""
+    now = datetime.now(tz=timezone.utc)
+    moved = (advance(account, each, now) for each in live)
+    return tuple(each for each in moved if not each.is_over)
+
+
+def page(uri: str, address: str) -> str:
+    """Return the page to open: the experiment of training jobs, on its table of runs."""
+    experiment_id = find_experiment(uri, "sagemaker/training-jobs")
+    return experiment_url(address, experiment_id) or address
+
+
+def _mirror(uri: str, folder: Path) -> SyncReport:
+    """Mirror with the folder as working directory: MLflow puts artifacts beside it."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return sync(SyncOptions(tracking_uri=uri, since=_SINCE))
+    finally:
+        os.chdir(before)
+
+
+def _prepare(folder: Path) -> None:
+    mark, database = folder / _MARK, folder / _DATABASE
+    if database.exists() and not mark.exists():
+        message = f"{database} was not made by the demo: give another folder with --dir"
+        raise UsageError(message)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text("Made by `smwatch demo`, and replaced whenever it runs again.\n")
+    database.unlink(missing_ok=True)
+    shutil.rmtree(folder / "mlruns", ignore_errors=True)
+
+
+def _free_port() -> int:
+    for port in (_PREFERRED_PORT, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    message = "no free port on 127.0.0.1"
+    raise StopError(message)
+
+
+def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    pause = threading.Event()
+    for _ in range(int(_SERVER_START_S * 4)):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310 - http, loopback
+                return
+        except (urllib.error.URLError, OSError):
+            pause.wait(0.25)
+    message = f"the MLflow server did not start; see {log}"
+    raise StopError(message)
+
+
+@contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """Give an event that SIGINT or SIGTERM sets."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

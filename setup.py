@@ -47,6 +47,8 @@ EXTRAS_REQUIRE = {
         "numpy>=1.26,<3",
         "joblib>=1.3,<2",
         "psutil>=5.9,<8",
+        "google-re2>=1.1,<2",
+        "regex>=2024.4.16",
     ],
     "dask": ["distributed>=2024.8"],
     "test": [
@@ -60,6 +62,7 @@ EXTRAS_REQUIRE = {
         "ruff>=0.17.5,<0.18",
         "mypy>=2.4,<3",
         "types-psutil",
+        "types-regex",
         "types-tqdm",
         "import-linter>=2.16,<3",
         "build>=1.2,<2",

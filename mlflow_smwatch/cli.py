@@ -281,13 +281,16 @@ def _pair(text: str) -> tuple[str, str]:
 @contextlib.contextmanager
 def _quiet(*, verbose: bool) -> Iterator[None]:
     """Keep everything but the result away from stdout, and libraries' chatter from stderr."""
-    if verbose:
-        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    else:
-        for name, level in _QUIET_LOGGERS.items():
-            logging.getLogger(name).setLevel(level)
-        warnings.simplefilter("ignore")
     with contextlib.redirect_stdout(sys.stderr):
+        if verbose:
+            logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        else:
+            warnings.simplefilter("ignore")
+            # MLflow sets the levels of its loggers while it is imported: so not before.
+            import mlflow_smwatch.engine  # noqa: F401 - brings MLflow in
+
+            for name, level in _QUIET_LOGGERS.items():
+                logging.getLogger(name).setLevel(level)
         yield
 
 

@@ -309,6 +309,8 @@ class JobMirror:
         if described or found.watermark.final:
             warnings += self._writer.write_record(update)
         after = replace(found.watermark, fingerprint=task.record.fingerprint)
+        if not run.mirrored and after.given_keys != task.watermark.given_keys:
+            self._writer.write_tags(run, to_tags(task.watermark.claiming(after)))
         self._writer.write_points(
             run, found.points, self._notes(after, warnings), update.params, update.facts
         )
@@ -327,7 +329,7 @@ class JobMirror:
             task.job,
             task.watermark,
             measured,
-            logged_keys=run.metric_keys,
+            logged_keys=frozenset() if run.mirrored else run.metric_keys,
             written_ms=lambda key: self.index.timestamps(run.run_id, key),
             give_up_denied=self._options.give_up_denied,
         )

@@ -135,6 +135,6 @@ def moment(text: str, now: datetime, option: str) -> datetime:
 
 def _require_known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
     unknown = [value for value in given if value not in set(known)]
-    if unknown:
-        message = f"{option} {', '.join(unknown)}: choose from {', '.join(known)}"
+    if unknown or not tuple(given):
+        message = f"{option} {', '.join(unknown) or repr('')}: choose from {', '.join(known)}"
         raise UsageError(message)

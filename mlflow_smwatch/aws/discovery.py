@@ -19,7 +19,7 @@ from mlflow_smwatch.aws.operations import (
     LIST_TRAINING_JOBS,
     SEARCH,
 )
-from mlflow_smwatch.aws.session import Aws, aws_errors
+from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import to_ms, training_job
 from mlflow_smwatch.core.errors import (
@@ -169,9 +169,10 @@ def list_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found, ...]]:
     if wanted.name_contains:
         request["NameContains"] = wanted.name_contains
     while True:
-        with aws_errors(LIST_TRAINING_JOBS):
-            answer = aws.sagemaker.list_training_jobs(**request)
-        page = (_listed(summary) for summary in answer.get("TrainingJobSummaries") or ())
+        answer = ask(
+            LIST_TRAINING_JOBS, aws.sagemaker.list_training_jobs, request, "TrainingJobSummaries"
+        )
+        page = (_listed(summary) for summary in answer["TrainingJobSummaries"])
         yield tuple(found for found in page if wanted.in_time(found.modified_ms))
         if not answer.get("NextToken"):
             return
@@ -186,8 +187,9 @@ def describe_job(aws: Aws, name: str) -> Described:
     UnknownJobError
         When AWS has no job of that name.
     """
-    with aws_errors(DESCRIBE_TRAINING_JOB):
-        answer = aws.sagemaker.describe_training_job(TrainingJobName=name)
+    request = {"TrainingJobName": name}
+    describe = aws.sagemaker.describe_training_job
+    answer = ask(DESCRIBE_TRAINING_JOB, describe, request, "TrainingJobArn")
     try:
         tags = _tags(aws, answer["TrainingJobArn"])
     except (AccessDeniedError, RetriableError) as error:
@@ -199,9 +201,8 @@ def _tags(aws: Aws, arn: str) -> list[dict[str, str]]:
     tags: list[dict[str, str]] = []
     request: dict[str, Any] = {"ResourceArn": arn, "MaxResults": PAGE_SIZE}
     while True:
-        with aws_errors(LIST_TAGS):
-            answer = aws.sagemaker.list_tags(**request)
-        tags += answer.get("Tags") or []
+        answer = ask(LIST_TAGS, aws.sagemaker.list_tags, request, "Tags")
+        tags += answer["Tags"]
         if not answer.get("NextToken"):
             return tags
         request["NextToken"] = answer["NextToken"]
@@ -219,10 +220,9 @@ def _search_pages(
     if filters:
         request["SearchExpression"] = {"Filters": filters, "Operator": operator}
     while True:
-        with aws_errors(SEARCH):
-            answer = aws.sagemaker.search(**request)
-        results = answer.get("Results") or []
-        yield [redact_answer(each["TrainingJob"]) for each in results if "TrainingJob" in each]
+        answer = ask(SEARCH, aws.sagemaker.search, request, "Results")
+        found = (each["TrainingJob"] for each in answer["Results"] if "TrainingJob" in each)
+        yield [redact_answer(record) for record in found]
         if not answer.get("NextToken"):
             return
         request["NextToken"] = answer["NextToken"]

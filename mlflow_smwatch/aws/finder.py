@@ -62,9 +62,9 @@ class JobFinder:
             self._give_up_search(error, "ListTrainingJobs and DescribeTrainingJob")
             try:
                 yield from list_jobs(self.aws, wanted)
-            except AccessDeniedError as denied:
-                message = f"the jobs cannot be listed: {error}; {denied}"
-                raise StopError(message) from denied
+            except (AccessDeniedError, RetriableError, UnknownJobError) as second:
+                message = f"the jobs cannot be listed: {error}; {second}"
+                raise StopError(message) from second
 
     def named(self, asked: Sequence[str]) -> Iterator[Found | NotFound]:
         """Find jobs by name or ARN, in any order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,6 +55,7 @@ _CREDENTIAL_ERRORS = (
 )
 _UNREACHABLE = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
 _ATTEMPTS = 10
+_WHOLE_ATTEMPTS = 3
 _DETAIL_LIMIT = 300
 
 
@@ -190,6 +191,41 @@ def aws_errors(action: str) -> Iterator[None]:
     except boto.BotoCoreError as error:
         message = f"{action} failed: {str(error)[:_DETAIL_LIMIT]}; run again later"
         raise RetriableError(message) from error
+
+
+def ask(
+    action: str, operation: Callable[..., Any], request: Mapping[str, Any], key: str
+) -> Mapping[str, Any]:
+    """Call an operation until its answer is whole.
+
+    boto3 takes a body that was cut off for an empty answer; without its member ``key`` an answer
+    says nothing, not even that there is nothing.
+
+    Parameters
+    ----------
+    action
+        IAM action, for errors.
+    operation
+        A client's method.
+    request
+        Its arguments.
+    key
+        A member that every answer has.
+
+    Raises
+    ------
+    SmwatchError
+        As :func:`aws_errors` says.
+    RetriableError
+        When every answer was cut off.
+    """
+    for _ in range(_WHOLE_ATTEMPTS):
+        with aws_errors(action):
+            answer: Mapping[str, Any] = operation(**request)
+        if key in answer:
+            return answer
+    message = f"{action} answered without {key} {_WHOLE_ATTEMPTS} times; run again later"
+    raise RetriableError(message)
 
 
 def _client_error(error: boto.ClientError, action: str) -> SmwatchError:

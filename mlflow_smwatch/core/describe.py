@@ -16,6 +16,7 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.job import Channel, FinalMetric, Job, MetricDefinition, Phase
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB
+from mlflow_smwatch.core.keys import legal_value
 
 Answer = Mapping[str, Any]
 
@@ -108,7 +109,8 @@ def iso_utc(moment_ms: int) -> str:
 def document(answer: Answer) -> str:
     """Write an AWS answer as JSON text with sorted keys and ISO times, one value for one answer."""
     content = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-    return json.dumps(content, indent=2, sort_keys=True, default=_json_value, ensure_ascii=False)
+    text = json.dumps(content, indent=2, sort_keys=True, default=_json_value, ensure_ascii=False)
+    return legal_value(text, len(text))
 
 
 def _json_value(value: object) -> str:

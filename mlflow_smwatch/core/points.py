@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mlflow_smwatch.core.job import Job
@@ -94,7 +94,7 @@ def final_points(
 
 
 def duration_points(
-    job: Job, keys: Mapping[str, str], written: Mapping[str, int]
+    job: Job, keys: Mapping[str, str], written: Collection[str]
 ) -> Iterator[MetricPoint]:
     """Give the durations of an ended job in seconds, each once, at step 0 and the job's end."""
     if job.ended_ms is None:

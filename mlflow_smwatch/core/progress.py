@@ -15,7 +15,7 @@ from mlflow_smwatch.core.points import (
 )
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.core.windows import FINEST_PERIOD_S, Reading
 
 CLOUDWATCH = "cloudwatch"
 FINAL = "final"
@@ -80,7 +80,9 @@ def progress(
     measured
         What was read.
     logged_keys
-        Metric keys that the run has; those that the job's own script logged are never sent.
+        Metric keys of a run that the job logs itself; those that the watermark does not claim are
+        the script's and are never sent. Empty for a run of the mirror's own: what it holds without
+        a watermark is what a pass wrote before it was cut off.
     written_ms
         MLflow key → timestamps that the run has of it; asked only where a window was read twice
         and holds another number of points than before.
@@ -93,11 +95,12 @@ def progress(
     """
     keys = metric_keys(job, before.given_keys)
     own = frozenset(before.given_keys.values())
+    look = _Look.at(job, before, measured.reading)
     points: list[MetricPoint] = []
     for original, found in measured.series.items():
         if keys[original] in logged_keys - own:
             continue
-        fresh = _fresh(original, keys[original], found, before, written_ms)
+        fresh = _fresh(original, keys[original], found, look, written_ms)
         points += cloudwatch_points(job, keys, original, fresh)
     source = before.source or _source(job, points)
     complete = measured.reading.complete and (give_up_denied or not measured.denied)
@@ -117,20 +120,52 @@ def progress(
     return Progress(points=tuple(points), watermark=after)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """How what a pass read stands to what earlier passes wrote.
+
+    Attributes
+    ----------
+    before
+        The run's watermark.
+    again
+        Whether it is the last look, which reads once more what may be written.
+    whole
+        Whether it holds all that can be written, so that equal counts are equal points.
+    """
+
+    before: Watermark
+    again: bool
+    whole: bool
+
+    @classmethod
+    def at(cls, job: Job, before: Watermark, reading: Reading) -> _Look:
+        first = next(iter(reading.windows), None)
+        whole = (
+            first is not None
+            and first.start_ms <= job.created_ms
+            and first.period_s == FINEST_PERIOD_S
+        )
+        return cls(before=before, again=reading.complete, whole=whole)
+
+    def overlaps(self, found: Iterable[Point]) -> bool:
+        read_to_ms = self.before.read_to_ms
+        return self.again or (
+            read_to_ms is not None and any(point.timestamp_ms < read_to_ms for point in found)
+        )
+
+
 def _fresh(
     original: str,
     key: str,
     found: Sequence[Point],
-    before: Watermark,
+    look: _Look,
     written_ms: Callable[[str], Iterable[int]],
 ) -> Sequence[Point]:
-    written = before.points.get(original, 0)
-    again = before.read_to_ms is not None and any(
-        point.timestamp_ms < before.read_to_ms for point in found
-    )
-    if not written or not again:
+    written = look.before.points.get(original, 0)
+    if not written or not look.overlaps(found):
         return found
-    if len(found) == written:
+    if look.whole and len(found) == written:
         return ()
     have = frozenset(written_ms(key))
     return [point for point in found if point.timestamp_ms not in have]
@@ -144,9 +179,9 @@ def _at_the_end(
     logged: frozenset[str],
     measured: Measured,
 ) -> list[MetricPoint]:
-    have = set(before.points) | {point.original for point in points}
+    have = before.measured | {point.original for point in points}
     last = [] if measured.denied else list(final_points(job, keys, have))
-    last += duration_points(job, keys, before.points)
+    last += duration_points(job, keys, before.measured)
     return [point for point in last if point.key not in logged]
 
 
@@ -156,7 +191,11 @@ def _source(job: Job, points: Iterable[MetricPoint], otherwise: str = CLOUDWATCH
 
 
 def _read_to(before: Watermark, measured: Measured) -> int | None:
-    """Move on also past a series that was refused: the last pass reads the whole life again."""
-    if not measured.series or not measured.reading.windows:
+    """Move on also past a series that was refused: the last look reads the whole life again.
+
+    A last look of which a part was refused is planned once more from where it began.
+    """
+    reading = measured.reading
+    if not measured.series or not reading.windows or (reading.complete and measured.denied):
         return before.read_to_ms
-    return measured.reading.windows[-1].end_ms
+    return reading.windows[-1].end_ms

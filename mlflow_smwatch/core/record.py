@@ -7,6 +7,7 @@ The translation of AWS words into MLflow words stands here (and, for metrics, in
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ _COMMIT_TAGS = frozenset(
     {"git_commit", "git-commit", "gitcommit", "commit_id", "commit-id", "mlflow.source.git.commit"}
 )
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
 _GRAPH_SERIES = 20
 _RUNNING_GRAPH_MS = 24 * 60 * 60 * 1000
 _DATASET_NAME_LIMIT = 500
@@ -265,7 +266,7 @@ def _datasets(job: Job) -> Iterator[DatasetRecord]:
         yield DatasetRecord(
             name=legal_value(channel.name, _DATASET_NAME_LIMIT),
             uri=channel.uri,
-            digest=hashlib.sha256(channel.uri.encode()).hexdigest()[:16],
+            digest=hashlib.sha256(channel.uri.encode("utf-8", "surrogatepass")).hexdigest()[:16],
             context=legal_value(channel.name, DATASET_TAG_LIMIT),
         )
 
@@ -280,10 +281,12 @@ def _note(job: Job, links: Mapping[str, str]) -> str:
     hosts = f"{job.instance_count or 1} × {job.instance_type or 'serverless'}"
     kind = job.kind.word.replace("-", " ")
     place = f"on {_escaped(hosts)} in {_escaped(job.arn.region)}"
-    lines = [f"SageMaker {kind} **{_escaped(job.name)}** {place}.", ""]
-    lines += [f"- [{title}](<{links[key]}>)" for key, title in titles.items() if key in links]
-    return "\n".join(lines)
+    shown = [f"[{title}](<{links[key]}>)" for key, title in titles.items() if key in links]
+    # One line of links: MLflow's page folds a longer description away.
+    lines = [f"SageMaker {kind} **{_escaped(job.name)}** {place}.", " · ".join(shown)]
+    return "\n\n".join(filter(None, lines))
 
 
 def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
+    """Escape what Markdown and HTML would read; MLflow's Markdown takes ``<`` as an entity only."""
+    return html.escape(_MARKDOWN.sub(r"\\\1", text.replace("\n", " ")), quote=False)

@@ -41,7 +41,8 @@ class Watermark:
     read_to_ms
         End of the last CloudWatch window whose points are all written.
     points
-        Original key → number of its points that are written.
+        Original key → number of its points that are written; 0 for a key that is claimed, so that
+        its points are known for the mirror's own before the first of them is vouched for.
     keys
         Original key → MLflow key, where they differ.
     """
@@ -58,8 +59,18 @@ class Watermark:
 
     @property
     def given_keys(self) -> dict[str, str]:
-        """Original key → MLflow key of every series that has points."""
+        """Original key → MLflow key of every series that has points or is claimed."""
         return {original: self.keys.get(original, original) for original in self.points}
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """Original keys of the series that have points."""
+        return frozenset(original for original, count in self.points.items() if count)
+
+    def claiming(self, after: Watermark) -> Watermark:
+        """Return the watermark with the keys of a later one claimed, none of its points."""
+        points = dict.fromkeys(after.points, 0) | dict(self.points)
+        return replace(self, points=points, keys=after.keys)
 
     def advanced(self, counts: Mapping[str, int], keys: Mapping[str, str]) -> Watermark:
         """Return the watermark after further points.

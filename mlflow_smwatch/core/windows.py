@@ -15,7 +15,9 @@ DAY_MS = 24 * 60 * MINUTE_MS
 AFTER_END_MS = 15 * MINUTE_MS
 """How long after its end a job's hosts may still publish."""
 
-_RETENTION: tuple[tuple[int, int], ...] = ((60, 15), (300, 63), (3600, 455))
+FINEST_PERIOD_S = 60
+
+_RETENTION: tuple[tuple[int, int], ...] = ((FINEST_PERIOD_S, 15), (300, 63), (3600, 455))
 _MARGIN_MS = 5 * MINUTE_MS
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +25,13 @@ from mlflow_smwatch.core.errors import JobError, TrackingError
 logger = logging.getLogger(__name__)
 
 _SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
+_DRIVER_EXTRAS = {
+    "postgresql": {"", "psycopg", "psycopg2"},
+    "mysql": {"", "mysqldb", "pymysql"},
+}
 _CONNECT_TIMEOUT_S = 10
-_UNREACHABLE = re.compile(r"API request to .* failed with exception|Max retries exceeded")
+_UNREACHABLE = re.compile(r"API request to .* failed with (timeout )?exception|Max retries exceeded")
+_CAUSE = re.compile(r"\[Errno -?\d+\] ([^\"')(]+)|(timed out)")
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,10 @@ def open_tracking(uri: str | None) -> Tracking:
     if scheme.split("+")[0] in _SQL_SCHEMES:
         _check_database(chosen)
     if scheme == "arn":
+        _check_managed(chosen)
         mlflow.set_tracking_uri(chosen)
     with _opening(chosen):
-        client = MlflowClient(tracking_uri=chosen, registry_uri=chosen)
+        client = MlflowClient(tracking_uri=chosen)
         if scheme in {"http", "https"}:
             _check_server(client, chosen)
         client.search_experiments(max_results=1)
@@ -129,8 +136,26 @@ def tracking_errors(what: str) -> Iterator[None]:
         if _UNREACHABLE.search(str(error)):
             message = f"MLflow no longer answers while {what}: {reason}; start it and run again"
             raise TrackingError(message) from error
+        _require_writable(what, error)
         message = f"{what}: MLflow refused: {reason}"
         raise JobError(message) from error
+
+
+def _require_writable(what: str, error: MlflowException) -> None:
+    """Stop where no other job could be written either."""
+    text = str(error)
+    if "database is locked" in text:
+        message = (
+            f"the database stayed locked while {what}: another program writes to it; end that"
+            " program or wait, then run again"
+        )
+        raise TrackingError(message) from error
+    if "readonly database" in text:
+        message = (
+            f"the database cannot be written to while {what}: give this user the right to write"
+            " to its file and to the folder around it"
+        )
+        raise TrackingError(message) from error
 
 
 def _scheme(uri: str) -> str:
@@ -145,10 +170,9 @@ def _check_database(uri: str) -> None:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
         tables = set(sqlalchemy.inspect(engine).get_table_names())
     except ModuleNotFoundError as error:
-        extra = "mysql" if uri.startswith("mysql") else "postgresql"
         message = (
             f"the database driver {error.name!r} that {shown_uri(uri)} asks for is not installed:"
-            f" pip install 'mlflow-smwatch[{extra}]'"
+            f" {_driver_advice(uri)}"
         )
         raise TrackingError(message) from error
     except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
@@ -158,6 +182,24 @@ def _check_database(uri: str) -> None:
         message = (
             f"the database {shown_uri(uri)} holds other tables and is not MLflow's:"
             " name an empty one, or one that MLflow made"
+        )
+        raise TrackingError(message)
+
+
+def _driver_advice(uri: str) -> str:
+    backend, _, driver = _scheme(uri).partition("+")
+    if backend in _DRIVER_EXTRAS and driver in _DRIVER_EXTRAS[backend]:
+        return f"pip install 'mlflow-smwatch[{backend}]'"
+    if backend in _DRIVER_EXTRAS:
+        return f"install it, or use {backend}:// with pip install 'mlflow-smwatch[{backend}]'"
+    return "install it"
+
+
+def _check_managed(uri: str) -> None:
+    if not entry_points(group="mlflow.tracking_store", name="arn"):
+        message = (
+            f"{uri} is a SageMaker-managed MLflow server, which MLflow reaches by a plugin:"
+            " pip install sagemaker-mlflow"
         )
         raise TrackingError(message)
 
@@ -211,16 +253,34 @@ def _opening(uri: str) -> Iterator[None]:
     except TrackingError:
         raise
     except Exception as error:
-        reason = _first_line(error)
-        message = (
-            f"MLflow at {_safely_shown(uri)} cannot be used: {reason};"
-            " check that the server runs and the URI is right"
+        raise TrackingError(_opening_reason(uri, error)) from error
+
+
+def _opening_reason(uri: str, error: Exception) -> str:
+    shown, text = _safely_shown(uri), str(error)
+    if _UNREACHABLE.search(text):
+        cause = _CAUSE.search(text)
+        why = f" ({(cause[1] or cause[2]).strip()})" if cause else ""
+        return f"the MLflow server {shown} does not answer{why}: start it, or check the address"
+    if "out-of-date database schema" in text:
+        return (
+            f"the database {shown} has another schema than MLflow {mlflow.__version__} works with:"
+            f" back it up and run 'mlflow db upgrade {shown}', or install the MLflow that made it"
         )
-        raise TrackingError(message) from error
+    if "unsupported URI" in text:
+        return (
+            f"MLflow has no store for {shown}: use sqlite:///…, postgresql://…, http(s)://… or the"
+            " ARN of a SageMaker-managed MLflow server"
+        )
+    return (
+        f"MLflow at {shown} cannot be used: {_first_line(error)};"
+        " check that the server runs and the URI is right"
+    )
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    """Give what an error says first, on one line and without the password of an address."""
+    lines = re.sub(r"//[^/@\s]*@", "//***@", str(error)).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:300]
 
 

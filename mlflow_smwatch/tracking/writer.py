@@ -14,6 +14,7 @@ from mlflow.entities import (
     LoggedModelOutput,
     LoggedModelStatus,
     RunStatus,
+    RunTag,
 )
 from mlflow.exceptions import MlflowException
 
@@ -152,6 +153,12 @@ class RunWriter:
                 self._tracking.client.log_batch(run.run_id, batch.metrics, batch.params, batch.tags)
         if names.WARNING in run.tags and names.WARNING not in notes:
             self._remove_tag(run, names.WARNING)
+
+    def write_tags(self, run: KnownRun, tags: Mapping[str, str]) -> None:
+        """Write at most 100 tags of a run in one call."""
+        entities = [RunTag(key, value) for key, value in tags.items()]
+        with tracking_errors("writing tags"), self._tracking.gate:
+            self._tracking.client.log_batch(run.run_id, tags=entities)
 
     def write_warning(self, run: KnownRun, warning: str) -> None:
         """Note on a run why its job could not be mirrored, unless that stands there already."""

@@ -64,7 +64,7 @@ EXTRAS_REQUIRE = {
         "types-psutil",
         "types-regex",
         "types-tqdm",
-        "import-linter>=2.16,<3",
+        "import-linter>=2.12,<3",
         "build>=1.2,<2",
     ],
     "docs": ["sphinx>=8,<10", "myst-parser>=4,<6"],

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mlflow_smwatch.aws.discovery import Found, describe_job
+from mlflow_smwatch.aws.discovery import Found, describe_job, found_job
 from mlflow_smwatch.aws.packing import Query
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
@@ -81,8 +81,10 @@ class Task:
         Number of queries that are not answered yet.
     series
         Original key → points read so far.
+    undescribed
+        What of its description could not be read, in words.
     denied
-        What could not be read, in words.
+        Which metrics could not be read, in words.
     error
         Why the job cannot be finished in this pass.
     """
@@ -92,6 +94,7 @@ class Task:
     run: KnownRun | None
     watermark: Watermark
     reading: Reading
+    undescribed: tuple[str, ...] = ()
     made: bool = False
     waiting: int = 0
     series: dict[str, list[Point]] = field(default_factory=dict)
@@ -153,11 +156,45 @@ class JobMirror:
     def write(self, task: Task) -> Outcome:
         """Write what was read of a job; a job without news is not written at all."""
         try:
-            return self._write(task)
+            return self._write_seen(task)
         except StopError:
             raise
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return self._failed(task, error)
+
+    def _write_seen(self, task: Task) -> Outcome:
+        """Write a job; where another mirror may be at the same run, look at it again before."""
+        if task.error:
+            raise task.error
+        if not task.made and task.watermark.fingerprint is None and self._look_again(task):
+            return self._without_news(task)
+        try:
+            return self._write(task)
+        except JobError:
+            before = (task.run, task.watermark)
+            if self._look_again(task):
+                return self._without_news(task)
+            if (task.run, task.watermark) == before:
+                raise
+            return self._write(task)
+
+    def _look_again(self, task: Task) -> bool:
+        """Take the run as it is now; tell whether nothing is left to be written."""
+        run = self.index.reread(task.run) if task.run else None
+        if run is None or not run.active:
+            identity = self._identity(found_job(task.job))
+            run = match(identity, self.index.find([identity]).get(task.arn, ())).run
+        if run is None or not run.active:
+            message = "the run was deleted while it was written"
+            raise JobError(message)
+        task.run = run
+        task.watermark = run.watermark or task.watermark
+        return task.watermark.final and task.watermark.fingerprint == task.record.fingerprint
+
+    def _without_news(self, task: Task) -> Outcome:
+        line = self._line(task.record, task.run, 0, "unchanged")
+        warnings = (*task.record.warnings, *task.undescribed, *task.denied)
+        return Outcome(task.arn, "unchanged", line, warnings=warnings)
 
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do at most, for a dry run."""
@@ -199,6 +236,8 @@ class JobMirror:
         matched = self._match(found, candidates)
         run = matched.run
         watermark = run.watermark if run else None
+        if run and not run.active:
+            self._experiments.require_active(run.experiment_id)
         if run and (not run.active or (watermark and self._settled(found, watermark))):
             return Outcome(found.arn, "unchanged", self._known_line(run, found.arn, found.name))
         job, denied = self._described(found, watermark)
@@ -208,7 +247,7 @@ class JobMirror:
             run=run,
             watermark=watermark or Watermark(made_ms=self._now_ms, adopted=matched.adopted),
             reading=self._plan(job, watermark),
-            denied=list(denied),
+            undescribed=denied,
         )
 
     def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
@@ -265,14 +304,7 @@ class JobMirror:
         """Look for runs that another mirror made for the same jobs at the same time."""
         made = [each for each in admitted if isinstance(each, Task) and each.made]
         identities = [
-            JobIdentity(
-                arn=task.arn,
-                name=task.job.name,
-                kind=task.record.kind,
-                region=task.job.arn.region,
-                created_ms=task.job.created_ms,
-                life_end_ms=task.job.created_ms,
-            )
+            replace(self._identity(found_job(task.job)), life_end_ms=task.job.created_ms)
             for task in made
         ]
         runs = self.index.find(identities) if made else {}
@@ -281,20 +313,18 @@ class JobMirror:
             if matched.run and matched.duplicates:
                 for duplicate in matched.duplicates:
                     self.index.remove_duplicate(duplicate, matched.run)
-                task.run = matched.run
+                task.run, task.made = matched.run, False
                 task.watermark = matched.run.watermark or task.watermark
         return admitted
 
     def _write(self, task: Task) -> Outcome:
-        if task.error:
-            raise task.error
         run = task.run
         if run is None:
             message = f"no run was made for {task.arn}"
             raise JobError(message)
         found = self._progress(task, run)
         described = task.record.fingerprint != task.watermark.fingerprint
-        warnings = [*task.record.warnings, *task.denied]
+        warnings = [*task.record.warnings, *task.undescribed, *task.denied]
         changed = described or found.points or found.watermark.final != task.watermark.final
         if not changed and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._line(task.record, run, 0, "unchanged")
@@ -323,6 +353,7 @@ class JobMirror:
             series=task.series,
             reading=task.reading,
             denied=tuple(task.denied),
+            described=not task.undescribed,
             metrics=self._options.metrics != "off",
         )
         return progress(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.describe import iso_utc
-from mlflow_smwatch.core.watermark import Watermark, from_tags
+from mlflow_smwatch.core.watermark import STATE_TAG, Watermark, from_tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,8 @@ class KnownRun:
         Keys that have a point.
     dataset_digests
         Digests of its dataset inputs.
-    has_model
-        Whether it has a model output.
+    model_ids
+        Models that are linked as its outputs.
     """
 
     run_id: str
@@ -38,7 +38,7 @@ class KnownRun:
     params: Mapping[str, str] = field(default_factory=dict)
     metric_keys: frozenset[str] = frozenset()
     dataset_digests: frozenset[str] = frozenset()
-    has_model: bool = False
+    model_ids: frozenset[str] = frozenset()
 
     @property
     def watermark(self) -> Watermark | None:
@@ -119,8 +119,14 @@ def match(job: JobIdentity, candidates: Iterable[KnownRun]) -> Match:
     )
     if logged:
         return Match(run=logged[0], adopted=True)
-    removed = [run for run in own if names.DUPLICATE_OF not in run.tags]
+    removed = [run for run in runs if _was_removed(run, job)]
     return Match(run=removed[0] if removed else None)
+
+
+def _was_removed(run: KnownRun, job: JobIdentity) -> bool:
+    """Whether the user deleted this run of the job, which the mirror had made or adopted."""
+    written = not run.active and (run.mirrored or STATE_TAG in run.tags)
+    return written and _same_creation(run, job) and names.DUPLICATE_OF not in run.tags
 
 
 def _same_creation(run: KnownRun, job: JobIdentity) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.keys import assign_keys
-from mlflow_smwatch.core.series import Point, instance_series, step_of
+from mlflow_smwatch.core.series import Point, instance_series, metric_original, step_of
 
 _BILLABLE = "sagemaker/billable_seconds"
 _PHASE = "sagemaker/phase_seconds/"
@@ -56,10 +56,17 @@ def metric_keys(job: Job, given: Mapping[str, str]) -> dict[str, str]:
         Original → key.
     """
     keys = dict(given)
-    keys.update(assign_keys(job.metric_names, keys))
-    keys.update(assign_keys([series.original for series in instance_series(job)], keys))
-    keys.update(assign_keys([original for original, _ in _durations(job)], keys))
+    keys.update(_assigned({metric_original(name): name for name in job.metric_names}, keys))
+    keys.update(_assigned({each.original: each.original for each in instance_series(job)}, keys))
+    keys.update(_assigned({original: original for original, _ in _durations(job)}, keys))
     return keys
+
+
+def _assigned(names: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str]:
+    """Assign keys to the names (by original) that have none; no key is handed out twice."""
+    originals = {name: original for original, name in names.items() if original not in keys}
+    taken = {f"{number}\n": key for number, key in enumerate(keys.values())}
+    return {originals[name]: key for name, key in assign_keys(originals, taken).items()}
 
 
 def cloudwatch_points(
@@ -87,10 +94,11 @@ def final_points(
     """
     have = set(measured)
     for final in job.final_metrics:
-        if final.name not in have:
-            have.add(final.name)
+        original = metric_original(final.name)
+        if original not in have:
+            have.add(original)
             step = step_of(final.timestamp_ms, job.created_ms)
-            yield MetricPoint(final.name, keys[final.name], final.value, final.timestamp_ms, step)
+            yield MetricPoint(original, keys[original], final.value, final.timestamp_ms, step)
 
 
 def duration_points(

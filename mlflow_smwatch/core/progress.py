@@ -13,7 +13,7 @@ from mlflow_smwatch.core.points import (
     final_points,
     metric_keys,
 )
-from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.series import Point, metric_original
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import FINEST_PERIOD_S, Reading
 
@@ -33,7 +33,9 @@ class Measured:
     reading
         The plan that was followed.
     denied
-        What could not be read, in words.
+        Which metrics could not be read, in words.
+    described
+        False where a part of the job's description could not be read.
     metrics
         False where the user wants no metrics.
     """
@@ -41,7 +43,13 @@ class Measured:
     series: Mapping[str, Sequence[Point]]
     reading: Reading
     denied: tuple[str, ...] = ()
+    described: bool = True
     metrics: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was denied."""
+        return self.described and not self.denied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +111,7 @@ def progress(
         fresh = _fresh(original, keys[original], found, look, written_ms)
         points += cloudwatch_points(job, keys, original, fresh)
     source = before.source or _source(job, points)
-    complete = measured.reading.complete and (give_up_denied or not measured.denied)
+    complete = measured.reading.complete and (give_up_denied or measured.whole)
     if complete and measured.metrics:
         points += _at_the_end(job, keys, before, points, logged_keys - own, measured)
         source = source or _source(job, points, otherwise=FINAL) or NONE
@@ -186,7 +194,7 @@ def _at_the_end(
 
 
 def _source(job: Job, points: Iterable[MetricPoint], otherwise: str = CLOUDWATCH) -> str | None:
-    names = set(job.metric_names)
+    names = {metric_original(name) for name in job.metric_names}
     return otherwise if any(point.original in names for point in points) else None
 
 

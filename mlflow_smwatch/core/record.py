@@ -32,6 +32,7 @@ _COMMIT_TAGS = frozenset(
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
 _GRAPH_SERIES = 20
+_GRAPH_URL_LIMIT = 4000  # leaves the note, which holds all links, within a tag
 _RUNNING_GRAPH_MS = 24 * 60 * 60 * 1000
 _DATASET_NAME_LIMIT = 500
 
@@ -198,26 +199,34 @@ def _text(value: int | None) -> str | None:
 
 def _links(job: Job) -> dict[str, str]:
     partition, region = job.arn.partition, job.arn.region
-    series = (*algorithm_series(job), *instance_series(job))[:_GRAPH_SERIES]
     links = {
         "sagemaker.console_url": console.training_job_url(job.arn),
         "sagemaker.logs_url": console.log_group_url(
             partition, region, job.kind.log_group, f"{job.name}/"
         ),
-        "sagemaker.metrics_url": console.metrics_url(
-            partition,
-            region,
-            [(each.namespace, each.metric_name, each.dimensions) for each in series],
-            job.created_ms,
-            job.ended_ms or job.created_ms + _RUNNING_GRAPH_MS,
-            60,
-        ),
+        "sagemaker.metrics_url": _metrics_url(job),
     }
     if job.model_artifact:
         links["sagemaker.model_artifact_url"] = console.s3_url(
             partition, region, job.model_artifact
         )
     return {key: url for key, url in links.items() if url}
+
+
+def _metrics_url(job: Job) -> str:
+    """Link to a graph of the job's first series: as many as make an address of legal length."""
+    series = [
+        (each.namespace, each.metric_name, each.dimensions)
+        for each in (*algorithm_series(job), *instance_series(job))
+    ]
+    end_ms = job.ended_ms or job.created_ms + _RUNNING_GRAPH_MS
+    for count in range(min(len(series), _GRAPH_SERIES), -1, -1):
+        url = console.metrics_url(
+            job.arn.partition, job.arn.region, series[:count], job.created_ms, end_ms, 60
+        )
+        if len(url) <= _GRAPH_URL_LIMIT:
+            return url
+    return ""
 
 
 def _source(job: Job) -> dict[str, str | None]:
@@ -272,19 +281,37 @@ def _datasets(job: Job) -> Iterator[DatasetRecord]:
 
 
 def _note(job: Job, links: Mapping[str, str]) -> str:
-    titles = {
-        "sagemaker.console_url": "Job in the SageMaker console",
-        "sagemaker.logs_url": "Log streams",
-        "sagemaker.metrics_url": "CloudWatch metrics",
-        "sagemaker.model_artifact_url": "Model artifact",
-    }
+    shown = [
+        ("Job in the SageMaker console", links.get("sagemaker.console_url")),
+        ("Log streams", links.get("sagemaker.logs_url")),
+        ("CloudWatch metrics", links.get("sagemaker.metrics_url")),
+        ("Model artifact", links.get("sagemaker.model_artifact_url")),
+    ]
+    if not job.model_artifact:
+        shown.append(("Output folder", _output_url(job)))
     hosts = f"{job.instance_count or 1} × {job.instance_type or 'serverless'}"
     kind = job.kind.word.replace("-", " ")
     place = f"on {_escaped(hosts)} in {_escaped(job.arn.region)}"
-    shown = [f"[{title}](<{links[key]}>)" for key, title in titles.items() if key in links]
     # One line of links: MLflow's page folds a longer description away.
-    lines = [f"SageMaker {kind} **{_escaped(job.name)}** {place}.", " · ".join(shown)]
-    return "\n\n".join(filter(None, lines))
+    line = " · ".join(_link(title, url) for title, url in shown if url)
+    summary = f"SageMaker {kind} **{_escaped(job.name)}** {place}."
+    return f"{summary}\n\n{line}" if line else summary
+
+
+def _link(title: str, url: str) -> str:
+    """Write a Markdown link; an address with brackets needs others around it."""
+    return f"[{title}](<{url}>)" if "(" in url else f"[{title}]({url})"
+
+
+def _output_url(job: Job) -> str:
+    """Link to the S3 folder of a job that has left no model (yet): ``<output path>/<job>/``.
+
+    The note is written once, when the run is made, and a running job's model is not there by then.
+    """
+    if not job.output:
+        return ""
+    folder = f"{job.output.rstrip('/')}/{job.name}/"
+    return console.s3_url(job.arn.partition, job.arn.region, folder)
 
 
 def _escaped(text: str) -> str:

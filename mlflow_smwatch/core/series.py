@@ -20,6 +20,9 @@ INSTANCE_METRICS: tuple[tuple[str, str], ...] = (
 """CloudWatch metric name → last part of the MLflow key."""
 
 
+_MIRRORS_OWN = ("system/", "sagemaker/")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """One CloudWatch metric of one job.
@@ -27,7 +30,8 @@ class Series:
     Attributes
     ----------
     original
-        The MLflow key before MLflow's rules are applied.
+        Identifies it among all series of the job; for all but a few algorithm metrics (see
+        :func:`metric_original`) the MLflow key before MLflow's rules are applied.
     namespace, metric_name, dimensions
         What CloudWatch stores it under; dimensions match exactly or not at all.
     """
@@ -72,13 +76,18 @@ def algorithm_series(job: Job) -> tuple[Series, ...]:
     """List the algorithm metrics (dimension ``TrainingJobName``, no host)."""
     return tuple(
         Series(
-            original=name,
+            original=metric_original(name),
             namespace=job.kind.namespace,
             metric_name=name,
             dimensions=((job.kind.name_dimension, job.name),),
         )
         for name in job.metric_names
     )
+
+
+def metric_original(name: str) -> str:
+    """Identify an algorithm metric, apart from every utilisation and duration of the same name."""
+    return f"{name}\n" if name.startswith(_MIRRORS_OWN) else name
 
 
 def step_of(timestamp_ms: int, created_ms: int) -> int:

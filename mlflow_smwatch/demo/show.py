@@ -16,7 +16,10 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+from mlflow import MlflowClient
+
 from mlflow_smwatch.core.errors import StopError, UsageError
+from mlflow_smwatch.core.tags import NOTE
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.record import load_recordings
 from mlflow_smwatch.demo.replay import LiveJob, advance, replay
@@ -31,6 +34,10 @@ Say = Callable[[str], None]
 _MARK = "smwatch-demo.txt"
 _DATABASE = "mlflow.db"
 _SINCE = "60d"
+_LABEL = (
+    "**Emulated account.** These jobs ran in no real AWS account: recorded training runs were"
+    " replayed, with time stretched, into an emulator. Links to the AWS console lead nowhere."
+)
 _MOVE_EVERY_S = 5.0
 _SYNC_EVERY_MOVES = 6
 _SERVER_START_S = 120.0
@@ -66,6 +73,7 @@ def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tup
     live = replay(account, load_recordings(), datetime.now(tz=timezone.utc))
     uri = f"sqlite:///{folder / _DATABASE}"
     report = _mirror(uri, folder)
+    _label(uri, report)
     say(f"mirrored {report.jobs['seen']} emulated training jobs, {report.points:,} points")
     return uri, live
 
@@ -146,6 +154,13 @@ def _mirror(uri: str, folder: Path) -> SyncReport:
         return sync(SyncOptions(tracking_uri=uri, since=_SINCE))
     finally:
         os.chdir(before)
+
+
+def _label(uri: str, report: SyncReport) -> None:
+    """Say on each experiment's page that its jobs ran in no real account."""
+    client = MlflowClient(tracking_uri=uri)
+    for experiment_id in {line.experiment_id for line in report.runs if line.experiment_id}:
+        client.set_experiment_tag(experiment_id, NOTE, _LABEL)
 
 
 def _prepare(folder: Path) -> None:

@@ -69,14 +69,28 @@ class Experiments:
                 self._by_name[name] = self._create(name)
             known = self._by_name[name]
         if known.lifecycle_stage != "active":
-            command = f"mlflow experiments restore --experiment-id {known.experiment_id}"
-            message = (
-                f"the MLflow experiment {name!r} was deleted: restore it with"
-                f" MLFLOW_TRACKING_URI='{shown_uri(self._tracking.uri)}' {command},"
-                " or give --experiment"
-            )
+            message = f"{self._way_back(known)}, or give --experiment"
             raise JobError(message)
         return str(known.experiment_id)
+
+    def require_active(self, experiment_id: str) -> None:
+        """Refuse to go on with a run whose experiment the user deleted.
+
+        Raises
+        ------
+        JobError
+            With the command that restores the experiment and its runs.
+        """
+        for known in self._by_name.values():
+            if known.experiment_id == experiment_id and known.lifecycle_stage != "active":
+                raise JobError(self._way_back(known))
+
+    def _way_back(self, deleted: Experiment) -> str:
+        command = f"mlflow experiments restore --experiment-id {deleted.experiment_id}"
+        return (
+            f"the MLflow experiment {deleted.name!r} was deleted: restore it with"
+            f" MLFLOW_TRACKING_URI='{shown_uri(self._tracking.uri)}' {command}"
+        )
 
     def _create(self, name: str) -> Experiment:
         client = self._tracking.client

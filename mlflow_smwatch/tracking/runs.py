@@ -8,6 +8,7 @@ from mlflow.entities import Run, ViewType
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
@@ -60,7 +61,7 @@ class RunIndex:
         else:
             found = {}
         for job in jobs:
-            if job.arn not in found:
+            if not any(_is_mirror_of(run, job) for run in found.get(job.arn, ())):
                 found.update(_by_arn(self._search(_arn_filter(job.arn)), [job]))
         return found
 
@@ -100,9 +101,20 @@ class RunIndex:
         pass after a crash can finish the work.
         """
         client = self._tracking.client
-        with tracking_errors("removing a doubled run"), self._tracking.gate:
-            client.set_tag(duplicate.run_id, names.DUPLICATE_OF, kept.run_id)
-            client.delete_run(duplicate.run_id)
+        try:
+            with tracking_errors("removing a doubled run"), self._tracking.gate:
+                client.set_tag(duplicate.run_id, names.DUPLICATE_OF, kept.run_id)
+                client.delete_run(duplicate.run_id)
+        except JobError:
+            with tracking_errors("looking at a doubled run"):
+                stage = client.get_run(duplicate.run_id).info.lifecycle_stage
+            if stage != "deleted":
+                raise
+
+    def reread(self, run: KnownRun) -> KnownRun:
+        """Read a run as it is now."""
+        with tracking_errors("looking at the run"):
+            return _known(self._tracking.client.get_run(run.run_id))
 
     def timestamps(self, run_id: str, key: str) -> tuple[int, ...]:
         """Give the timestamps (ms) of every point that a run has under a key."""
@@ -142,6 +154,10 @@ def _arn_filter(arn: str) -> str:
     return f"tags.`{names.ARN}` = '{arn}'"
 
 
+def _is_mirror_of(run: KnownRun, job: JobIdentity) -> bool:
+    return run.mirrored and run.start_ms == job.created_ms
+
+
 def _by_arn(
     runs: Iterable[KnownRun], jobs: Sequence[JobIdentity]
 ) -> dict[str, tuple[KnownRun, ...]]:
@@ -169,5 +185,7 @@ def _known(run: Run) -> KnownRun:
         params=run.data.params,
         metric_keys=frozenset(run.data.metrics),
         dataset_digests=frozenset(each.dataset.digest for each in inputs),
-        has_model=bool(outputs and outputs.model_outputs),
+        model_ids=frozenset(each.model_id for each in outputs.model_outputs)
+        if outputs
+        else frozenset(),
     )

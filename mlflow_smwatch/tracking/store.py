@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,6 +25,9 @@ from mlflow.utils.rest_utils import http_request
 
 from mlflow_smwatch.core.errors import JobError, TrackingError
 
+if sys.platform != "win32":
+    import fcntl
+
 logger = logging.getLogger(__name__)
 
 _SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -30,7 +36,9 @@ _DRIVER_EXTRAS = {
     "mysql": {"", "mysqldb", "pymysql"},
 }
 _CONNECT_TIMEOUT_S = 10
-_UNREACHABLE = re.compile(r"API request to .* failed with (timeout )?exception|Max retries exceeded")
+_UNREACHABLE = re.compile(
+    r"API request to .* failed with (timeout )?exception|Max retries exceeded"
+)
 _CAUSE = re.compile(r"\[Errno -?\d+\] ([^\"')(]+)|(timed out)")
 
 
@@ -79,12 +87,12 @@ def open_tracking(uri: str | None) -> Tracking:
             " use --tracking-uri sqlite:///mlflow.db or an MLflow server"
         )
         raise TrackingError(message)
-    if scheme.split("+")[0] in _SQL_SCHEMES:
-        _check_database(chosen)
     if scheme == "arn":
         _check_managed(chosen)
         mlflow.set_tracking_uri(chosen)
-    with _opening(chosen):
+    with _one_at_a_time(chosen), _opening(chosen):
+        if scheme.split("+")[0] in _SQL_SCHEMES:
+            _check_database(chosen)
         client = MlflowClient(tracking_uri=chosen)
         if scheme in {"http", "https"}:
             _check_server(client, chosen)
@@ -244,6 +252,18 @@ def _check_server(client: MlflowClient, uri: str) -> None:
     if response.status_code != 200:
         message = f"{shown_uri(uri)} is no MLflow server (HTTP {response.status_code}): check it"
         raise TrackingError(message)
+
+
+@contextmanager
+def _one_at_a_time(uri: str) -> Iterator[None]:
+    """Keep two mirrors from making one SQLite database at once: MLflow would spoil it."""
+    if sys.platform == "win32" or not _scheme(uri).startswith("sqlite"):
+        yield
+        return
+    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
+    with (Path(tempfile.gettempdir()) / f"smwatch-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

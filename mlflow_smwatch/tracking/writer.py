@@ -192,7 +192,8 @@ class RunWriter:
 
     def _write_model(self, update: RunUpdate) -> list[str]:
         model = update.record.model
-        if model is None or update.run.has_model or self._models_missing:
+        linked = update.run.mirrored and update.run.model_ids
+        if model is None or linked or self._models_missing:
             return []
         try:
             with tracking_errors("writing the model"), self._tracking.gate:
@@ -206,27 +207,33 @@ class RunWriter:
         return []
 
     def _link_model(self, update: RunUpdate, model: ModelRecord) -> None:
+        """Make the model and link it; of models that two mirrors made, the oldest stays."""
         client, run = self._tracking.client, update.run
-        model_id = self._unlinked_model(run) if update.interrupted else None
+        model_id = self._own_model(update) if update.interrupted else None
         if model_id is None:
-            tags = {names.ARN: update.record.arn, _URI_PARAM: model.uri}
             made = client.create_logged_model(
                 run.experiment_id,
                 name=model.name,
                 source_run_id=run.run_id,
-                tags=tags,
+                tags={names.ARN: update.record.arn, _URI_PARAM: model.uri},
                 params={_URI_PARAM: model.uri},
             )
-            model_id = made.model_id
+            model_id = self._own_model(update) or made.model_id
+            if model_id != made.model_id:
+                client.delete_logged_model(made.model_id)
         client.finalize_logged_model(model_id, LoggedModelStatus.READY)
-        client.log_outputs(run.run_id, [LoggedModelOutput(model_id, step=0)])
+        if model_id not in run.model_ids:
+            client.log_outputs(run.run_id, [LoggedModelOutput(model_id, step=0)])
 
-    def _unlinked_model(self, run: KnownRun) -> str | None:
-        """Find the model that a pass made before it was cut off."""
+    def _own_model(self, update: RunUpdate) -> str | None:
+        """Find the model that the mirror made for a run, the oldest if there are several."""
+        run = update.run
         models = self._tracking.client.search_logged_models(
-            [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'", max_results=1
+            [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
         )
-        return models[0].model_id if models else None
+        own = [each for each in models if each.tags.get(names.ARN) == update.record.arn]
+        own.sort(key=lambda each: (each.creation_timestamp, each.model_id))
+        return own[0].model_id if own else None
 
     def _write_document(self, update: RunUpdate) -> list[str]:
         try:

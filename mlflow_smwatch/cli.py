@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 NOTHING_DONE = 3
 SOME_FAILED = 1
+_USUAL_SIZE = (80, 24)
 _QUIET_LOGGERS = {
     "mlflow": logging.ERROR,
     "mlflow.store.db.utils": logging.CRITICAL,
@@ -87,7 +89,7 @@ def _tracking_options(command: _Command) -> _Command:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="smwatch")
 def main() -> None:
-    r"""Mirror Amazon SageMaker jobs into MLflow runs.
+    """Mirror Amazon SageMaker jobs into MLflow runs.
 
     AWS credentials, Region and endpoints are found as by every AWS tool; MLflow as by MLflow.
 
@@ -96,7 +98,7 @@ def main() -> None:
       smwatch demo                              try it: emulated account, no AWS needed
       smwatch sync --since 7d                   mirror a week of training jobs
       smwatch status                            what is mirrored, how fresh
-    """
+    """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
 
 
 @main.command()
@@ -152,7 +154,7 @@ def main() -> None:
 def sync(
     *, tags: tuple[str, ...], kinds: str, settle: int, as_json: bool, verbose: bool, **chosen: Any
 ) -> None:
-    r"""Mirror SageMaker jobs into MLflow once, then exit.
+    """Mirror SageMaker jobs into MLflow once, then exit.
 
     With no NAME or ARN: every job of the chosen kinds that was modified since --since. A second
     sync of an unchanged account writes nothing.
@@ -165,7 +167,7 @@ def sync(
       smwatch sync my-job another-job --region eu-west-1
       smwatch sync --since 2026-01-31 --tag team=vision --experiment vision
       smwatch sync --dry-run --json
-    """
+    """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
     from mlflow_smwatch.options import SyncOptions
 
     options = SyncOptions(
@@ -192,7 +194,7 @@ def sync(
 @main.command()
 @_tracking_options
 def status(*, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbose: bool) -> None:
-    r"""Show what is mirrored, how fresh it is, and what could not be mirrored and why.
+    """Show what is mirrored, how fresh it is, and what could not be mirrored and why.
 
     Reads MLflow only.
 
@@ -200,7 +202,7 @@ def status(*, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbo
     Examples:
       smwatch status
       smwatch status --json --tracking-uri http://127.0.0.1:5000
-    """
+    """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
     with _quiet(verbose=verbose):
         _name_default_store(tracking_uri)
         from mlflow_smwatch.status import status as read_status
@@ -225,7 +227,7 @@ def status(*, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbo
     "--account-only", is_flag=True, help="Serve only the emulated account; print its endpoint."
 )
 def demo(*, folder: Path, no_serve: bool, account_only: bool) -> None:
-    r"""Try it: an emulated AWS account with real training logs, mirrored and shown in MLflow.
+    """Try it: an emulated AWS account with real training logs, mirrored and shown in MLflow.
 
     Needs no AWS account and no network, but pip install 'mlflow-smwatch[demo]'. Ctrl-C ends
     everything that it began.
@@ -235,7 +237,8 @@ def demo(*, folder: Path, no_serve: bool, account_only: bool) -> None:
       smwatch demo
       smwatch demo --no-serve --dir /tmp/demo
       smwatch demo --account-only
-    """
+    """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the demo uses no network
     try:
         from mlflow_smwatch.demo import show
         from mlflow_smwatch.demo.account import EmulatedAccount
@@ -286,6 +289,7 @@ def _quiet(*, verbose: bool) -> Iterator[None]:
             logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
         else:
             warnings.simplefilter("ignore")
+            os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
             # MLflow sets the levels of its loggers while it is imported: so not before.
             import mlflow_smwatch.engine  # noqa: F401 - brings MLflow in
 
@@ -305,13 +309,31 @@ def _name_default_store(tracking_uri: str | None) -> None:
 def _progress() -> Iterator[Callable[[SyncReport], None]]:
     from tqdm import tqdm
 
-    with tqdm(desc="jobs", unit="job", file=sys.stderr, disable=None, leave=False) as bar:
+    columns, rows = _bar_size()
+    with tqdm(
+        desc="jobs",
+        unit="job",
+        file=sys.stderr,
+        disable=None,
+        leave=False,
+        ncols=columns,
+        nrows=rows,
+    ) as bar:
 
         def advance(report: SyncReport) -> None:
             bar.set_postfix(points=report.points, failed=len(report.failed), refresh=False)
             bar.update(report.jobs["seen"] - bar.n)
 
         yield advance
+
+
+def _bar_size() -> tuple[int, int] | tuple[None, None]:
+    """Choose a size where the terminal does not know its own: tqdm would draw nothing there."""
+    try:
+        known = min(os.get_terminal_size(sys.stderr.fileno()))
+    except (OSError, ValueError):
+        return None, None
+    return (None, None) if known else _USUAL_SIZE
 
 
 def _print(document: dict[str, Any], text: Iterator[str], *, as_json: bool) -> None:

@@ -23,7 +23,12 @@ from mlflow_smwatch.aws.packing import MetricRequest, Packer
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
-from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, UnknownJobError
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    RetriableError,
+    UnknownJobError,
+    UsageError,
+)
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.job_mirror import JobMirror, Outcome, Task
 from mlflow_smwatch.options import SyncOptions, moment
@@ -142,7 +147,11 @@ class _Pass:
                 yield found
 
     def _is_ours(self, run: KnownRun) -> bool:
-        arn = Arn.parse(run.tags.get(names.ARN, ""))
+        try:
+            arn = Arn.parse(run.tags.get(names.ARN, ""))
+        except UsageError:
+            logger.warning("run %s has lost its tag %s: it is left alone", run.run_id, names.ARN)
+            return False
         return arn.region == self._aws.region and arn.resource_type in self._options.kinds
 
     def _close_missing(self, run: KnownRun, missing: NotFound) -> None:

@@ -22,7 +22,7 @@ from mlflow_smwatch.core.errors import JobError, SmwatchError, StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, match
-from mlflow_smwatch.core.progress import Measured, Progress, progress
+from mlflow_smwatch.core.progress import NONE, Measured, Progress, progress
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
 from mlflow_smwatch.core.watermark import Watermark, to_tags
@@ -189,7 +189,8 @@ class JobMirror:
             raise JobError(message)
         task.run = run
         task.watermark = run.watermark or task.watermark
-        return task.watermark.final and task.watermark.fingerprint == task.record.fingerprint
+        read = self._is_read(task.watermark)
+        return read and task.watermark.fingerprint == task.record.fingerprint
 
     def _without_news(self, task: Task) -> Outcome:
         line = self._line(task.record, task.run, 0, "unchanged")
@@ -261,11 +262,16 @@ class JobMirror:
         return matched
 
     def _settled(self, found: Found, watermark: Watermark) -> bool:
-        if not watermark.final or watermark.modified_ms != found.modified_ms:
+        if not self._is_read(watermark) or watermark.modified_ms != found.modified_ms:
             return False
         if found.job is None:
             return True
         return run_record(found.job, self._options.experiment).fingerprint == watermark.fingerprint
+
+    def _is_read(self, watermark: Watermark) -> bool:
+        """Whether a job is final; metrics that an earlier pass was to leave out are read later."""
+        wanted = self._options.metrics != "off"
+        return watermark.final and not (wanted and watermark.source is None)
 
     def _described(self, found: Found, watermark: Watermark | None) -> tuple[Job, tuple[str, ...]]:
         """Take the job as it was found; ask for it where the listing lacks it or lags behind."""
@@ -284,7 +290,7 @@ class JobMirror:
         reading = plan_reading(life, self._now_ms, self._options.settle_s * 1000)
         if self._options.metrics == "off":
             return replace(reading, windows=())
-        if watermark and watermark.final and watermark.modified_ms == job.modified_ms:
+        if watermark and self._is_read(watermark) and watermark.modified_ms == job.modified_ms:
             return _NOTHING_TO_READ
         return reading
 
@@ -325,7 +331,9 @@ class JobMirror:
         found = self._progress(task, run)
         described = task.record.fingerprint != task.watermark.fingerprint
         warnings = [*task.record.warnings, *task.undescribed, *task.denied]
-        changed = described or found.points or found.watermark.final != task.watermark.final
+        after, before = found.watermark, task.watermark
+        news = (after.final, after.source) != (before.final, before.source)
+        changed = described or found.points or news
         if not changed and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, warnings=tuple(warnings))
@@ -338,7 +346,7 @@ class JobMirror:
         )
         if described or found.watermark.final:
             warnings += self._writer.write_record(update)
-        after = replace(found.watermark, fingerprint=task.record.fingerprint)
+        after = replace(after, fingerprint=task.record.fingerprint)
         if not run.mirrored and after.given_keys != task.watermark.given_keys:
             self._writer.write_tags(run, to_tags(task.watermark.claiming(after)))
         self._writer.write_points(
@@ -369,8 +377,8 @@ class JobMirror:
         notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._now_ms)}
         if watermark.final:
             notes[names.FINAL] = "true"
-        if watermark.source:
-            notes[names.METRIC_SOURCE] = watermark.source
+        if watermark.source or watermark.final:
+            notes[names.METRIC_SOURCE] = watermark.source or NONE
         warning = self._warning(warnings)
         if warning:
             notes[names.WARNING] = warning

@@ -61,10 +61,22 @@ class JobFinder:
         except (AccessDeniedError, RetriableError, UnknownJobError) as error:
             self._give_up_search(error, "ListTrainingJobs and DescribeTrainingJob")
             try:
-                yield from list_jobs(self.aws, wanted)
+                for page in list_jobs(self.aws, wanted):
+                    yield self._tagged(page, wanted) if wanted.tags else page
             except (AccessDeniedError, RetriableError, UnknownJobError) as second:
                 message = f"the jobs cannot be listed: {error}; {second}"
                 raise StopError(message) from second
+
+    def _tagged(self, page: tuple[Found, ...], wanted: JobFilter) -> tuple[Found | NotFound, ...]:
+        """Describe listed jobs, whose tags the listing lacks, and keep those that pass."""
+        described = [self._described(each.arn, each.name) for each in page]
+        return tuple(
+            _with_tags(each)
+            for each in described
+            if isinstance(each, NotFound)
+            or each.denied
+            or (each.job is not None and wanted.accepts(each.job))
+        )
 
     def named(self, asked: Sequence[str]) -> Iterator[Found | NotFound]:
         """Find jobs by name or ARN, in any order."""
@@ -134,3 +146,11 @@ class JobFinder:
             )
             raise JobError(message)
         return arn.resource_name
+
+
+def _with_tags(found: Found | NotFound) -> Found | NotFound:
+    """Refuse a job of which nobody can say whether it has the tags that are wanted."""
+    if isinstance(found, Found) and found.denied:
+        message = f"--tag cannot be applied: {'; '.join(found.denied)}"
+        return NotFound(found.arn, JobError(message))
+    return found

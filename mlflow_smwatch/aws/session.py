@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore import exceptions as boto
 from botocore.config import Config
@@ -93,7 +94,11 @@ class Aws:
             return str(self._client("sts").get_caller_identity()["Account"])
 
     def _client(self, service: str) -> Any:
-        client = self.session.client(service, region_name=self.region, config=self.config)
+        try:
+            client = self.session.client(service, region_name=self.region, config=self.config)
+        except ValueError as error:  # a Region or an endpoint that is none
+            message = f"AWS cannot be reached ({error}): check the Region and the endpoint"
+            raise AwsUnreachableError(message) from error
         self.ledger.attach(client)
         return client
 
@@ -121,6 +126,7 @@ def connect(region: str | None, profile: str | None, workers: int) -> Aws:
     """
     try:
         core = botocore.session.Session(profile=profile)
+        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         configured = core.get_scoped_config()
         session = boto3.Session(botocore_session=core, region_name=region)
         credentials = session.get_credentials()
@@ -140,6 +146,12 @@ def connect(region: str | None, profile: str | None, workers: int) -> Aws:
         user_agent_extra=f"mlflow-smwatch/{__version__}",
     )
     return Aws(session=session, region=session.region_name, config=config)
+
+
+@cache
+def _loader(data_path: str | None) -> Any:
+    """Share the service models, the dear part of a client, among all passes of a process."""
+    return botocore.loaders.create_loader(data_path)
 
 
 def _retries(configured: Mapping[str, Any]) -> Any:

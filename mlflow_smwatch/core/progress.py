@@ -120,7 +120,7 @@ def progress(
         counts[point.original] = counts.get(point.original, 0) + 1
     after = replace(
         before.advanced(counts, keys),
-        source=source or (NONE if complete else None),
+        source=source,
         final=complete,
         modified_ms=job.modified_ms,
         read_to_ms=_read_to(before, measured),

@@ -37,7 +37,8 @@ class Watermark:
     fingerprint
         Of the run record that was last written, None before that.
     source
-        Where algorithm metrics come from, None until the first of them is written.
+        Where algorithm metrics come from; None until the first of them is written, and for a job
+        whose metrics the user did not want.
     read_to_ms
         End of the last CloudWatch window whose points are all written.
     points

@@ -151,8 +151,9 @@ class RunWriter:
         for batch in batches(params or {}, points, facts or {}, notes):
             with tracking_errors("writing points and tags"), self._tracking.gate:
                 self._tracking.client.log_batch(run.run_id, batch.metrics, batch.params, batch.tags)
-        if names.WARNING in run.tags and names.WARNING not in notes:
-            self._remove_tag(run, names.WARNING)
+        for key in (names.WARNING, names.FINAL):
+            if key in run.tags and key not in notes:
+                self._remove_tag(run, key)
 
     def write_tags(self, run: KnownRun, tags: Mapping[str, str]) -> None:
         """Write at most 100 tags of a run in one call."""

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from tests.cli.program import PROGRAM, Finished, environment, run
+
+LONGEST_S = 120
+
+
+def demo(tmp_path: Path, *arguments: str) -> Finished:
+    """Run the demo to its end, with nothing of AWS's in the environment."""
+    return run("demo", *arguments, cwd=tmp_path, env=environment(tmp_path))
+
+
+@contextmanager
+def started(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo until the block ends, whatever happens in it."""
+    with subprocess.Popen(
+        (*PROGRAM, "demo", *arguments),
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as program:
+        try:
+            yield program
+        finally:
+            if program.poll() is None:
+                begun = psutil.Process(program.pid).children(recursive=True)
+                program.kill()
+                for each in begun:
+                    each.kill()
+
+
+def last_line(program: subprocess.Popen[str]) -> str:
+    """Wait for the line that says that all is up."""
+    assert program.stdout is not None
+    line = program.stdout.readline().rstrip("\n")
+    assert line or program.poll() is None, program.stderr and program.stderr.read()
+    return line
+
+
+def stop(program: subprocess.Popen[str], number: int) -> str:
+    """Send a signal, wait for the end of everything begun, and give what stdout had left."""
+    begun = psutil.Process(program.pid).children(recursive=True)
+    program.send_signal(number)
+    out, err = program.communicate(timeout=LONGEST_S)
+    assert program.returncode == 0, err
+    assert "Traceback" not in err
+    _, alive = psutil.wait_procs(begun, timeout=10)
+    assert alive == []
+    return out
+
+
+def test_needs_a_folder_of_its_own(tmp_path: Path) -> None:
+    """A database that no demo made is not touched."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "mlflow.db").write_text("precious")
+    done = demo(tmp_path, "--no-serve", "--dir", "mine")
+    assert done.code == 2
+    assert done.out == ""
+    assert done.message == (
+        f"{tmp_path}/mine/mlflow.db was not made by the demo: give another folder with --dir"
+    )
+    assert (tmp_path / "mine" / "mlflow.db").read_text() == "precious"
+
+
+def test_mirror_only(tmp_path: Path) -> None:
+    """``--no-serve`` prints the absolute tracking URI; all that it made lies in the folder."""
+    done = demo(tmp_path, "--no-serve", "--dir", "deep/demo")
+    assert done.code == 0, done.err
+    assert done.out == f"sqlite:///{tmp_path}/deep/demo/mlflow.db\n"
+    assert "emulated" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["deep"]
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["demo"]
+    client = MlflowClient(done.out.strip())
+    experiments = client.search_experiments()
+    runs = client.search_runs([each.experiment_id for each in experiments], max_results=1000)
+    assert len(runs) >= 12
+    folder = f"{tmp_path}/deep/demo/"
+    for each in runs:
+        assert each.info.artifact_uri.removeprefix("file://").startswith(folder)
+        assert client.list_artifacts(each.info.run_id, "sagemaker")[0].path == "sagemaker/job.json"
+
+
+@pytest.mark.slow
+def test_mirror_only_twice(tmp_path: Path) -> None:
+    """A second demo in the same folder replaces the first: nothing is doubled."""
+    counts = []
+    for _ in range(2):
+        done = demo(tmp_path, "--no-serve")
+        assert done.code == 0, done.err
+        assert done.out == f"sqlite:///{tmp_path}/smwatch-demo/mlflow.db\n"
+        client = MlflowClient(done.out.strip())
+        ids = [each.experiment_id for each in client.search_experiments()]
+        runs = client.search_runs(ids, run_view_type=ViewType.ALL, max_results=1000)
+        counts.append(len(runs))
+        assert len({each.data.tags["sagemaker.arn"] for each in runs}) == len(runs)
+    assert counts[0] == counts[1]
+
+
+def test_account_only(tmp_path: Path) -> None:
+    """``--account-only`` prints the endpoint, answers AWS tools, and ends on SIGINT with 0."""
+    with started(tmp_path, "--account-only") as program:
+        endpoint = last_line(program)
+        client = boto3.client(
+            "sagemaker",
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
+        )
+        jobs = client.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+        assert len(jobs) >= 12
+        assert stop(program, signal.SIGINT) == ""
+    assert list(tmp_path.iterdir()) == []  # not even MLflow's own notes for its telemetry
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_served(tmp_path: Path, number: int) -> None:
+    """The last line is the page's URL; the page is served; a signal ends all that was begun."""
+    with started(tmp_path, "--dir", "shown") as program:
+        address, hash_mark, page = last_line(program).partition("#")
+        assert address.startswith("http://127.0.0.1:")
+        assert hash_mark
+        assert page.startswith("/experiments/")
+        assert page.endswith("/runs?workflowType=machine_learning")
+        with urllib.request.urlopen(address, timeout=LONGEST_S) as answer:
+            assert answer.status == 200
+            assert b"<title>MLflow</title>" in answer.read()
+        with urllib.request.urlopen(f"{address}health", timeout=LONGEST_S) as answer:
+            assert answer.read() == b"OK"
+        assert stop(program, number) == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["shown"]
+
+
+@pytest.mark.slow
+def test_interrupted_early(tmp_path: Path) -> None:
+    """Ctrl-C before everything is up is no traceback, and leaves no process behind."""
+    with started(tmp_path, "--dir", "shown") as program:
+        assert program.stderr is not None
+        assert "emulated AWS account" in program.stderr.readline()
+        begun = psutil.Process(program.pid).children(recursive=True)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=LONGEST_S)
+    assert out == ""
+    assert "Traceback" not in err
+    assert psutil.wait_procs(begun, timeout=10)[1] == []
+    assert program.returncode != 0
+
+
+@pytest.mark.slow
+def test_without_what_it_needs(tmp_path: Path) -> None:
+    """Where the extra is not installed, the command that installs it is named."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "moto.py").write_text("raise ModuleNotFoundError('gone', name='moto')\n")
+    env = environment(tmp_path)
+    env["PYTHONPATH"] = os.pathsep.join((str(hidden), env["PYTHONPATH"]))
+    done = run("demo", "--no-serve", cwd=tmp_path, env=env)
+    assert done.code == 3
+    assert done.message == "the demo needs moto: pip install 'mlflow-smwatch[demo]'"

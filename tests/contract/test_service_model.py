@@ -1,0 +1,145 @@
+"""What we ask of AWS, and what we take AWS to answer, against botocore's service models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.model import ServiceModel, StringShape
+from botocore.validate import ParamValidator
+
+import mlflow_smwatch
+from mlflow_smwatch.aws.operations import OPERATIONS
+from mlflow_smwatch.core.describe import training_job
+from mlflow_smwatch.core.job_kinds import TRAINING_JOB
+from mlflow_smwatch.core.record import run_record
+from mlflow_smwatch.demo.account import EmulatedAccount, Request
+from tests.stores.jobs import completed, put_jobs, put_loss
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/job"
+WAITING = {
+    "Starting",
+    "Pending",
+    "Downloading",
+    "LaunchingMLInstances",
+    "PreparingTrainingStack",
+    "DownloadingTrainingImage",
+}
+
+
+@cache
+def model(service: str) -> ServiceModel:
+    """Load the model of a service."""
+    return botocore.session.get_session().get_service_model(service)
+
+
+def words(shape: str) -> tuple[str, ...]:
+    """Give the words of an enumeration of SageMaker's."""
+    found = model("sagemaker").shape_for(shape)
+    assert isinstance(found, StringShape)
+    return tuple(found.enum)
+
+
+@pytest.mark.parametrize("action", sorted(OPERATIONS))
+def test_every_operation_exists(action: str) -> None:
+    """Names of operations, by which calls are counted, priced and allowed, are AWS's."""
+    service, _, operation = action.partition(":")
+    assert operation in model(service).operation_names
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]]:
+    """Record a first, a second, a named and a fallen-back sync of one account."""
+    patch = pytest.MonkeyPatch()
+    with EmulatedAccount() as account:
+        for name, value in account.environment.items():
+            patch.setenv(name, value)
+        put_jobs(account, *(f"job-{number}" for number in range(5)), tags={"team": "a"})
+        metric = {"Name": "n" * 255, "Regex": "x"}
+        odd = {"TrainingImage": "i", "TrainingInputMode": "File", "MetricDefinitions": [metric]}
+        account.put_training_job(completed("odd", AlgorithmSpecification=odd))
+        put_loss(account, "odd", metric="n" * 255)
+        account.faults.page_size("sagemaker:Search", 2)
+        account.faults.page_size("cloudwatch:GetMetricData", 3)
+        uri = f"sqlite:///{tmp_path_factory.mktemp('recorded')}/mlflow.db"
+        mlflow_smwatch.sync(
+            tracking_uri=uri, tags=(("team", "a"),), name_contains="job", until="1h"
+        )
+        account.faults.deny("sagemaker:Search")
+        account.faults.page_size("sagemaker:ListTrainingJobs", 2)
+        report = mlflow_smwatch.sync("odd", tracking_uri=uri)
+        assert report.jobs["created"] == 1
+        mlflow_smwatch.sync(tracking_uri=uri, name_contains="job", until="1h")
+        account.faults.clear()
+        mlflow_smwatch.sync("job-1", "nope", tracking_uri=uri)
+        yield list(account.requests)
+    patch.undo()
+
+
+def test_every_request_is_valid(recorded: list[Request]) -> None:
+    """Each request has the members, types and lengths that AWS's model asks for."""
+    asked = {request.operation for request in recorded}
+    assert asked >= set(OPERATIONS) - {"sts:GetCallerIdentity"}
+    for request in recorded:
+        service, _, operation = request.operation.partition(":")
+        shape = model(service).operation_model(operation).input_shape
+        assert shape is not None
+        parameters = with_moments(request.parameters, shape)
+        report = ParamValidator().validate(parameters, shape)
+        assert not report.has_errors(), (request, report.generate_report())
+
+
+def with_moments(value: Any, shape: Any) -> Any:
+    """Turn what a request carries as text or seconds back into what the model names it."""
+    if shape.type_name == "structure":
+        return {
+            key: with_moments(item, shape.members[key]) if key in shape.members else item
+            for key, item in value.items()
+        }
+    if shape.type_name == "list":
+        return [with_moments(item, shape.member) for item in value]
+    if shape.type_name in {"integer", "long"}:
+        return int(value)
+    if shape.type_name == "boolean" and isinstance(value, str):
+        return value == "true"
+    return value
+
+
+@pytest.mark.parametrize("status", sorted({*words("TrainingJobStatus")} - {"Deleting"}))
+def test_every_status_has_a_run_status(status: str) -> None:
+    """No status that AWS names is unknown here."""
+    answer = completed(
+        "job", TrainingJobStatus=status, SecondaryStatus="Training", TrainingJobArn=ARN
+    )
+    record = run_record(training_job(answer))
+    assert record.warnings == ()
+    assert record.status == dict(TRAINING_JOB.run_status)[status]
+    assert (record.end_ms is not None) == (status in {"Completed", "Failed", "Stopped"})
+
+
+def test_a_job_that_is_being_deleted() -> None:
+    """The one status that says nothing about the run is shown as RUNNING, with a warning."""
+    answer = completed("job", TrainingJobStatus="Deleting", TrainingJobArn=ARN)
+    record = run_record(training_job(answer))
+    assert record.status == "RUNNING"
+    assert record.warnings == ("unknown status 'Deleting' of the job, shown as RUNNING",)
+
+
+@pytest.mark.parametrize("secondary", words("SecondaryStatus"))
+def test_every_secondary_status_has_a_run_status(secondary: str) -> None:
+    """A job in progress is scheduled until it computes, and running from then on."""
+    answer = completed(
+        "job", TrainingJobStatus="InProgress", SecondaryStatus=secondary, TrainingJobArn=ARN
+    )
+    record = run_record(training_job(answer))
+    assert record.status == ("SCHEDULED" if secondary in WAITING else "RUNNING")
+    assert record.warnings == ()
+
+
+def test_waiting_phases_are_aws_words() -> None:
+    """Every phase in which a job only waits is one that AWS names."""
+    assert set(words("SecondaryStatus")) >= WAITING
+    assert TRAINING_JOB.waiting_phases == WAITING

@@ -1,0 +1,139 @@
+"""Raw training-job answers and metric samples, to be put into an emulated account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from mlflow_smwatch.demo.account import EmulatedAccount
+
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+Samples = list[tuple[int, float]]
+Points = list[tuple[int, int, float]]
+"""Timestamp in milliseconds, step, value."""
+
+
+def now_ms() -> int:
+    """Tell the time in milliseconds since the epoch."""
+    return int(datetime.now(tz=timezone.utc).timestamp() * 1000)
+
+
+def moment(moment_ms: int) -> datetime:
+    """Turn milliseconds since the epoch into an aware datetime."""
+    return datetime.fromtimestamp(0, tz=timezone.utc) + timedelta(milliseconds=moment_ms)
+
+
+def whole(moment_ms: int, period_s: int = 60) -> int:
+    """Cut a moment to a multiple of a period."""
+    return moment_ms - moment_ms % (period_s * 1000)
+
+
+def arn(name: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    """Give the ARN of a training job."""
+    return f"arn:aws:sagemaker:{region}:{account}:training-job/{name}"
+
+
+def job_answer(
+    name: str,
+    *,
+    created_ms: int,
+    ended_ms: int | None = None,
+    status: str | None = None,
+    metrics: Sequence[str] = ("loss",),
+    hosts: int = 1,
+    **changes: Any,
+) -> dict[str, Any]:
+    """Make a DescribeTrainingJob answer.
+
+    Parameters
+    ----------
+    name
+        Of the job.
+    created_ms, ended_ms
+        CreationTime and TrainingEndTime; a job without an end is in progress.
+    status
+        Completed or InProgress if None.
+    metrics
+        Names of its MetricDefinitions.
+    hosts
+        Number of instances.
+    **changes
+        Fields set besides or instead; None leaves one out.
+    """
+    status = status or ("InProgress" if ended_ms is None else "Completed")
+    answer: dict[str, Any] = {
+        "TrainingJobName": name,
+        "TrainingJobStatus": status,
+        "SecondaryStatus": "Training" if status == "InProgress" else status,
+        "CreationTime": moment(created_ms),
+        "LastModifiedTime": moment(created_ms if ended_ms is None else ended_ms),
+        "TrainingEndTime": None if ended_ms is None else moment(ended_ms),
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/training",
+        "AlgorithmSpecification": {
+            "TrainingImage": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/trainer:1",
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": metric, "Regex": r"value=(\S+)"} for metric in metrics],
+        },
+        "ResourceConfig": {
+            "InstanceType": "ml.m5.large",
+            "InstanceCount": hosts,
+            "VolumeSizeInGB": 10,
+        },
+        **changes,
+    }
+    return {key: value for key, value in answer.items() if value is not None}
+
+
+def final_metrics(values: Mapping[str, float], timestamp_ms: int) -> list[dict[str, Any]]:
+    """Make a FinalMetricDataList."""
+    return [
+        {"MetricName": name, "Value": value, "Timestamp": moment(timestamp_ms)}
+        for name, value in values.items()
+    ]
+
+
+def curve(start_ms: int, count: int, first: float = 0.0, every_s: int = 60) -> Samples:
+    """Give samples at even distances whose values tell them apart."""
+    return [(start_ms + n * every_s * 1000, first + n / 8) for n in range(count)]
+
+
+def put_loss(
+    account: EmulatedAccount, job: str, samples: Iterable[tuple[int, float]], metric: str = "loss"
+) -> None:
+    """Publish samples of an algorithm metric."""
+    account.put_metric(NAMESPACE, metric, {"TrainingJobName": job}, samples)
+
+
+def put_host(
+    account: EmulatedAccount,
+    job: str,
+    samples: Iterable[tuple[int, float]],
+    *,
+    host: str = "algo-1",
+    metric: str = "CPUUtilization",
+) -> None:
+    """Publish samples of an instance metric."""
+    account.put_metric(NAMESPACE, metric, {"Host": f"{job}/{host}"}, samples, unit="Percent")
+
+
+def averages(samples: Iterable[tuple[int, float]], created_ms: int, period_s: int = 60) -> Points:
+    """Say which points of a series a mirror must have of samples: one for each period.
+
+    The rule is written out once more here, on purpose, and shares no code with the package.
+    """
+    buckets: dict[int, list[float]] = {}
+    for timestamp_ms, value in samples:
+        buckets.setdefault(timestamp_ms // (period_s * 1000), []).append(value)
+    points = []
+    for number, values in sorted(buckets.items()):
+        begin_ms = number * period_s * 1000
+        step = int((begin_ms - created_ms - (begin_ms - created_ms) % 1000) / 1000)
+        points.append((begin_ms, step, sum(values) / len(values)))
+    return points

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def default_tracking_uri() -> str:
     """Return where MLflow writes if nothing else is said, absolute and without its password."""
-    from mlflow_smwatch.tracking.store import chosen_uri, shown_uri
+    from mlflow_smwatch.tracking.uris import chosen_uri, shown_uri
 
     return shown_uri(chosen_uri(None))
 

@@ -13,7 +13,8 @@ from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.pages import experiment_url, run_url, ui_address
 from mlflow_smwatch.tracking.runs import RunIndex
-from mlflow_smwatch.tracking.store import open_tracking, shown_uri
+from mlflow_smwatch.tracking.store import open_tracking
+from mlflow_smwatch.tracking.uris import shown_uri
 
 
 @dataclass(frozen=True, slots=True)

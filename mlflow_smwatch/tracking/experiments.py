@@ -9,7 +9,8 @@ from mlflow.exceptions import MlflowException
 
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.tags import EXPERIMENT_KIND
-from mlflow_smwatch.tracking.store import Tracking, shown_uri, tracking_errors
+from mlflow_smwatch.tracking.store import Tracking, tracking_errors
+from mlflow_smwatch.tracking.uris import shown_uri
 
 _TRAINING = "custom_model_development"
 _PAGE = 1000

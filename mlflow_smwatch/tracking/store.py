@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
-import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import mlflow
-import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import http_request
 
 from mlflow_smwatch.core.errors import JobError, TrackingError
-
-if sys.platform != "win32":
-    import fcntl
+from mlflow_smwatch.tracking.database import check_database, opened_alone
+from mlflow_smwatch.tracking.uris import chosen_uri, first_line, is_sql, scheme_of, shown_uri
 
 logger = logging.getLogger(__name__)
 
-_SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
-_DRIVER_EXTRAS = {
-    "postgresql": {"", "psycopg", "psycopg2"},
-    "mysql": {"", "mysqldb", "pymysql"},
-}
 _CONNECT_TIMEOUT_S = 10
 _UNREACHABLE = re.compile(
     r"API request to .* failed with (timeout )?exception|Max retries exceeded"
@@ -80,7 +68,7 @@ def open_tracking(uri: str | None) -> Tracking:
         driver, is locked, or is not MLflow's.
     """
     chosen = chosen_uri(uri)
-    scheme = _scheme(chosen)
+    scheme = scheme_of(chosen)
     if scheme in {"", "file"}:
         message = (
             f"MLflow's file store cannot keep a mirror ({chosen}): it would double points;"
@@ -90,35 +78,15 @@ def open_tracking(uri: str | None) -> Tracking:
     if scheme == "arn":
         _check_managed(chosen)
         mlflow.set_tracking_uri(chosen)
-    with _one_at_a_time(chosen), _opening(chosen):
-        if scheme.split("+")[0] in _SQL_SCHEMES:
-            _check_database(chosen)
+    with opened_alone(chosen), _opening(chosen):
+        if is_sql(chosen):
+            check_database(chosen)
         client = MlflowClient(tracking_uri=chosen)
         if scheme in {"http", "https"}:
             _check_server(client, chosen)
         client.search_experiments(max_results=1)
     gate = threading.RLock() if scheme.startswith("sqlite") else nullcontext()
     return Tracking(uri=chosen, client=client, gate=gate)
-
-
-def chosen_uri(uri: str | None) -> str:
-    """Return a tracking URI, or MLflow's own choice where none is given, absolute."""
-    return absolute_uri(uri or mlflow.get_tracking_uri())
-
-
-def absolute_uri(uri: str) -> str:
-    """Make the path of a SQLite URI absolute, so that it means the same everywhere."""
-    match = re.fullmatch(r"(sqlite(?:\+\w+)?):///(?!/)([^?]+)(\?.*)?", uri)
-    if not match or match[2] == ":memory:":
-        return uri
-    return f"{match[1]}:///{Path(match[2]).resolve()}{match[3] or ''}"
-
-
-def shown_uri(uri: str) -> str:
-    """Hide the password of a URI."""
-    if _scheme(uri).split("+")[0] in _SQL_SCHEMES:
-        return sqlalchemy.make_url(uri).render_as_string(hide_password=True)
-    return re.sub(r"//[^/@]*@", "//***@", uri)
 
 
 @contextmanager
@@ -140,7 +108,7 @@ def tracking_errors(what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         if _UNREACHABLE.search(str(error)):
             message = f"MLflow no longer answers while {what}: {reason}; start it and run again"
             raise TrackingError(message) from error
@@ -166,43 +134,6 @@ def _require_writable(what: str, error: MlflowException) -> None:
         raise TrackingError(message) from error
 
 
-def _scheme(uri: str) -> str:
-    return "arn" if uri.startswith("arn:") else urlsplit(uri).scheme
-
-
-def _check_database(uri: str) -> None:
-    """Look at the database before MLflow does: MLflow would retry for minutes, or fill it."""
-    try:
-        url = sqlalchemy.make_url(uri)
-        _make_folder(url)
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
-        tables = set(sqlalchemy.inspect(engine).get_table_names())
-    except ModuleNotFoundError as error:
-        message = (
-            f"the database driver {error.name!r} that {shown_uri(uri)} asks for is not installed:"
-            f" {_driver_advice(uri)}"
-        )
-        raise TrackingError(message) from error
-    except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
-        message = f"the database {_safely_shown(uri)} cannot be used: {_database_reason(error)}"
-        raise TrackingError(message) from error
-    if tables and not {"experiments", "runs"} <= tables:
-        message = (
-            f"the database {shown_uri(uri)} holds other tables and is not MLflow's:"
-            " name an empty one, or one that MLflow made"
-        )
-        raise TrackingError(message)
-
-
-def _driver_advice(uri: str) -> str:
-    backend, _, driver = _scheme(uri).partition("+")
-    if backend in _DRIVER_EXTRAS and driver in _DRIVER_EXTRAS[backend]:
-        return f"pip install 'mlflow-smwatch[{backend}]'"
-    if backend in _DRIVER_EXTRAS:
-        return f"install it, or use {backend}:// with pip install 'mlflow-smwatch[{backend}]'"
-    return "install it"
-
-
 def _check_managed(uri: str) -> None:
     if not entry_points(group="mlflow.tracking_store", name="arn"):
         message = (
@@ -210,25 +141,6 @@ def _check_managed(uri: str) -> None:
             " pip install sagemaker-mlflow"
         )
         raise TrackingError(message)
-
-
-def _make_folder(url: sqlalchemy.URL) -> None:
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-
-
-def _safely_shown(uri: str) -> str:
-    try:
-        return shown_uri(uri)
-    except sqlalchemy.exc.ArgumentError:
-        return uri.rsplit("@", maxsplit=1)[-1]
-
-
-def _database_reason(error: Exception) -> str:
-    reason = _first_line(getattr(error, "orig", None) or error)
-    if "locked" in reason:
-        return f"{reason}: another program holds it; end that program or wait, then run again"
-    return f"{reason}; check the URI, the server and the rights"
 
 
 def _check_server(client: MlflowClient, uri: str) -> None:
@@ -255,18 +167,6 @@ def _check_server(client: MlflowClient, uri: str) -> None:
 
 
 @contextmanager
-def _one_at_a_time(uri: str) -> Iterator[None]:
-    """Keep two mirrors from making one SQLite database at once: MLflow would spoil it."""
-    if sys.platform == "win32" or not _scheme(uri).startswith("sqlite"):
-        yield
-        return
-    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    with (Path(tempfile.gettempdir()) / f"smwatch-{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
 def _opening(uri: str) -> Iterator[None]:
     try:
         yield
@@ -277,7 +177,7 @@ def _opening(uri: str) -> Iterator[None]:
 
 
 def _opening_reason(uri: str, error: Exception) -> str:
-    shown, text = _safely_shown(uri), str(error)
+    shown, text = shown_uri(uri), str(error)
     if _UNREACHABLE.search(text):
         cause = _CAUSE.search(text)
         why = f" ({(cause[1] or cause[2]).strip()})" if cause else ""
@@ -293,15 +193,9 @@ def _opening_reason(uri: str, error: Exception) -> str:
             " ARN of a SageMaker-managed MLflow server"
         )
     return (
-        f"MLflow at {shown} cannot be used: {_first_line(error)};"
+        f"MLflow at {shown} cannot be used: {first_line(error)};"
         " check that the server runs and the URI is right"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    """Give what an error says first, on one line and without the password of an address."""
-    lines = re.sub(r"//[^/@\s]*@", "//***@", str(error)).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300]
 
 
 def read_run(uri: str | None, run_id: str) -> Run:

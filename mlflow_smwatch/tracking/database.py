@@ -1,0 +1,101 @@
+"""Looks at a database before MLflow opens it, which would retry for minutes, or fill it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy
+
+from mlflow_smwatch.core.errors import TrackingError
+from mlflow_smwatch.tracking.uris import first_line, scheme_of, shown_uri
+
+if sys.platform != "win32":
+    import fcntl
+
+_DRIVER_EXTRAS = {
+    "postgresql": {"", "psycopg", "psycopg2"},
+    "mysql": {"", "mysqldb", "pymysql"},
+}
+
+
+def check_database(uri: str) -> None:
+    """Refuse a database that MLflow cannot use, or that belongs to something else.
+
+    Raises
+    ------
+    TrackingError
+        With the next step.
+    """
+    try:
+        url = sqlalchemy.make_url(uri)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+        tables = set(sqlalchemy.inspect(engine).get_table_names())
+    except ModuleNotFoundError as error:
+        message = (
+            f"the database driver {error.name!r} that {shown_uri(uri)} asks for is not installed:"
+            f" {_driver_advice(uri)}"
+        )
+        raise TrackingError(message) from error
+    except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
+        message = f"the database {shown_uri(uri)} cannot be used: {_database_reason(error)}"
+        raise TrackingError(message) from error
+    if tables and not {"experiments", "runs"} <= tables:
+        message = (
+            f"the database {shown_uri(uri)} holds other tables and is not MLflow's:"
+            " name an empty one, or one that MLflow made"
+        )
+        raise TrackingError(message)
+
+
+def _driver_advice(uri: str) -> str:
+    backend, _, driver = scheme_of(uri).partition("+")
+    if backend in _DRIVER_EXTRAS and driver in _DRIVER_EXTRAS[backend]:
+        return f"pip install 'mlflow-smwatch[{backend}]'"
+    if backend in _DRIVER_EXTRAS:
+        return f"install it, or use {backend}:// with pip install 'mlflow-smwatch[{backend}]'"
+    return "install it"
+
+
+@contextmanager
+def opened_alone(uri: str) -> Iterator[None]:
+    """Keep two mirrors from making one SQLite database at once: MLflow would spoil it.
+
+    The lock is on the folder of the database, so that no file is left.
+    """
+    folder = _folder(uri)
+    if folder is None:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        message = f"the folder of the database {shown_uri(uri)} cannot be used: {error.strerror}"
+        raise TrackingError(message) from error
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _folder(uri: str) -> Path | None:
+    if sys.platform == "win32" or not scheme_of(uri).startswith("sqlite"):
+        return None
+    try:
+        path = sqlalchemy.make_url(uri).database
+    except sqlalchemy.exc.ArgumentError:
+        return None
+    return Path(path).parent if path and path != ":memory:" else None
+
+
+def _database_reason(error: Exception) -> str:
+    reason = first_line(getattr(error, "orig", None) or error)
+    if "locked" in reason:
+        return f"{reason}: another program holds it; end that program or wait, then run again"
+    return f"{reason}; check the URI, the server and the rights"

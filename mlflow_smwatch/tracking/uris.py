@@ -1,0 +1,51 @@
+"""Tracking URIs: which one is meant, and how it may be shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import mlflow
+import sqlalchemy
+
+SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
+
+
+def chosen_uri(uri: str | None) -> str:
+    """Return a tracking URI, or MLflow's own choice where none is given, absolute."""
+    return absolute_uri(uri or mlflow.get_tracking_uri())
+
+
+def absolute_uri(uri: str) -> str:
+    """Make the path of a SQLite URI absolute, so that it means the same everywhere."""
+    match = re.fullmatch(r"(sqlite(?:\+\w+)?):///(?!/)([^?]+)(\?.*)?", uri)
+    if not match or match[2] == ":memory:":
+        return uri
+    return f"{match[1]}:///{Path(match[2]).resolve()}{match[3] or ''}"
+
+
+def shown_uri(uri: str) -> str:
+    """Hide the password of a URI."""
+    if is_sql(uri):
+        try:
+            return sqlalchemy.make_url(uri).render_as_string(hide_password=True)
+        except sqlalchemy.exc.ArgumentError:
+            return uri.rsplit("@", maxsplit=1)[-1]
+    return re.sub(r"//[^/@]*@", "//***@", uri)
+
+
+def scheme_of(uri: str) -> str:
+    """Return the scheme; ``arn`` for a SageMaker-managed MLflow server."""
+    return "arn" if uri.startswith("arn:") else urlsplit(uri).scheme
+
+
+def is_sql(uri: str) -> bool:
+    """Whether MLflow keeps this store in a database that it opens itself."""
+    return scheme_of(uri).split("+")[0] in SQL_SCHEMES
+
+
+def first_line(error: BaseException) -> str:
+    """Give what an error says first, on one line and without the password of an address."""
+    lines = re.sub(r"//[^/@\s]*@", "//***@", str(error)).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]

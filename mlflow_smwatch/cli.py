@@ -20,7 +20,6 @@ from mlflow_smwatch.core.errors import SmwatchError, StopError, UsageError
 if TYPE_CHECKING:
     from mlflow_smwatch.demo.account import EmulatedAccount
     from mlflow_smwatch.report import SyncReport
-    from mlflow_smwatch.status import StatusReport
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -179,10 +178,11 @@ def sync(
     with _quiet(verbose=verbose):
         _name_default_store(options.tracking_uri)
         from mlflow_smwatch.engine import sync as run_sync
+        from mlflow_smwatch.render import sync_text
 
         with _progress() as listener:
             report = run_sync(options, listener)
-    _print(report.to_dict(), _sync_text(report, options.names), as_json=as_json)
+    _print(report.to_dict(), sync_text(report, options.names), as_json=as_json)
     for failure in report.failed:
         click.echo(f"Error: {failure.arn}: {failure.error}", err=True)
     for warned in report.warnings:
@@ -205,10 +205,11 @@ def status(*, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbo
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
     with _quiet(verbose=verbose):
         _name_default_store(tracking_uri)
+        from mlflow_smwatch.render import status_text
         from mlflow_smwatch.status import status as read_status
 
         found = read_status(tracking_uri, ui_url)
-    _print(found.to_dict(), _status_text(found), as_json=as_json)
+    _print(found.to_dict(), status_text(found), as_json=as_json)
 
 
 @main.command()
@@ -342,34 +343,3 @@ def _print(document: dict[str, Any], text: Iterator[str], *, as_json: bool) -> N
     else:
         for line in text:
             click.echo(line)
-
-
-def _sync_text(report: SyncReport, named: tuple[str, ...]) -> Iterator[str]:
-    for line in report.runs:
-        if line.word == "unchanged" and not named:
-            continue
-        points = f"{line.points:,} points"
-        yield f"{line.word:<9}  {line.name}  {line.status}  {points}  {line.url or ''}".rstrip()
-    jobs = ", ".join(f"{count} {word}" for word, count in report.jobs.items())
-    calls = sum(report.aws_calls.values())
-    begin = "would be: " if report.dry_run else ""
-    yield (
-        f"{begin}{jobs}; {report.points:,} points; {calls} AWS calls"
-        f" (about {report.estimated_cost_usd:.4f} USD); {report.seconds:.1f} s"
-    )
-
-
-def _status_text(found: StatusReport) -> Iterator[str]:
-    yield f"{found.tracking_uri}: {found.runs} runs, {found.final} final, {found.open} open"
-    yield f"{found.points:,} points, last written {found.synced_at or 'never'}"
-    for title, numbers in (
-        ("kinds", found.kinds),
-        ("status", found.statuses),
-        ("metric source", found.metric_sources),
-    ):
-        yield f"{title}: " + (", ".join(f"{n} {word}" for word, n in numbers.items()) or "none")
-    for experiment in found.experiments:
-        yield f"experiment {experiment.experiment}: {experiment.runs} runs  {experiment.url or ''}"
-    for run in found.attention:
-        state = "final" if run.final else "open"
-        yield f"{state}  {run.name}  {run.status}  {run.warning or 'no warning'}  {run.url or ''}"

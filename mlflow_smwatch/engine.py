@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
+from mlflow_smwatch.admission import Admission
 from mlflow_smwatch.aws.cloudwatch import SeriesReading, read_metrics
 from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, JobFilter, NotFound
 from mlflow_smwatch.aws.finder import JobFinder
@@ -23,6 +24,7 @@ from mlflow_smwatch.aws.packing import MetricRequest, Packer
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     RetriableError,
@@ -30,10 +32,15 @@ from mlflow_smwatch.core.errors import (
     UsageError,
 )
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.job_mirror import JobMirror, Outcome, Task
+from mlflow_smwatch.job_writer import JobWriter
 from mlflow_smwatch.options import SyncOptions, moment
 from mlflow_smwatch.report import Failure, SyncReport, Warned
+from mlflow_smwatch.task import Outcome, PassContext, Task
+from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.pages import ui_address
+from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.store import open_tracking
+from mlflow_smwatch.tracking.writer import RunWriter
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +69,9 @@ def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
     started = time.monotonic()
     now = datetime.now(tz=timezone.utc)
     aws = connect(options.region, options.profile, options.workers)
-    mirror = JobMirror(aws, open_tracking(options.tracking_uri), options, now)
+    context = _context(aws, options, now)
     with ThreadPoolExecutor(options.workers, thread_name_prefix="smwatch") as pool:
-        one_pass = _Pass(aws, mirror, options, pool, listener or (lambda _: None))
+        one_pass = _Pass(context, pool, listener or (lambda _: None))
         try:
             one_pass.run(now)
         except BaseException:
@@ -78,24 +85,33 @@ def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
     return report
 
 
+def _context(aws: Aws, options: SyncOptions, now: datetime) -> PassContext:
+    tracking = open_tracking(options.tracking_uri)
+    experiments = Experiments(tracking)
+    return PassContext(
+        aws=aws,
+        options=options,
+        now_ms=to_ms(now),
+        experiments=experiments,
+        index=RunIndex(tracking, experiments),
+        writer=RunWriter(tracking),
+        address=ui_address(tracking.uri, options.ui_url),
+    )
+
+
 class _Pass:
     """One pass over the account; every attribute belongs to the coordinating thread."""
 
-    def __init__(
-        self,
-        aws: Aws,
-        mirror: JobMirror,
-        options: SyncOptions,
-        pool: ThreadPoolExecutor,
-        listener: Listener,
-    ) -> None:
+    def __init__(self, context: PassContext, pool: ThreadPoolExecutor, listener: Listener) -> None:
         self.report = SyncReport()
-        self._aws = aws
-        self._mirror = mirror
-        self._options = options
+        self._aws = context.aws
+        self._options = context.options
+        self._index = context.index
+        self._admission = Admission(context)
+        self._writer = JobWriter(context)
         self._pool = pool
         self._listener = listener
-        self._finder = JobFinder(aws)
+        self._finder = JobFinder(context.aws)
         self._packer = Packer()
         self._tasks: dict[str, Task] = {}
         self._seen: set[str] = set()
@@ -123,7 +139,7 @@ class _Pass:
             jobs = {one.arn: one for one in page if isinstance(one, Found)}
             new = [found for arn, found in jobs.items() if arn not in self._seen]
             self._seen.update(jobs)
-            for admitted in self._mirror.admit(new, self._pool) if new else ():
+            for admitted in self._admission.admit(new, self._pool) if new else ():
                 if isinstance(admitted, Outcome):
                     self._close(admitted)
                 else:
@@ -134,7 +150,7 @@ class _Pass:
         """Look at the runs that are not final, whatever the window says."""
         runs = {
             run.tags[names.ARN]: run
-            for run in self._mirror.index.open_runs()
+            for run in self._index.open_runs()
             if self._is_ours(run) and run.tags[names.ARN] not in self._seen
         }
         self._take(self._still_there(runs, wanted))
@@ -159,13 +175,13 @@ class _Pass:
         if not isinstance(missing.error, UnknownJobError) or self._options.dry_run:
             self._close(Outcome(arn, "failed", error=str(missing.error)))
         elif Arn.parse(arn).account == self._aws.account:
-            self._close(self._mirror.close_gone(run))
+            self._close(self._writer.close_gone(run))
 
     def _start(self, task: Task) -> None:
         queries = tuple(task.queries())
         task.waiting = len(queries)
         if self._options.dry_run:
-            self._close(self._mirror.forecast(task))
+            self._close(self._writer.forecast(task))
         elif not queries:
             self._write(task)
         else:
@@ -211,7 +227,7 @@ class _Pass:
             points.sort(key=lambda point: point.timestamp_ms)
 
     def _write(self, task: Task) -> None:
-        future = self._pool.submit(self._mirror.write, task)
+        future = self._pool.submit(self._writer.write, task)
         self._running[future] = lambda done: self._close(done.result())
 
     def _wait_until(self, limit: int) -> None:

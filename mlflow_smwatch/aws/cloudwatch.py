@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from itertools import chain
 from typing import Any
 
-from mlflow_smwatch.aws.operations import GET_METRIC_DATA
-from mlflow_smwatch.aws.packing import MetricRequest, Query
+from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND, GET_METRIC_DATA
+from mlflow_smwatch.aws.packing import MetricRequest, Query, halves
 from mlflow_smwatch.aws.session import Aws, aws_errors
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import RetriableError
@@ -53,6 +54,15 @@ def read_metrics(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
     RetriableError
         When CloudWatch goes on giving partial results or failing.
     """
+    try:
+        return _read_whole(aws, request)
+    except RetriableError:
+        if request.datapoints <= DATAPOINTS_PER_SECOND:
+            raise
+        return chain.from_iterable(read_metrics(aws, half) for half in halves(request))
+
+
+def _read_whole(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
     answers = {f"q{number}": _Answer() for number in range(len(request.queries))}
     waiting = list(answers)
     for _ in range(_ROUNDS):

@@ -38,6 +38,11 @@ class JobKind:
     end_states: frozenset[str]
     waiting_phases: frozenset[str]
 
+    @property
+    def known_statuses(self) -> frozenset[str]:
+        """The statuses that have an MLflow status."""
+        return frozenset(status for status, _ in self.run_status)
+
 
 TRAINING_JOB = JobKind(
     word="training-job",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
-AFTER_END_MS = 15 * MINUTE_MS
+AFTER_END_MS = 10 * MINUTE_MS
 """How long after its end a job's hosts may still publish."""
 
 FINEST_PERIOD_S = 60

@@ -60,7 +60,13 @@ class RunUpdate:
 
     @property
     def params(self) -> dict[str, str]:
-        """Params that the run lacks; those that it has cannot be changed."""
+        """Params that the run lacks.
+
+        MLflow refuses to change a param: one that a job's own script has yet to log would make the
+        script fail, so a run that its job logs itself gets them with the status.
+        """
+        if not self.status:
+            return {}
         return {key: value for key, value in self.record.params if key not in self.run.params}
 
     @property

@@ -1,0 +1,144 @@
+"""Admits a page of jobs: finds the run of each, makes those that are missing, plans the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+
+from mlflow_smwatch.aws.discovery import Found, describe_job, found_job
+from mlflow_smwatch.core.errors import StopError, reason
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.matching import KnownRun, Match, match
+from mlflow_smwatch.core.record import run_record
+from mlflow_smwatch.core.watermark import Watermark
+from mlflow_smwatch.core.windows import Life, Reading, plan_reading
+from mlflow_smwatch.task import Outcome, PassContext, Task
+
+_NOTHING_TO_READ = Reading(windows=(), complete=True)
+
+
+class Admission:
+    """Turns jobs that were found into tasks.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    """
+
+    def __init__(self, context: PassContext) -> None:
+        self._pass = context
+
+    def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
+        """Match a page of jobs with their runs, and make the runs that are missing.
+
+        Returns
+        -------
+        list of Task or Outcome
+            A task for each job that needs work, an outcome for each other one.
+        """
+        runs = self._pass.index.find([self._pass.identity(found) for found in page])
+        admitted = list(pool.map(lambda found: self._admit(found, runs), page))
+        if self._pass.options.dry_run:
+            return admitted
+        admitted = list(pool.map(self._with_run, admitted))
+        return self._without_doubles(admitted)
+
+    def _admit(self, found: Found, runs: dict[str, tuple[KnownRun, ...]]) -> Task | Outcome:
+        try:
+            return self._decide(found, runs.get(found.arn, ()))
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+            return Outcome(found.arn, "failed", error=reason(error))
+
+    def _decide(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
+        matched = self._match(found, candidates)
+        run = matched.run
+        watermark = run.watermark if run else None
+        if run and not run.active:
+            self._pass.experiments.require_active(run.experiment_id)
+        if run and (not run.active or (watermark and self._settled(found, watermark))):
+            return Outcome(found.arn, "unchanged", self._pass.known_line(run))
+        job, denied = self._described(found, watermark)
+        return Task(
+            job=job,
+            record=run_record(job, self._pass.options.experiment),
+            run=run,
+            watermark=watermark or Watermark(made_ms=self._pass.now_ms, adopted=matched.adopted),
+            reading=self._plan(job, watermark),
+            undescribed=denied,
+        )
+
+    def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
+        matched = match(self._pass.identity(found), candidates)
+        if matched.run is None and any(not each.mirrored for each in candidates):
+            own_run_id = describe_job(self._pass.aws, found.name).job.own_run_id
+            matched = match(self._pass.identity(found, own_run_id), candidates)
+        if matched.run and not self._pass.options.dry_run:
+            for duplicate in matched.duplicates:
+                self._pass.index.remove_duplicate(duplicate, matched.run)
+        return matched
+
+    def _settled(self, found: Found, watermark: Watermark) -> bool:
+        """Whether a run is final and its job is as it was, or is being deleted."""
+        job = found.job
+        if not self._pass.is_read(watermark):
+            return False
+        if job and job.status not in job.kind.known_statuses:
+            return True
+        if watermark.modified_ms != found.modified_ms:
+            return False
+        experiment = self._pass.options.experiment
+        return job is None or run_record(job, experiment).fingerprint == watermark.fingerprint
+
+    def _described(self, found: Found, watermark: Watermark | None) -> tuple[Job, tuple[str, ...]]:
+        """Take the job as it was found; ask for it where the listing lacks it or lags behind."""
+        behind = watermark is not None and found.modified_ms < (watermark.modified_ms or 0)
+        if found.job and not behind:
+            return found.job, found.denied
+        described = describe_job(self._pass.aws, found.name)
+        return described.job, described.denied
+
+    def _plan(self, job: Job, watermark: Watermark | None) -> Reading:
+        life = Life(
+            created_ms=job.created_ms,
+            ended_ms=job.ended_ms if job.ended else None,
+            read_to_ms=watermark.read_to_ms if watermark else None,
+        )
+        reading = plan_reading(life, self._pass.now_ms, self._pass.options.settle_s * 1000)
+        if self._pass.options.metrics == "off":
+            return replace(reading, windows=())
+        if watermark and self._pass.is_read(watermark) and watermark.modified_ms == job.modified_ms:
+            return _NOTHING_TO_READ
+        return reading
+
+    def _with_run(self, admitted: Task | Outcome) -> Task | Outcome:
+        if isinstance(admitted, Outcome) or admitted.run is not None:
+            return admitted
+        try:
+            admitted.run = self._pass.index.create(admitted.record, admitted.watermark)
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+            return Outcome(admitted.arn, "failed", error=reason(error))
+        admitted.made = True
+        return admitted
+
+    def _without_doubles(self, admitted: list[Task | Outcome]) -> list[Task | Outcome]:
+        """Look for runs that another mirror made for the same jobs at the same time."""
+        made = [each for each in admitted if isinstance(each, Task) and each.made]
+        identities = [
+            replace(self._pass.identity(found_job(task.job)), life_end_ms=task.job.created_ms)
+            for task in made
+        ]
+        runs = self._pass.index.find(identities) if made else {}
+        for task, identity in zip(made, identities, strict=True):
+            matched = match(identity, runs.get(task.arn, ()))
+            if matched.run and matched.duplicates:
+                for duplicate in matched.duplicates:
+                    self._pass.index.remove_duplicate(duplicate, matched.run)
+                task.run, task.made = matched.run, False
+                task.watermark = matched.run.watermark or task.watermark
+        return admitted

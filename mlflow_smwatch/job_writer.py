@@ -1,0 +1,164 @@
+"""Writes what was read of one job, and ends its part of the pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from mlflow_smwatch.aws.discovery import found_job
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.errors import JobError, StopError, reason
+from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
+from mlflow_smwatch.core.matching import KnownRun, match
+from mlflow_smwatch.core.progress import NONE, Measured, Progress, progress
+from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.report import Word
+from mlflow_smwatch.task import Outcome, PassContext, Task
+from mlflow_smwatch.tracking.writer import RunUpdate
+
+
+class JobWriter:
+    """Writes jobs, each whole or not vouched for; called from several threads.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    """
+
+    def __init__(self, context: PassContext) -> None:
+        self._pass = context
+
+    def write(self, task: Task) -> Outcome:
+        """Write what was read of a job; a job without news is not written at all."""
+        try:
+            return self._write_seen(task)
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+            return self._failed(task, error)
+
+    def forecast(self, task: Task) -> Outcome:
+        """Say what :meth:`write` would do at most, for a dry run."""
+        points = sum(query.window.periods for query in task.queries())
+        word: Word = "updated" if task.run else "created"
+        return Outcome(task.arn, word, self._pass.line(task.record, task.run, points, word))
+
+    def close_gone(self, run: KnownRun) -> Outcome:
+        """Finish the run of a job that AWS has deleted."""
+        watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
+        warning = "AWS no longer knows this job: what was not read before is lost"
+        after = replace(watermark, final=True)
+        self._pass.writer.write_points(run, (), self._notes(after, [warning]))
+        line = self._pass.known_line(run, "updated")
+        return Outcome(run.tags[names.ARN], "updated", line, warnings=(warning,))
+
+    def _write_seen(self, task: Task) -> Outcome:
+        """Write a job; where another mirror may be at the same run, look at it again before."""
+        if task.error:
+            raise task.error
+        if not task.made and task.watermark.fingerprint is None and self._look_again(task):
+            return self._without_news(task)
+        try:
+            return self._write(task)
+        except JobError:
+            before = (task.run, task.watermark)
+            if self._look_again(task):
+                return self._without_news(task)
+            if (task.run, task.watermark) == before:
+                raise
+            return self._write(task)
+
+    def _look_again(self, task: Task) -> bool:
+        """Take the run as it is now; tell whether nothing is left to be written."""
+        run = self._pass.index.reread(task.run) if task.run else None
+        if run is None or not run.active:
+            identity = self._pass.identity(found_job(task.job))
+            run = match(identity, self._pass.index.find([identity]).get(task.arn, ())).run
+        if run is None or not run.active:
+            message = "the run was deleted while it was written"
+            raise JobError(message)
+        task.run = run
+        task.watermark = run.watermark or task.watermark
+        read = self._pass.is_read(task.watermark)
+        return read and task.watermark.fingerprint == task.record.fingerprint
+
+    def _without_news(self, task: Task) -> Outcome:
+        line = self._pass.line(task.record, task.run, 0, "unchanged")
+        warnings = (*task.record.warnings, *task.undescribed, *task.denied)
+        return Outcome(task.arn, "unchanged", line, warnings=warnings)
+
+    def _write(self, task: Task) -> Outcome:
+        run = task.run
+        if run is None:
+            message = f"no run was made for {task.arn}"
+            raise JobError(message)
+        found = self._progress(task, run)
+        described = task.record.fingerprint != task.watermark.fingerprint
+        warnings = [*task.record.warnings, *task.undescribed, *task.denied]
+        after, before = found.watermark, task.watermark
+        news = (after.final, after.source) != (before.final, before.source)
+        changed = described or found.points or news
+        if not changed and self._warning(warnings) == run.tags.get(names.WARNING):
+            line = self._pass.line(task.record, run, 0, "unchanged")
+            return Outcome(task.arn, "unchanged", line, warnings=tuple(warnings))
+        update = RunUpdate(
+            run=run,
+            record=task.record,
+            document=self._pass.options.artifacts == "link",
+            status=run.mirrored or found.watermark.final,
+            interrupted=not task.made,
+        )
+        if described or found.watermark.final:
+            warnings += self._pass.writer.write_record(update)
+        after = replace(after, fingerprint=task.record.fingerprint)
+        if not run.mirrored and after.given_keys != task.watermark.given_keys:
+            self._pass.writer.write_tags(run, to_tags(task.watermark.claiming(after)))
+        self._pass.writer.write_points(
+            run, found.points, self._notes(after, warnings), update.params, update.facts
+        )
+        word: Word = "created" if task.made else "updated"
+        line = self._pass.line(task.record, run, len(found.points), word)
+        return Outcome(task.arn, word, line, warnings=tuple(warnings))
+
+    def _progress(self, task: Task, run: KnownRun) -> Progress:
+        measured = Measured(
+            series=task.series,
+            reading=task.reading,
+            denied=tuple(task.denied),
+            described=not task.undescribed,
+            metrics=self._pass.options.metrics != "off",
+        )
+        return progress(
+            task.job,
+            task.watermark,
+            measured,
+            logged_keys=frozenset() if run.mirrored else run.metric_keys,
+            written_ms=lambda key: self._pass.index.timestamps(run.run_id, key),
+            give_up_denied=self._pass.options.give_up_denied,
+        )
+
+    def _notes(self, watermark: Watermark, warnings: Sequence[str]) -> dict[str, str]:
+        notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._pass.now_ms)}
+        if watermark.final:
+            notes[names.FINAL] = "true"
+        if watermark.source or watermark.final:
+            notes[names.METRIC_SOURCE] = watermark.source or NONE
+        warning = self._warning(warnings)
+        if warning:
+            notes[names.WARNING] = warning
+        return notes
+
+    @staticmethod
+    def _warning(warnings: Iterable[str]) -> str | None:
+        return legal_value("; ".join(warnings), TAG_VALUE_LIMIT) or None
+
+    def _failed(self, task: Task, error: Exception) -> Outcome:
+        """Name the reason on the run too, as far as MLflow takes it."""
+        text = reason(error)
+        with suppress(JobError):
+            if task.run is not None:
+                self._pass.writer.write_warning(task.run, legal_value(text, TAG_VALUE_LIMIT))
+        return Outcome(task.arn, "failed", error=text)

@@ -10,7 +10,8 @@ from sagemaker_mlflow.mlflow_sagemaker_store import MlflowSageMakerStore
 
 from mlflow_smwatch.core.errors import TrackingError
 from mlflow_smwatch.tracking.pages import ui_address
-from mlflow_smwatch.tracking.store import absolute_uri, open_tracking, shown_uri
+from mlflow_smwatch.tracking.store import open_tracking
+from mlflow_smwatch.tracking.uris import absolute_uri, shown_uri
 
 SERVER = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/team"
 

@@ -74,7 +74,10 @@ def opened_alone(uri: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        message = f"the folder of the database {shown_uri(uri)} cannot be used: {error.strerror}"
+        message = (
+            f"the folder of the database {shown_uri(uri)} cannot be used: {error.strerror};"
+            " check the URI and the rights"
+        )
         raise TrackingError(message) from error
     try:
         if sys.platform != "win32":

@@ -57,18 +57,21 @@ def written(database: Path) -> int:
         return 0
 
 
-def killed(mirror: Mirror, rows: int) -> bool:
-    """Start a pass and kill it when it has written so many rows more; False if it ended first."""
-    target = written(mirror.database) + rows
-    command = [sys.executable, "-m", "mlflow_smwatch", "sync", "--tracking-uri", mirror.uri]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command,
-        env=environment,
+def started(mirror: Mirror) -> subprocess.Popen[bytes]:
+    """Start a pass in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlflow_smwatch", "sync", "--tracking-uri", mirror.uri],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=mirror.database.parent,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    ) as process:
+    )
+
+
+def killed(mirror: Mirror, rows: int) -> bool:
+    """Start a pass and kill it when it has written so many rows more; False if it ended first."""
+    target = written(mirror.database) + rows
+    with started(mirror) as process:
         deadline = time.monotonic() + LONGEST_S
         while process.poll() is None and time.monotonic() < deadline:
             if written(mirror.database) >= target:
@@ -119,6 +122,25 @@ def test_killed_again_and_again(mirror: Mirror, seed: int) -> None:
     assert sum(kills) >= 2
     mirror.sync()
     check_whole(mirror, expected)
+    before = mirror.dump()
+    mirror.sync()
+    assert mirror.dump() == before
+
+
+def test_two_mirrors_at_once_make_one_run_a_job(mirror: Mirror) -> None:
+    """Also where both begin by making the database: one run, each point once."""
+    expected = put_jobs(mirror, 6)
+    mirror.database.unlink()
+    passes = [started(mirror), started(mirror)]
+    assert [process.wait(timeout=LONGEST_S) for process in passes] == [0, 0]
+    runs = mirror.runs()
+    assert sorted(run.data.tags["sagemaker.name"] for run in runs) == sorted(expected)
+    for name, points in expected.items():
+        assert mirror.series(name) == {"loss": points}
+        assert len(mirror.points(name)["sagemaker/billable_seconds"]) == 1
+        assert len(datasets(mirror.run(name))) == 1
+        assert models(mirror.run(name))
+        assert mirror.is_final(name)
     before = mirror.dump()
     mirror.sync()
     assert mirror.dump() == before

@@ -11,7 +11,7 @@ from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.cli.conftest import Smwatch
 from tests.cli.program import PROGRAM, environment
 from tests.cli.shapes import FORECAST, STATUS, SYNC, misfits
-from tests.stores.jobs import arn
+from tests.jobs import arn
 
 LONGEST_S = 60
 

@@ -7,17 +7,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mlflow_smwatch.demo.account import EmulatedAccount
+from tests.jobs import ACCOUNT, NAMESPACE
 
-ACCOUNT = "123456789012"
-ALGORITHM = "/aws/sagemaker/TrainingJobs"
 LONG_NAME = "損" * 250
 LONG_TAG = "尾" * 256
 START = datetime.now(tz=timezone.utc).replace(second=0, microsecond=0) - timedelta(hours=30)
-
-
-def arn(name: str, region: str = "us-east-1") -> str:
-    """Give the ARN of a training job of the account."""
-    return f"arn:aws:sagemaker:{region}:{ACCOUNT}:training-job/{name}"
 
 
 def completed(name: str, created: datetime = START, **changes: Any) -> dict[str, Any]:
@@ -73,9 +67,9 @@ def put_loss(
     """Store one point a minute of an algorithm metric, and one CPU sample."""
     begin = created.timestamp() * 1000
     points = [(round(begin + 60_000 * (n + 2)), value) for n, value in enumerate(values)]
-    account.put_metric(ALGORITHM, metric, {"TrainingJobName": name}, points)
+    account.put_metric(NAMESPACE, metric, {"TrainingJobName": name}, points)
     account.put_metric(
-        ALGORITHM, "CPUUtilization", {"Host": f"{name}/algo-1"}, [(points[0][0], 55.5)]
+        NAMESPACE, "CPUUtilization", {"Host": f"{name}/algo-1"}, [(points[0][0], 55.5)]
     )
 
 

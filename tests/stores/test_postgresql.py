@@ -7,8 +7,8 @@ import pytest
 import mlflow_smwatch
 from mlflow_smwatch.core.errors import TrackingError
 from mlflow_smwatch.demo.account import EmulatedAccount
+from tests.jobs import arn
 from tests.stores.contents import contents
-from tests.stores.jobs import arn
 
 pytestmark = pytest.mark.postgresql
 

@@ -9,8 +9,9 @@ import pytest
 import mlflow_smwatch
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.cli.program import environment, run
+from tests.jobs import arn
 from tests.stores.contents import contents
-from tests.stores.jobs import arn, put_extreme, put_jobs
+from tests.stores.jobs import put_extreme, put_jobs
 from tests.stores.proxy import proxied
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import Job, MetricDefinition
-from mlflow_smwatch.core.job_kinds import TRAINING_JOB
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
 from mlflow_smwatch.core.record import run_record
+from tests.unit.jobs import completed_job
 
 LINKS = (
     ("Job in the SageMaker console", "sagemaker.console_url"),
@@ -20,21 +20,9 @@ LINKS = (
 
 def job(partition: str = "aws", **changes: Any) -> Job:
     """Build a completed job that left a model."""
-    base = {
-        "kind": TRAINING_JOB,
-        "arn": Arn.parse(f"arn:{partition}:sagemaker:us-east-1:123456789012:training-job/job"),
-        "name": "job",
-        "status": "Completed",
-        "created_ms": 1_790_000_000_123,
-        "modified_ms": 1_790_000_600_000,
-        "ended_ms": 1_790_000_500_000,
-        "document": "{}",
-        "instance_type": "ml.m5.large",
-        "instance_count": 1,
-        "hosts": ("algo-1",),
-        "model_artifact": "s3://bucket/job/output/model.tar.gz",
-    }
-    return Job(**{**base, **changes})
+    arn = Arn.parse(f"arn:{partition}:sagemaker:us-east-1:123456789012:training-job/job")
+    base = {"arn": arn, "model_artifact": "s3://bucket/job/output/model.tar.gz"}
+    return completed_job(**{**base, **changes})
 
 
 def test_all_links_stand_in_one_line() -> None:

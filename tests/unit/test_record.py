@@ -4,34 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from mlflow_smwatch.core.arn import Arn
-from mlflow_smwatch.core.job import Channel, Job
-from mlflow_smwatch.core.job_kinds import TRAINING_JOB
+from mlflow_smwatch.core.job import Channel
 from mlflow_smwatch.core.record import ModelRecord, decoded, run_record
-
-ARN = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/job"
-
-
-def job(**changes: Any) -> Job:
-    """Build a completed job."""
-    base = {
-        "kind": TRAINING_JOB,
-        "arn": Arn.parse(ARN),
-        "name": "job",
-        "status": "Completed",
-        "created_ms": 1_790_000_000_123,
-        "modified_ms": 1_790_000_600_000,
-        "ended_ms": 1_790_000_500_000,
-        "document": "{}",
-        "instance_type": "ml.m5.large",
-        "instance_count": 1,
-        "hosts": ("algo-1",),
-    }
-    return Job(**{**base, **changes})
+from tests.unit.jobs import completed_job
 
 
 @pytest.mark.parametrize(
@@ -56,21 +34,21 @@ def job(**changes: Any) -> Job:
 )
 def test_statuses(status: str, secondary: str | None, expected: str) -> None:
     """Each SageMaker status has its MLflow status."""
-    record = run_record(job(status=status, secondary_status=secondary))
+    record = run_record(completed_job(status=status, secondary_status=secondary))
     assert record.status == expected
     assert record.warnings == ()
 
 
 def test_an_unknown_status_is_running_with_a_warning() -> None:
     """AWS may add statuses."""
-    record = run_record(job(status="Deleting"))
+    record = run_record(completed_job(status="Deleting"))
     assert record.status == "RUNNING"
     assert "Deleting" in record.warnings[0]
 
 
 def test_absent_facts_have_no_tag() -> None:
     """No empty tags, no None."""
-    tags = dict(run_record(job()).tags)
+    tags = dict(run_record(completed_job()).tags)
     assert "sagemaker.failure_reason" not in tags
     assert "sagemaker.spot" not in tags
     assert tags["sagemaker.created"] == "2026-09-21T14:13:20.123Z"
@@ -81,7 +59,7 @@ def test_absent_facts_have_no_tag() -> None:
 def test_sdk_settings_are_tags_and_not_params() -> None:
     """Hyperparameters that start with sagemaker_ belong to the SDK."""
     settings = (("lr", "0.1"), ("name", '"adam"'), ("sagemaker_program", '"train.py"'))
-    record = run_record(job(hyperparameters=settings))
+    record = run_record(completed_job(hyperparameters=settings))
     assert record.params == (("lr", "0.1"), ("name", "adam"))
     tags = dict(record.tags)
     assert tags["sagemaker.sdk.program"] == "train.py"
@@ -108,15 +86,17 @@ def test_only_json_string_literals_are_decoded(value: str, expected: str) -> Non
 
 def test_experiment_of_the_job_or_of_the_user_or_of_its_kind() -> None:
     """The user's choice wins, then the job's, then the kind's."""
-    assert run_record(job()).experiment == "sagemaker/training-jobs"
-    assert run_record(job(experiment="e")).experiment == "e"
-    assert run_record(job(experiment="e"), "mine").experiment == "mine"
+    assert run_record(completed_job()).experiment == "sagemaker/training-jobs"
+    assert run_record(completed_job(experiment="e")).experiment == "e"
+    assert run_record(completed_job(experiment="e"), "mine").experiment == "mine"
 
 
 def test_datasets_and_model() -> None:
     """The digest is the first 16 hex digits of the URI's SHA-256."""
     record = run_record(
-        job(channels=(Channel(name="train", uri="s3://b/t"),), model_artifact="s3://b/m.tar.gz")
+        completed_job(
+            channels=(Channel(name="train", uri="s3://b/t"),), model_artifact="s3://b/m.tar.gz"
+        )
     )
     (dataset,) = record.datasets
     assert dataset.digest == hashlib.sha256(b"s3://b/t").hexdigest()[:16]
@@ -127,7 +107,9 @@ def test_datasets_and_model() -> None:
 
 def test_long_values_are_cut_and_odd_characters_replaced() -> None:
     """Tags hold 8,000 characters, params 6,000; the document has the whole."""
-    record = run_record(job(failure_reason="x" * 10_000, hyperparameters=(("p", "y\x00" * 5_000),)))
+    record = run_record(
+        completed_job(failure_reason="x" * 10_000, hyperparameters=(("p", "y\x00" * 5_000),))
+    )
     assert len(dict(record.tags)["sagemaker.failure_reason"]) == 8000
     assert len(dict(record.params)["p"]) == 6000
     assert "\x00" not in dict(record.params)["p"]
@@ -135,7 +117,7 @@ def test_long_values_are_cut_and_odd_characters_replaced() -> None:
 
 def test_resource_tags_keep_legal_keys() -> None:
     """Keys that MLflow refuses are made legal, two never into one."""
-    tags = dict(run_record(job(tags=(("a=b", "1"), ("a@b", "2"), ("aws:x", "3")))).tags)
+    tags = dict(run_record(completed_job(tags=(("a=b", "1"), ("a@b", "2"), ("aws:x", "3")))).tags)
     assert tags["sagemaker.tag.a_b"] == "1"
     assert tags["sagemaker.tag.a_b_2"] == "2"
     assert tags["sagemaker.tag.aws:x"] == "3"
@@ -144,24 +126,24 @@ def test_resource_tags_keep_legal_keys() -> None:
 @pytest.mark.parametrize("value", ["0a1b2c3", "F" * 40])
 def test_a_commit_comes_from_a_resource_tag(value: str) -> None:
     """A tag that is named like a commit and looks like one."""
-    tags = dict(run_record(job(tags=(("git-commit", value),))).tags)
+    tags = dict(run_record(completed_job(tags=(("git-commit", value),))).tags)
     assert tags["mlflow.source.git.commit"] == value
     assert "mlflow.source.git.commit" not in dict(
-        run_record(job(tags=(("git-commit", "main"),))).tags
+        run_record(completed_job(tags=(("git-commit", "main"),))).tags
     )
 
 
 def test_the_note_escapes_what_came_from_aws() -> None:
     """Markdown and HTML in a name stay text."""
-    note = run_record(job(name="a<script>*b*[x](y)", instance_type="t")).note
+    note = run_record(completed_job(name="a<script>*b*[x](y)", instance_type="t")).note
     assert "<script>" not in note
     assert "*b*" not in note.replace("\\*", "")
 
 
 def test_the_fingerprint_follows_the_facts() -> None:
     """Equal for equal jobs, another for each change, blind to the document."""
-    first = run_record(job())
-    assert run_record(job(document='{"other": 1}')).fingerprint == first.fingerprint
+    first = run_record(completed_job())
+    assert run_record(completed_job(document='{"other": 1}')).fingerprint == first.fingerprint
     for change in (
         {"tags": (("a", "b"),)},
         {"status": "Failed"},
@@ -169,4 +151,4 @@ def test_the_fingerprint_follows_the_facts() -> None:
         {"hyperparameters": (("a", "b"),)},
         {"channels": (Channel(name="a", uri="s3://a/b"),)},
     ):
-        assert run_record(replace(job(), **change)).fingerprint != first.fingerprint
+        assert run_record(replace(completed_job(), **change)).fingerprint != first.fingerprint

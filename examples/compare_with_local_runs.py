@@ -8,7 +8,6 @@ With an AWS account, name jobs that report the metric ``val_accuracy``.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,13 +33,16 @@ DEMO_JOBS = ("digits-mlp-adam", "digits-mlp-sgd")
 def emulated_account() -> Iterator[str]:
     """Run an emulated AWS account with recorded jobs in it; give a tracking URI beside it."""
     from mlflow_smwatch.demo.account import EmulatedAccount
+    from mlflow_smwatch.demo.environment import emulated_environment
     from mlflow_smwatch.demo.record import load_recordings
     from mlflow_smwatch.demo.replay import replay
 
     recordings = [each for each in load_recordings() if each.name in DEMO_JOBS]
-    with EmulatedAccount() as account, tempfile.TemporaryDirectory() as folder:
-        os.environ.update(account.environment)
-        os.environ.pop("AWS_PROFILE", None)
+    with (
+        EmulatedAccount() as account,
+        emulated_environment(account),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         replay(account, recordings, datetime.now(tz=timezone.utc))
         yield f"sqlite:///{folder}/mlflow.db"
 

@@ -7,7 +7,6 @@ or ARN of a job of yours: ``python examples/mirror_one_job.py my-training-job``.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +21,16 @@ DEMO_JOB = "digits-mlp-adam"
 def emulated_account() -> Iterator[str]:
     """Run an emulated AWS account with one recorded job in it; give a tracking URI beside it."""
     from mlflow_smwatch.demo.account import EmulatedAccount
+    from mlflow_smwatch.demo.environment import emulated_environment
     from mlflow_smwatch.demo.record import load_recordings
     from mlflow_smwatch.demo.replay import replay
 
     recordings = [each for each in load_recordings() if each.name == DEMO_JOB]
-    with EmulatedAccount() as account, tempfile.TemporaryDirectory() as folder:
-        os.environ.update(account.environment)
-        os.environ.pop("AWS_PROFILE", None)
+    with (
+        EmulatedAccount() as account,
+        emulated_environment(account),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         replay(account, recordings, datetime.now(tz=timezone.utc))
         yield f"sqlite:///{folder}/mlflow.db"
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
 from mlflow_smwatch.aws.discovery import Found, describe_job, found_job
-from mlflow_smwatch.core.errors import StopError, reason
+from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
-from mlflow_smwatch.task import Outcome, PassContext, Task
+from mlflow_smwatch.task import ENDED, Outcome, PassContext, Task
+
+logger = logging.getLogger(__name__)
 
 _NOTHING_TO_READ = Reading(windows=(), complete=True)
 
@@ -59,7 +62,11 @@ class Admission:
         watermark = run.watermark if run else None
         if run and not run.active:
             self._pass.experiments.require_active(run.experiment_id)
-        if run and (not run.active or (watermark and self._settled(found, watermark))):
+        if run and not run.active:
+            return Outcome(
+                found.arn, "unchanged", self._pass.known_line(run), warnings=self._removed(run)
+            )
+        if run and watermark and self._settled(found, run, watermark):
             return Outcome(found.arn, "unchanged", self._pass.known_line(run))
         job, denied = self._described(found, watermark)
         return Task(
@@ -74,21 +81,36 @@ class Admission:
     def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
         matched = match(self._pass.identity(found), candidates)
         if matched.run is None and any(not each.mirrored for each in candidates):
-            own_run_id = describe_job(self._pass.aws, found.name).job.own_run_id
-            matched = match(self._pass.identity(found, own_run_id), candidates)
+            matched = match(self._pass.identity(found, self._own_run_id(found)), candidates)
         if matched.run and not self._pass.options.dry_run:
             for duplicate in matched.duplicates:
                 self._pass.index.remove_duplicate(duplicate, matched.run)
         return matched
 
-    def _settled(self, found: Found, watermark: Watermark) -> bool:
+    def _own_run_id(self, found: Found) -> str | None:
+        """Ask SageMaker which run the job logged itself; a foreign run is there that may be it."""
+        try:
+            return describe_job(self._pass.aws, found.name).job.own_run_id
+        except (AccessDeniedError, RetriableError) as error:
+            logger.warning("%s: its own run cannot be told from foreign ones: %s", found.arn, error)
+            return None
+
+    def _removed(self, run: KnownRun) -> tuple[str, ...]:
+        """Tell who asked for a job by name that the user deleted its run."""
+        if not self._pass.options.names:
+            return ()
+        command = f"mlflow runs restore --run-id {run.run_id}"
+        return (f"its run was deleted in MLflow and stays so: '{command}' brings it back",)
+
+    def _settled(self, found: Found, run: KnownRun, watermark: Watermark) -> bool:
         """Whether a run is final and its job is as it was, or is being deleted."""
         job = found.job
+        if job and job.status not in job.kind.known_statuses and run.status in ENDED:
+            return True
         if not self._pass.is_read(watermark):
             return False
-        if job and job.status not in job.kind.known_statuses:
-            return True
-        if watermark.modified_ms != found.modified_ms:
+        undocumented = self._pass.options.artifacts == "link" and not watermark.document
+        if undocumented or watermark.modified_ms != found.modified_ms:
             return False
         experiment = self._pass.options.experiment
         return job is None or run_record(job, experiment).fingerprint == watermark.fingerprint
@@ -107,7 +129,7 @@ class Admission:
             ended_ms=job.ended_ms if job.ended else None,
             read_to_ms=watermark.read_to_ms if watermark else None,
         )
-        reading = plan_reading(life, self._pass.now_ms, self._pass.options.settle_s * 1000)
+        reading = plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
         if self._pass.options.metrics == "off":
             return replace(reading, windows=())
         if watermark and self._pass.is_read(watermark) and watermark.modified_ms == job.modified_ms:
@@ -135,10 +157,17 @@ class Admission:
         ]
         runs = self._pass.index.find(identities) if made else {}
         for task, identity in zip(made, identities, strict=True):
-            matched = match(identity, runs.get(task.arn, ()))
-            if matched.run and matched.duplicates:
-                for duplicate in matched.duplicates:
-                    self._pass.index.remove_duplicate(duplicate, matched.run)
-                task.run, task.made = matched.run, False
-                task.watermark = matched.run.watermark or task.watermark
+            try:
+                self._keep_one(task, match(identity, runs.get(task.arn, ())))
+            except StopError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+                task.error = error
         return admitted
+
+    def _keep_one(self, task: Task, matched: Match) -> None:
+        if matched.run and matched.duplicates:
+            for duplicate in matched.duplicates:
+                self._pass.index.remove_duplicate(duplicate, matched.run)
+            task.run, task.made = matched.run, False
+            task.watermark = matched.run.watermark or task.watermark

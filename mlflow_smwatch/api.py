@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlflow_smwatch.core.errors import JobError
@@ -28,7 +30,8 @@ def sync(*names: str, **options: Any) -> SyncReport:
         Job names or ARNs; none for every job that was modified since ``since``.
     **options
         The fields of :class:`mlflow_smwatch.options.SyncOptions`, such as ``since="7d"``,
-        ``tracking_uri``, ``region``, ``experiment``, ``metrics``.
+        ``tracking_uri``, ``region``, ``experiment``, ``metrics``. ``tags`` may be a dict, ``since``
+        and ``until`` datetimes.
 
     Returns
     -------
@@ -52,7 +55,18 @@ def sync(*names: str, **options: Any) -> SyncReport:
     from mlflow_smwatch.engine import sync as run_sync
     from mlflow_smwatch.options import SyncOptions
 
-    return run_sync(SyncOptions(names=names, **options))
+    return run_sync(SyncOptions(names=names, **_plain(options)))
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Take tags as a mapping and times as datetimes too."""
+    plain = dict(options)
+    if isinstance(plain.get("tags"), Mapping):
+        plain["tags"] = tuple(plain["tags"].items())
+    for name in ("since", "until"):
+        if isinstance(plain.get(name), datetime):
+            plain[name] = plain[name].isoformat()
+    return plain
 
 
 def mirror(job: str, **options: Any) -> Run:
@@ -72,7 +86,9 @@ def mirror(job: str, **options: Any) -> Run:
     Raises
     ------
     JobError
-        When the job cannot be mirrored, with the reason.
+        When the job cannot be mirrored, with the reason; also when AWS does not know it.
+    UsageError
+        When an option cannot be understood.
     StopError
         When nothing can be done: no credentials, no access, no MLflow.
     """

@@ -64,16 +64,15 @@ def _remember_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
     return value
 
 
+_json_option = _option(
+    "--json", "as_json", is_flag=True, callback=_remember_json, help="One JSON document on stdout."
+)
+
+
 def _tracking_options(command: _Command) -> _Command:
     for declare in (
         _option("-v", "--verbose", is_flag=True, help="Show what the libraries log, on stderr."),
-        _option(
-            "--json",
-            "as_json",
-            is_flag=True,
-            callback=_remember_json,
-            help="Print one JSON document on stdout.",
-        ),
+        _json_option,
         _option("--ui-url", help="Address of MLflow's pages, for the links that are printed."),
         _option(
             "--tracking-uri",
@@ -213,21 +212,18 @@ def status(*, tracking_uri: str | None, ui_url: str | None, as_json: bool, verbo
 
 
 @main.command()
-@click.option(
+@_option(
     "--dir",
     "folder",
     default="smwatch-demo",
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    envvar="SMWATCH_DIR",
-    show_envvar=True,
     help="Where the database and the artifacts go.",
 )
 @_option("--no-serve", is_flag=True, help="Stop after the mirror and print the tracking URI.")
-@_option(
-    "--account-only", is_flag=True, help="Serve only the emulated account; print its endpoint."
-)
-def demo(*, folder: Path, no_serve: bool, account_only: bool) -> None:
+@_option("--account-only", is_flag=True, help="Serve the account alone; print its endpoint.")
+@_json_option
+def demo(*, folder: Path, no_serve: bool, account_only: bool, as_json: bool) -> None:
     """Try it: an emulated AWS account with real training logs, mirrored and shown in MLflow.
 
     Needs no AWS account and no network, but pip install 'mlflow-smwatch[demo]'. Ctrl-C ends
@@ -243,34 +239,38 @@ def demo(*, folder: Path, no_serve: bool, account_only: bool) -> None:
     try:
         from mlflow_smwatch.demo import show
         from mlflow_smwatch.demo.account import EmulatedAccount
+        from mlflow_smwatch.demo.environment import emulated_environment
     except ModuleNotFoundError as error:
         message = f"the demo needs {error.name}: pip install 'mlflow-smwatch[demo]'"
         raise StopError(message) from error
     folder = folder.resolve()
-    with EmulatedAccount() as account:
+    with EmulatedAccount() as account, emulated_environment(account):
         if account_only:
-            _serve_account(account)
+            _serve_account(account, as_json=as_json)
             return
         with _quiet(verbose=False):
             uri, live = show.mirrored(account, folder, lambda line: click.echo(line, err=True))
         if no_serve:
-            click.echo(uri)
+            _print({"tracking_uri": uri}, iter([uri]), as_json=as_json)
             return
-        with _quiet(verbose=False), show.served(uri, folder) as address:
+        with show.served(uri, folder) as address:
             click.echo("emulated account, real MLflow; Ctrl-C ends both", err=True)
-            click.echo(show.page(uri, address), file=sys.__stdout__)
-            show.show(uri, folder, account, live)
+            with _quiet(verbose=False):
+                url = show.page(uri, address)
+            _print({"url": url, "tracking_uri": uri}, iter([url]), as_json=as_json)
+            with _quiet(verbose=False):
+                show.show(uri, folder, account, live)
 
 
-def _serve_account(account: EmulatedAccount) -> None:
-    from datetime import datetime, timezone
+def _serve_account(account: EmulatedAccount, *, as_json: bool) -> None:
+    from mlflow_smwatch.demo import show
 
-    from mlflow_smwatch.demo import record, replay, show
-
-    live = replay.replay(account, record.load_recordings(), datetime.now(tz=timezone.utc))
+    live = show.filled(account)
+    click.echo("emulated AWS account with recorded training jobs; Ctrl-C ends it", err=True)
     for name, value in account.environment.items():
         click.echo(f"export {name}={value}", err=True)
-    click.echo(account.endpoint)
+    document = {"endpoint": account.endpoint, "environment": account.environment}
+    _print(document, iter([account.endpoint]), as_json=as_json)
     show.keep(account, live)
 
 

@@ -27,7 +27,8 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
-    RetriableError,
+    SmwatchError,
+    StopError,
     UnknownJobError,
     UsageError,
 )
@@ -74,6 +75,10 @@ def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
         one_pass = _Pass(context, pool, listener or (lambda _: None))
         try:
             one_pass.run(now)
+        except StopError as error:
+            pool.shutdown(wait=True, cancel_futures=True)
+            if not one_pass.abandon(error):
+                raise
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -92,6 +97,7 @@ def _context(aws: Aws, options: SyncOptions, now: datetime) -> PassContext:
         aws=aws,
         options=options,
         now_ms=to_ms(now),
+        clock_ms=lambda: to_ms(datetime.now(tz=timezone.utc)),
         experiments=experiments,
         index=RunIndex(tracking, experiments),
         writer=RunWriter(tracking),
@@ -114,7 +120,9 @@ class _Pass:
         self._finder = JobFinder(context.aws)
         self._packer = Packer()
         self._tasks: dict[str, Task] = {}
+        self._begun: dict[str, None] = {}
         self._seen: set[str] = set()
+        self._account: str | None = None
         self._running: dict[Future[Any], Callable[[Future[Any]], None]] = {}
 
     def run(self, now: datetime) -> None:
@@ -130,6 +138,21 @@ class _Pass:
         self._wait_until(0)
         self.report.warnings += [Warned(None, warning) for warning in self._finder.warnings]
 
+    def abandon(self, error: StopError) -> bool:
+        """End the pass after an error that stops it; tell whether any job was written by then.
+
+        Every job that was begun and is not written is a failed one.
+        """
+        for future in self._running:
+            if not future.cancelled() and future.exception() is None:
+                result = future.result()
+                if isinstance(result, Outcome):
+                    self._close(result)
+        for arn in tuple(self._begun):
+            self._close(Outcome(arn, "failed", error=str(error)))
+        self._running.clear()
+        return any(self.report.counts[word] for word in ("created", "updated"))
+
     def _take(self, found: Iterable[Found | NotFound]) -> None:
         """Start the work on jobs, a page at a time, however many come."""
         each = iter(found)
@@ -139,6 +162,7 @@ class _Pass:
             jobs = {one.arn: one for one in page if isinstance(one, Found)}
             new = [found for arn, found in jobs.items() if arn not in self._seen]
             self._seen.update(jobs)
+            self._account = next((Arn.parse(arn).account for arn in jobs), self._account)
             for admitted in self._admission.admit(new, self._pool) if new else ():
                 if isinstance(admitted, Outcome):
                     self._close(admitted)
@@ -151,9 +175,21 @@ class _Pass:
         runs = {
             run.tags[names.ARN]: run
             for run in self._index.open_runs()
-            if self._is_ours(run) and run.tags[names.ARN] not in self._seen
+            if self._is_here(run) and run.tags[names.ARN] not in self._seen
         }
-        self._take(self._still_there(runs, wanted))
+        account = self._own_account() if runs else None
+        own = {arn: run for arn, run in runs.items() if Arn.parse(arn).account == account}
+        self._take(self._still_there(own, wanted))
+
+    def _own_account(self) -> str | None:
+        """Tell whose jobs these are: MLflow may hold the runs of several accounts."""
+        if self._account is None:
+            try:
+                self._account = self._aws.account
+            except SmwatchError as error:
+                warning = f"open runs of jobs that were not listed are left alone: {error}"
+                self.report.warnings.append(Warned(None, warning))
+        return self._account
 
     def _still_there(self, runs: Mapping[str, KnownRun], wanted: JobFilter) -> Iterator[Found]:
         for found in self._finder.named(tuple(runs)):
@@ -162,7 +198,7 @@ class _Pass:
             elif found.job is None or wanted.accepts(found.job):
                 yield found
 
-    def _is_ours(self, run: KnownRun) -> bool:
+    def _is_here(self, run: KnownRun) -> bool:
         try:
             arn = Arn.parse(run.tags.get(names.ARN, ""))
         except UsageError:
@@ -171,13 +207,13 @@ class _Pass:
         return arn.region == self._aws.region and arn.resource_type in self._options.kinds
 
     def _close_missing(self, run: KnownRun, missing: NotFound) -> None:
-        arn = run.tags[names.ARN]
-        if not isinstance(missing.error, UnknownJobError) or self._options.dry_run:
-            self._close(Outcome(arn, "failed", error=str(missing.error)))
-        elif Arn.parse(arn).account == self._aws.account:
+        if isinstance(missing.error, UnknownJobError):
             self._close(self._writer.close_gone(run))
+        else:
+            self._close(Outcome(missing.asked, "failed", error=str(missing.error)))
 
     def _start(self, task: Task) -> None:
+        self._begun[task.arn] = None
         queries = tuple(task.queries())
         task.waiting = len(queries)
         if self._options.dry_run:
@@ -205,14 +241,20 @@ class _Pass:
         except AccessDeniedError as error:
             for task in self._tasks_of(request):
                 task.denied.append(f"no metrics: {error}")
-        except RetriableError as error:
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of these jobs: the others go on
             for task in self._tasks_of(request):
                 task.error = error
         for query in request.queries:
-            task = self._tasks[query.arn]
-            task.waiting -= 1
-            if not task.waiting:
-                self._write(self._tasks.pop(query.arn))
+            self._tick(query.arn)
+
+    def _tick(self, arn: str) -> None:
+        """Count down a job's open queries; with the last one answered it is written."""
+        task = self._tasks[arn]
+        task.waiting -= 1
+        if not task.waiting:
+            self._write(self._tasks.pop(arn))
 
     def _tasks_of(self, request: MetricRequest) -> list[Task]:
         return [self._tasks[arn] for arn in dict.fromkeys(query.arn for query in request.queries)]
@@ -239,12 +281,15 @@ class _Pass:
 
     def _close(self, outcome: Outcome) -> None:
         report = self.report
+        self._begun.pop(outcome.arn, None)
         if outcome.error is not None:
             report.failed.append(Failure(outcome.arn, outcome.error))
             logger.warning("%s: %s", outcome.arn, outcome.error)
         else:
             report.counts[outcome.word] += 1
         if outcome.line:
+            level = logging.DEBUG if outcome.word == "unchanged" else logging.INFO
+            logger.log(level, "%s: %s, %d points", outcome.arn, outcome.word, outcome.line.points)
             report.runs.append(outcome.line)
             report.points += outcome.line.points
         report.warnings += [Warned(outcome.arn, warning) for warning in outcome.warnings]

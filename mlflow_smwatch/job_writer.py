@@ -15,7 +15,7 @@ from mlflow_smwatch.core.matching import KnownRun, match
 from mlflow_smwatch.core.progress import NONE, Measured, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.report import Word
-from mlflow_smwatch.task import Outcome, PassContext, Task
+from mlflow_smwatch.task import ENDED, Outcome, PassContext, Task
 from mlflow_smwatch.tracking.writer import RunUpdate
 
 
@@ -44,16 +44,29 @@ class JobWriter:
         """Say what :meth:`write` would do at most, for a dry run."""
         points = sum(query.window.periods for query in task.queries())
         word: Word = "updated" if task.run else "created"
+        as_written = task.record.fingerprint == task.watermark.fingerprint
+        if task.run and as_written and not points and task.reading.complete == task.watermark.final:
+            word = "unchanged"
         return Outcome(task.arn, word, self._pass.line(task.record, task.run, points, word))
 
     def close_gone(self, run: KnownRun) -> Outcome:
-        """Finish the run of a job that AWS has deleted."""
-        watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
-        warning = "AWS no longer knows this job: what was not read before is lost"
-        after = replace(watermark, final=True)
-        self._pass.writer.write_points(run, (), self._notes(after, [warning]))
+        """Finish the run of a job that AWS has deleted; its outcome may never have been seen."""
+        arn = run.tags[names.ARN]
+        warning = "AWS no longer knows this job: nothing more is read"
         line = self._pass.known_line(run, "updated")
-        return Outcome(run.tags[names.ARN], "updated", line, warnings=(warning,))
+        if self._pass.options.dry_run:
+            return Outcome(arn, "updated", line, warnings=(warning,))
+        try:
+            watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
+            if run.status not in ENDED:
+                self._pass.writer.end(run, "KILLED", watermark.modified_ms or run.start_ms)
+            after = replace(watermark, final=True)
+            self._pass.writer.write_points(run, (), self._notes(after, [warning]))
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+            return Outcome(arn, "failed", error=reason(error))
+        return Outcome(arn, "updated", line, warnings=(warning,))
 
     def _write_seen(self, task: Task) -> Outcome:
         """Write a job; where another mirror may be at the same run, look at it again before."""
@@ -98,22 +111,21 @@ class JobWriter:
         found = self._progress(task, run)
         described = task.record.fingerprint != task.watermark.fingerprint
         warnings = [*task.record.warnings, *task.undescribed, *task.denied]
-        after, before = found.watermark, task.watermark
-        news = (after.final, after.source) != (before.final, before.source)
-        changed = described or found.points or news
-        if not changed and self._warning(warnings) == run.tags.get(names.WARNING):
+        document = self._document(task, run, warnings, due=described)
+        after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
+        news = found.points or _state(after) != _state(task.watermark)
+        if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, warnings=tuple(warnings))
         update = RunUpdate(
             run=run,
             record=task.record,
-            document=self._pass.options.artifacts == "link",
-            status=run.mirrored or found.watermark.final,
+            status=run.mirrored or after.final,
             interrupted=not task.made,
+            kept=(names.RESOURCE_TAG_PREFIX,) if task.undescribed else (),
         )
-        if described or found.watermark.final:
+        if described or after.final:
             warnings += self._pass.writer.write_record(update)
-        after = replace(after, fingerprint=task.record.fingerprint)
         if not run.mirrored and after.given_keys != task.watermark.given_keys:
             self._pass.writer.write_tags(run, to_tags(task.watermark.claiming(after)))
         self._pass.writer.write_points(
@@ -122,6 +134,16 @@ class JobWriter:
         word: Word = "created" if task.made else "updated"
         line = self._pass.line(task.record, run, len(found.points), word)
         return Outcome(task.arn, word, line, warnings=tuple(warnings))
+
+    def _document(self, task: Task, run: KnownRun, warnings: list[str], *, due: bool) -> bool:
+        """Store the describe answer where it is wanted and new; tell whether it is stored."""
+        wanted = self._pass.options.artifacts == "link"
+        if not wanted or (task.watermark.document and not due):
+            return task.watermark.document
+        refused = self._pass.writer.write_document(run, task.record)
+        if refused:
+            warnings.append(refused)
+        return refused is None
 
     def _progress(self, task: Task, run: KnownRun) -> Progress:
         measured = Measured(
@@ -162,3 +184,8 @@ class JobWriter:
             if task.run is not None:
                 self._pass.writer.write_warning(task.run, legal_value(text, TAG_VALUE_LIMIT))
         return Outcome(task.arn, "failed", error=text)
+
+
+def _state(watermark: Watermark) -> tuple[object, ...]:
+    """Give what a user sees of a watermark, apart from its points."""
+    return watermark.final, watermark.source, watermark.document, watermark.fingerprint

@@ -16,6 +16,8 @@ ARTIFACT_MODES = ("none", "link")
 _AGO = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MAX_WORKERS = 64
+_EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LATEST = datetime(9998, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,8 @@ def moment(text: str, now: datetime, option: str) -> datetime:
     Parameters
     ----------
     text
-        ``2026-01-31``, ``2026-01-31T12:00:00Z``, ``90m``, ``36h``, ``7d``.
+        ``2026-01-31``, ``2026-01-31T12:00:00Z``, ``90m``, ``36h``, ``7d``; of the years 1970 to
+        9998.
     now
         Aware UTC.
     option
@@ -120,17 +123,27 @@ def moment(text: str, now: datetime, option: str) -> datetime:
     UsageError
         When it is neither.
     """
-    ago = _AGO.fullmatch(text.strip())
     try:
-        if ago:
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        iso = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return _moment(text.strip(), now)
     except (ValueError, OverflowError) as error:
         message = (
             f"{option} {text!r}: give an ISO time such as 2026-01-31T12:00:00Z, or 90m, 36h, 7d"
+            " (years 1970 to 9998)"
         )
         raise UsageError(message) from error
-    return (iso if iso.tzinfo else iso.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    ago = _AGO.fullmatch(text)
+    if ago:
+        found = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    else:
+        iso = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = (iso if iso.tzinfo else iso.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    if not _EARLIEST <= found <= _LATEST:
+        message = f"{found} lies outside the years 1970 to 9998"
+        raise ValueError(message)
+    return found
 
 
 def _require_known(option: str, given: Iterable[str], known: Iterable[str]) -> None:

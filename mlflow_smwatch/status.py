@@ -97,9 +97,9 @@ def status(tracking_uri: str | None = None, ui_url: str | None = None) -> Status
     Raises
     ------
     TrackingError
-        When MLflow cannot be used.
+        When MLflow cannot be used, or nothing was ever written there.
     """
-    tracking = open_tracking(tracking_uri)
+    tracking = open_tracking(tracking_uri, create=False)
     experiments = Experiments(tracking)
     address = ui_address(tracking.uri, ui_url)
     counts: dict[str, Counter[str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.aws.discovery import Found
@@ -10,7 +10,6 @@ from mlflow_smwatch.aws.packing import Query
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
-from mlflow_smwatch.core.errors import SmwatchError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
@@ -23,6 +22,9 @@ from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.pages import run_url
 from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.writer import RunWriter
+
+ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
+"""MLflow's statuses of a run that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Task:
     waiting: int = 0
     series: dict[str, list[Point]] = field(default_factory=dict)
     denied: list[str] = field(default_factory=list)
-    error: SmwatchError | None = None
+    error: Exception | None = None
 
     @property
     def arn(self) -> str:
@@ -108,7 +110,9 @@ class PassContext:
     Attributes
     ----------
     now_ms
-        The present, fixed for the pass.
+        When the pass began.
+    clock_ms
+        Tells the present: a pass over thousands of jobs may take long.
     address
         Where MLflow's pages are, None where they have no fixed address.
     """
@@ -116,6 +120,7 @@ class PassContext:
     aws: Aws
     options: SyncOptions
     now_ms: int
+    clock_ms: Callable[[], int]
     experiments: Experiments
     index: RunIndex
     writer: RunWriter

@@ -14,6 +14,7 @@ from mlflow_smwatch.aws.session import Aws, aws_errors
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import RetriableError
 from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.windows import kept_from_ms
 
 _ROUNDS = 5
 _RECENT = timedelta(hours=3)
@@ -52,12 +53,12 @@ def read_metrics(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
     AccessDeniedError
         When ``cloudwatch:GetMetricData`` is denied.
     RetriableError
-        When CloudWatch goes on giving partial results or failing.
+        When CloudWatch goes on giving partial results or failing, or no longer stores the start.
     """
     try:
         return _read_whole(aws, request)
     except RetriableError:
-        if request.datapoints <= DATAPOINTS_PER_SECOND:
+        if request.datapoints <= DATAPOINTS_PER_SECOND or not _is_stored(request):
             raise
         return chain.from_iterable(read_metrics(aws, half) for half in halves(request))
 
@@ -89,6 +90,7 @@ def _read_pages(
     recent = _moment(request.start_ms) > datetime.now(tz=timezone.utc) - _RECENT
     aws.ledger.spend_datapoints(request.datapoints, recent=recent)
     while True:
+        _require_stored(request)
         aws.ledger.charge_metrics(len(ids))
         with aws_errors(GET_METRIC_DATA):
             page = aws.cloudwatch.get_metric_data(**call)
@@ -98,8 +100,21 @@ def _read_pages(
             stamps = (to_ms(moment) for moment in result.get("Timestamps") or ())
             answer.values.update(zip(stamps, result.get("Values") or (), strict=True))
         if not page.get("NextToken"):
+            _require_stored(request)  # the call may have waited for its turn, or been repeated
             return
         call["NextToken"] = page["NextToken"]
+
+
+def _require_stored(request: MetricRequest) -> None:
+    """Refuse a start that has faded: CloudWatch gives nothing then, as if there were no points."""
+    if not _is_stored(request):
+        message = "the pass outlived what CloudWatch stores at this period; run again"
+        raise RetriableError(message)
+
+
+def _is_stored(request: MetricRequest) -> bool:
+    now_ms = to_ms(datetime.now(tz=timezone.utc))
+    return request.start_ms >= kept_from_ms(now_ms, request.period_s)
 
 
 def _metric_query(query_id: str, query: Query) -> dict[str, Any]:

@@ -8,10 +8,11 @@ Every answer is redacted here, before anything else sees it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from mlflow_smwatch.aws.operations import (
     DESCRIBE_TRAINING_JOB,
@@ -24,6 +25,7 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import to_ms, training_job
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
+    InvalidRequestError,
     JobError,
     RetriableError,
     SmwatchError,
@@ -34,9 +36,14 @@ from mlflow_smwatch.core.redact import redact_answer
 
 logger = logging.getLogger(__name__)
 
+_Read = TypeVar("_Read")
+
 PAGE_SIZE = 100
 NAMES_PER_SEARCH = 20
 _LONGEST_JOB = timedelta(days=90)
+_SECOND = timedelta(seconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NAME_CONTAINS = re.compile(r"[a-zA-Z0-9-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +67,11 @@ class JobFilter:
 
     def accepts(self, job: Job) -> bool:
         """Whether a job passes name and tags, whatever its times."""
-        named = self.name_contains is None or self.name_contains in job.name
-        return named and set(self.tags) <= set(job.tags)
+        return self.accepts_name(job.name) and set(self.tags) <= set(job.tags)
+
+    def accepts_name(self, name: str) -> bool:
+        """Whether a job's name has the part that is wanted."""
+        return self.name_contains is None or self.name_contains in name
 
     def in_time(self, modified_ms: int) -> bool:
         """Whether a LastModifiedTime (ms) lies within the bounds."""
@@ -124,33 +134,55 @@ def search_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found | NotFound,
         When the operation is denied or keeps failing.
     """
     for page in _search_pages(aws, _filters(wanted), operator="And"):
-        yield tuple(each for each in map(_searched, page) if _passes(each, wanted))
+        found = (_understood(record, _searched) for record in page)
+        yield tuple(each for each in found if _passes(each, wanted))
 
 
-def _searched(record: Mapping[str, Any]) -> Found | NotFound:
+def _searched(record: Mapping[str, Any]) -> Found:
+    return found_job(training_job(record))
+
+
+def _understood(
+    record: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Found]
+) -> Found | NotFound:
+    """Read one record; what is not understood is that one job's failure."""
     try:
-        return found_job(training_job(record))
-    except (JobError, UsageError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return _read(record, read)
+    except JobError as error:
         asked = record.get("TrainingJobArn") or record.get("TrainingJobName") or "unnamed job"
+        return NotFound(str(asked), error)
+
+
+def _read(record: Mapping[str, Any], read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
+    try:
+        return read(record)
+    except (JobError, UsageError, KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"AWS described the job in a way that is not understood: {error!r}"
-        return NotFound(str(asked), JobError(message))
+        raise JobError(message) from error
 
 
 def _passes(found: Found | NotFound, wanted: JobFilter) -> bool:
-    if isinstance(found, NotFound) or found.job is None:
+    if isinstance(found, NotFound):
         return True
-    return wanted.accepts(found.job) and wanted.in_time(found.modified_ms)
+    named = wanted.accepts(found.job) if found.job else wanted.accepts_name(found.name)
+    return named and wanted.in_time(found.modified_ms)
 
 
-def search_names(aws: Aws, names: tuple[str, ...]) -> tuple[Found, ...]:
-    """Find at most 20 training jobs by exact name with one ``Search``."""
+def search_names(aws: Aws, names: tuple[str, ...]) -> dict[str, Found | NotFound]:
+    """Find at most 20 training jobs by exact name with one ``Search``.
+
+    Returns
+    -------
+    dict
+        Name → job, or why it is not understood; without the names that AWS does not know.
+    """
     filters = [_filter("TrainingJobName", "Equals", name) for name in names]
     pages = _search_pages(aws, filters, operator="Or")
-    found = [_searched(record) for page in pages for record in page]
-    return tuple(each for each in found if isinstance(each, Found) and each.name in names)
+    records = {record.get("TrainingJobName"): record for page in pages for record in page}
+    return {name: _understood(records[name], _searched) for name in names if name in records}
 
 
-def list_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found, ...]]:
+def list_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found | NotFound, ...]]:
     """Find training jobs by ``ListTrainingJobs``, oldest first; tags are not looked at.
 
     CreationTimeAfter is sent as well: with LastModifiedTimeAfter alone the service pages through
@@ -162,18 +194,18 @@ def list_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found, ...]]:
         "SortOrder": "Ascending",
     }
     if wanted.since:
-        request["LastModifiedTimeAfter"] = wanted.since - timedelta(seconds=1)
-        request["CreationTimeAfter"] = wanted.since - _LONGEST_JOB
+        request["LastModifiedTimeAfter"] = _before(wanted.since, _SECOND)
+        request["CreationTimeAfter"] = _before(wanted.since, _LONGEST_JOB)
     if wanted.until:
-        request["LastModifiedTimeBefore"] = wanted.until + timedelta(seconds=1)
-    if wanted.name_contains:
+        request["LastModifiedTimeBefore"] = wanted.until + _SECOND
+    if wanted.name_contains and _NAME_CONTAINS.fullmatch(wanted.name_contains):
         request["NameContains"] = wanted.name_contains
     while True:
         answer = ask(
             LIST_TRAINING_JOBS, aws.sagemaker.list_training_jobs, request, "TrainingJobSummaries"
         )
-        page = (_listed(summary) for summary in answer["TrainingJobSummaries"])
-        yield tuple(found for found in page if wanted.in_time(found.modified_ms))
+        page = (_understood(summary, _listed) for summary in answer["TrainingJobSummaries"])
+        yield tuple(found for found in page if _passes(found, wanted))
         if not answer.get("NextToken"):
             return
         request["NextToken"] = answer["NextToken"]
@@ -186,15 +218,18 @@ def describe_job(aws: Aws, name: str) -> Described:
     ------
     UnknownJobError
         When AWS has no job of that name.
+    JobError
+        When what AWS says of it is not understood.
     """
     request = {"TrainingJobName": name}
     describe = aws.sagemaker.describe_training_job
     answer = ask(DESCRIBE_TRAINING_JOB, describe, request, "TrainingJobArn")
     try:
         tags = _tags(aws, answer["TrainingJobArn"])
-    except (AccessDeniedError, RetriableError) as error:
-        return Described(job=training_job(redact_answer(answer)), denied=(f"no tags: {error}",))
-    return Described(job=training_job(redact_answer({**answer, "Tags": tags})))
+    except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
+        job = _read(redact_answer(answer), training_job)
+        return Described(job=job, denied=(f"no tags: {error}",))
+    return Described(job=_read(redact_answer({**answer, "Tags": tags}), training_job))
 
 
 def _tags(aws: Aws, arn: str) -> list[dict[str, str]]:
@@ -235,16 +270,22 @@ def _filters(wanted: JobFilter) -> list[dict[str, str]]:
             _filter("LastModifiedTime", "GreaterThanOrEqualTo", _search_time(wanted.since))
         )
     if wanted.until:
-        up = wanted.until + timedelta(seconds=1)
+        up = wanted.until + _SECOND
         filters.append(_filter("LastModifiedTime", "LessThanOrEqualTo", _search_time(up)))
     if wanted.name_contains:
         filters.append(_filter("TrainingJobName", "Contains", wanted.name_contains))
-    filters += [_filter(f"Tags.{key}", "Equals", value) for key, value in wanted.tags]
+    # AWS takes no empty Value: that a tag is empty is seen in the answer.
+    filters += [_filter(f"Tags.{key}", "Equals", value) for key, value in wanted.tags if value]
     return filters
 
 
 def _filter(name: str, operator: str, value: str) -> dict[str, str]:
     return {"Name": name, "Operator": operator, "Value": value}
+
+
+def _before(moment: datetime, span: timedelta) -> datetime:
+    """Go back in time, to the epoch at most."""
+    return max(moment, _EPOCH + span) - span
 
 
 def _search_time(moment: datetime) -> str:
@@ -263,7 +304,7 @@ def found_job(job: Job, denied: tuple[str, ...] = ()) -> Found:
     )
 
 
-def _listed(summary: dict[str, Any]) -> Found:
+def _listed(summary: Mapping[str, Any]) -> Found:
     created = summary["CreationTime"]
     return Found(
         arn=str(Arn.parse(summary["TrainingJobArn"])),

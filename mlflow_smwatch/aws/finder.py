@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from mlflow_smwatch.aws.discovery import (
@@ -22,6 +22,7 @@ from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
+    InvalidRequestError,
     JobError,
     RetriableError,
     SmwatchError,
@@ -58,18 +59,23 @@ class JobFinder:
         """
         try:
             yield from search_jobs(self.aws, wanted)
-        except (AccessDeniedError, RetriableError, UnknownJobError) as error:
+        except (AccessDeniedError, RetriableError, JobError) as error:
             self._give_up_search(error, "ListTrainingJobs and DescribeTrainingJob")
             try:
                 for page in list_jobs(self.aws, wanted):
                     yield self._tagged(page, wanted) if wanted.tags else page
-            except (AccessDeniedError, RetriableError, UnknownJobError) as second:
+            except (AccessDeniedError, RetriableError, JobError) as second:
                 message = f"the jobs cannot be listed: {error}; {second}"
                 raise StopError(message) from second
 
-    def _tagged(self, page: tuple[Found, ...], wanted: JobFilter) -> tuple[Found | NotFound, ...]:
+    def _tagged(
+        self, page: tuple[Found | NotFound, ...], wanted: JobFilter
+    ) -> tuple[Found | NotFound, ...]:
         """Describe listed jobs, whose tags the listing lacks, and keep those that pass."""
-        described = [self._described(each.arn, each.name) for each in page]
+        described = [
+            self._described(each.arn, each.name) if isinstance(each, Found) else each
+            for each in page
+        ]
         return tuple(
             _with_tags(each)
             for each in described
@@ -79,33 +85,36 @@ class JobFinder:
         )
 
     def named(self, asked: Sequence[str]) -> Iterator[Found | NotFound]:
-        """Find jobs by name or ARN, in any order."""
-        names: dict[str, str] = {}
+        """Find jobs by name or ARN, in any order; each asked text has an answer of its own."""
+        names: dict[str, list[str]] = {}
         for text in dict.fromkeys(asked):
             try:
-                names.setdefault(self._name_of(text), text)
+                names.setdefault(self._name_of(text), []).append(text)
             except (UsageError, JobError) as error:
                 yield NotFound(text, error)
         remaining = iter(names)
         while chunk := tuple(islice(remaining, NAMES_PER_SEARCH)):
-            found = {each.name: each for each in self._searched(chunk)}
+            found = self._searched(chunk)
             for name in chunk:
-                yield self._checked(
-                    names[name], found.get(name) or self._described(names[name], name)
-                )
+                one = found.get(name) or self._described(name, name)
+                yield from (self._checked(text, one) for text in names[name])
 
-    def _searched(self, names: tuple[str, ...]) -> tuple[Found, ...]:
+    def _searched(self, names: tuple[str, ...]) -> dict[str, Found | NotFound]:
         if not self._search_works:
-            return ()
+            return {}
         try:
             return search_names(self.aws, names)
-        except (AccessDeniedError, RetriableError, UnknownJobError) as error:
+        except (AccessDeniedError, RetriableError, JobError) as error:
             self._give_up_search(error, "DescribeTrainingJob")
-            return ()
+            return {}
 
     def _give_up_search(self, error: SmwatchError, instead: str) -> None:
-        self._search_works = False
-        self.warnings.append(f"{error}; using {instead} instead, which takes more calls")
+        """Go without ``Search``: for good, or for what it does not take for this one request."""
+        if not isinstance(error, InvalidRequestError):
+            self._search_works = False
+        warning = f"{error}; using {instead} instead, which takes more calls"
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     def _described(self, asked: str, name: str) -> Found | NotFound:
         try:
@@ -122,18 +131,17 @@ class JobFinder:
 
     @staticmethod
     def _checked(asked: str, found: Found | NotFound) -> Found | NotFound:
-        if isinstance(found, Found) and is_arn(asked) and found.arn != asked:
-            message = f"{asked} belongs to another account than the credentials: give --profile"
+        if isinstance(found, NotFound):
+            return replace(found, asked=asked)
+        if is_arn(asked) and found.arn != asked:
+            message = f"{asked} belongs to another account or partition than the credentials: give --profile"
             return NotFound(asked, JobError(message))
         return found
 
     def _name_of(self, text: str) -> str:
         if text.startswith("arn:"):
-            return self._name_of_arn(text)
-        if not _JOB_NAME.fullmatch(text):
-            message = f"{text!r} is no job name: letters, digits and hyphens, 63 at most"
-            raise UsageError(message)
-        return text
+            return _job_name(self._name_of_arn(text))
+        return _job_name(text)
 
     def _name_of_arn(self, text: str) -> str:
         arn = Arn.parse(text)
@@ -146,6 +154,13 @@ class JobFinder:
             )
             raise JobError(message)
         return arn.resource_name
+
+
+def _job_name(text: str) -> str:
+    if not _JOB_NAME.fullmatch(text):
+        message = f"{text!r} is no job name: letters, digits and hyphens, 63 at most"
+        raise UsageError(message)
+    return text
 
 
 def _with_tags(found: Found | NotFound) -> Found | NotFound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     AwsUnreachableError,
     CredentialsError,
+    InvalidRequestError,
     RetriableError,
     SmwatchError,
     UnknownJobError,
@@ -64,6 +66,9 @@ _DETAIL_LIMIT = 300
 class Aws:
     """The clients of one account and Region; every call goes through one ledger.
 
+    A client is made when it is first used, whichever thread that is, and by one thread at a time:
+    boto3's clients may be shared among threads, its sessions may not ("boto3 guide, Session").
+
     Attributes
     ----------
     region
@@ -76,13 +81,15 @@ class Aws:
     region: str
     config: Config
     ledger: Ledger = field(default_factory=Ledger)
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @cached_property
+    @property
     def sagemaker(self) -> Any:
         """The ``sagemaker`` client."""
         return self._client("sagemaker")
 
-    @cached_property
+    @property
     def cloudwatch(self) -> Any:
         """The ``cloudwatch`` client."""
         return self._client("cloudwatch")
@@ -94,6 +101,12 @@ class Aws:
             return str(self._client("sts").get_caller_identity()["Account"])
 
     def _client(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: str) -> Any:
         try:
             client = self.session.client(service, region_name=self.region, config=self.config)
         except ValueError as error:  # a Region or an endpoint that is none
@@ -188,6 +201,8 @@ def aws_errors(action: str) -> Iterator[None]:
         This action is not allowed.
     UnknownJobError
         The call named something that AWS does not have.
+    InvalidRequestError
+        AWS, or botocore before it, does not take the request.
     RetriableError
         Anything else, after botocore's own retries.
     """
@@ -200,8 +215,10 @@ def aws_errors(action: str) -> Iterator[None]:
     except _UNREACHABLE as error:
         message = f"AWS cannot be reached ({error}): check the network, the Region and the endpoint"
         raise AwsUnreachableError(message) from error
+    except boto.ParamValidationError as error:
+        raise _invalid(action, _line(str(error))) from error
     except boto.BotoCoreError as error:
-        message = f"{action} failed: {str(error)[:_DETAIL_LIMIT]}; run again later"
+        message = f"{action} failed: {_line(str(error))}; run again later"
         raise RetriableError(message) from error
 
 
@@ -242,7 +259,7 @@ def ask(
 
 def _client_error(error: boto.ClientError, action: str) -> SmwatchError:
     codes = {error.response["Error"].get("Code"), error.response["Error"].get("QueryErrorCode")}
-    detail = str(error.response["Error"].get("Message", ""))[:_DETAIL_LIMIT]
+    detail = _line(str(error.response["Error"].get("Message", "")))
     code = error.response["Error"].get("Code", "")
     if codes & _DENIED:
         return AccessDeniedError(action, detail or code)
@@ -251,5 +268,16 @@ def _client_error(error: boto.ClientError, action: str) -> SmwatchError:
         return CredentialsError(message)
     if code in {"ResourceNotFound", "ValidationException"} and "not f" in detail.lower():
         return UnknownJobError(detail)
+    if code == "ValidationException":
+        return _invalid(action, detail)
     message = f"{action} failed ({code}: {detail}); run again later"
     return RetriableError(message)
+
+
+def _invalid(action: str, detail: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{action} does not take the request ({detail})")
+
+
+def _line(text: str) -> str:
+    """Put what AWS said on one line, cut to a length that can be shown."""
+    return " ".join(text.split())[:_DETAIL_LIMIT]

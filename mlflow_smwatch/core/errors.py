@@ -11,7 +11,8 @@
     ├── AccessDeniedError     one AWS operation is not allowed: go without its part
     ├── RetriableError        AWS went on failing after all retries: this job later, others now
     └── JobError              this job cannot be mirrored: go on with the others
-        └── UnknownJobError   AWS does not know the job
+        ├── UnknownJobError   AWS does not know the job
+        └── InvalidRequestError  AWS does not take the request, now or later
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class JobError(SmwatchError):
 
 class UnknownJobError(JobError):
     """AWS does not know a job of that name."""
+
+
+class InvalidRequestError(JobError):
+    """AWS does not take a request as it stands; the same one later would fare no better."""
 
 
 def reason(error: BaseException) -> str:

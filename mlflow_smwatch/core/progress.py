@@ -112,8 +112,13 @@ def progress(
         points += cloudwatch_points(job, keys, original, fresh)
     source = before.source or _source(job, points)
     complete = measured.reading.complete and (give_up_denied or measured.whole)
-    if complete and measured.metrics:
-        points += _at_the_end(job, keys, before, points, logged_keys - own, measured)
+    looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
+    if measured.reading.complete and looked:
+        points += _not_logged(duration_points(job, keys, before.measured), logged_keys - own)
+    if complete and looked:
+        have = before.measured | {point.original for point in points}
+        last = () if measured.denied else final_points(job, keys, have)
+        points += _not_logged(last, logged_keys - own)
         source = source or _source(job, points, otherwise=FINAL) or NONE
     counts: dict[str, int] = {}
     for point in points:
@@ -121,7 +126,7 @@ def progress(
     after = replace(
         before.advanced(counts, keys),
         source=source,
-        final=complete,
+        final=complete and (measured.metrics or before.source is None),
         modified_ms=job.modified_ms,
         read_to_ms=_read_to(before, measured),
     )
@@ -179,18 +184,8 @@ def _fresh(
     return [point for point in found if point.timestamp_ms not in have]
 
 
-def _at_the_end(
-    job: Job,
-    keys: Mapping[str, str],
-    before: Watermark,
-    points: Sequence[MetricPoint],
-    logged: frozenset[str],
-    measured: Measured,
-) -> list[MetricPoint]:
-    have = before.measured | {point.original for point in points}
-    last = [] if measured.denied else list(final_points(job, keys, have))
-    last += duration_points(job, keys, before.measured)
-    return [point for point in last if point.key not in logged]
+def _not_logged(points: Iterable[MetricPoint], logged: frozenset[str]) -> list[MetricPoint]:
+    return [point for point in points if point.key not in logged]
 
 
 def _source(job: Job, points: Iterable[MetricPoint], otherwise: str = CLOUDWATCH) -> str | None:

@@ -16,4 +16,47 @@ DUPLICATE_OF = "smwatch.duplicate_of"
 NOTE = "mlflow.note.content"
 PARENT = "mlflow.parentRunId"
 EXPERIMENT_KIND = "mlflow.experimentKind"
-FACT_PREFIXES = ("sagemaker.", "mlflow.source.")
+
+FACTS = frozenset(
+    {
+        ARN,
+        CREATED,
+        KIND,
+        NAME,
+        REGION,
+        "sagemaker.account",
+        "sagemaker.algorithm",
+        "sagemaker.automl_job",
+        "sagemaker.billable_seconds",
+        "sagemaker.checkpoint",
+        "sagemaker.console_url",
+        "sagemaker.experiment",
+        "sagemaker.failure_reason",
+        "sagemaker.image",
+        "sagemaker.instance_count",
+        "sagemaker.instance_type",
+        "sagemaker.log_group",
+        "sagemaker.logs_url",
+        "sagemaker.metrics_url",
+        "sagemaker.model_artifact",
+        "sagemaker.model_artifact_url",
+        "sagemaker.output",
+        "sagemaker.role_arn",
+        "sagemaker.secondary_status",
+        "sagemaker.spot",
+        "sagemaker.status",
+        "sagemaker.tensorboard",
+        "sagemaker.trial",
+        "sagemaker.tuning_job",
+    }
+)
+"""Tags of the mirror's own that go once the job no longer has the fact."""
+
+RESOURCE_TAG_PREFIX = "sagemaker.tag."
+FACT_PREFIXES = (RESOURCE_TAG_PREFIX, "sagemaker.sdk.")
+"""Beginnings of further such tags: resource tags and settings of the SDK."""
+
+
+def is_fact(key: str) -> bool:
+    """Whether the mirror writes a tag of this name from what AWS says of a job."""
+    return key in FACTS or key.startswith(FACT_PREFIXES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
@@ -46,6 +46,8 @@ class Watermark:
         its points are known for the mirror's own before the first of them is vouched for.
     keys
         Original key → MLflow key, where they differ.
+    document
+        Whether ``sagemaker/job.json`` was stored.
     """
 
     made_ms: int
@@ -57,6 +59,7 @@ class Watermark:
     read_to_ms: int | None = None
     points: Mapping[str, int] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    document: bool = False
 
     @property
     def given_keys(self) -> dict[str, str]:
@@ -115,6 +118,7 @@ def to_tags(watermark: Watermark) -> dict[str, str]:
             "read_to_ms": watermark.read_to_ms,
             "points": dict(sorted(watermark.points.items())),
             "keys": dict(sorted(watermark.keys.items())),
+            "document": watermark.document,
         }
     )
     parts = [text[at : at + TAG_VALUE_LIMIT] for at in range(0, len(text), TAG_VALUE_LIMIT)]
@@ -136,7 +140,7 @@ def from_tags(tags: Mapping[str, str]) -> Watermark | None:
     Raises
     ------
     JobError
-        When it is not readable, or of a newer version of this package.
+        When it is not readable, or of another version of this package.
     """
     if STATE_TAG not in tags:
         return None
@@ -146,10 +150,21 @@ def from_tags(tags: Mapping[str, str]) -> Watermark | None:
     try:
         content, _ = json.JSONDecoder().raw_decode(text)
         version = content.pop("version")
+        _require_known(version, content)
+        return Watermark(**content)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         message = f"the run's tag {STATE_TAG} is not readable: delete the run to mirror it anew"
         raise JobError(message) from error
-    if version != _VERSION:
-        message = f"the run was written by a newer smwatch (state version {version}): upgrade it"
-        raise JobError(message)
-    return Watermark(**content)
+
+
+def _require_known(version: object, content: Mapping[str, object]) -> None:
+    """Refuse a state that another version of this package wrote."""
+    unknown = content.keys() - {each.name for each in fields(Watermark)}
+    if version == _VERSION and not unknown:
+        return
+    found = f"version {version}" + (f" with {', '.join(sorted(unknown))}" if unknown else "")
+    message = (
+        f"the run was written by a newer or an older smwatch (state {found}; this one reads"
+        f" version {_VERSION}): upgrade smwatch, or use the one that wrote it"
+    )
+    raise JobError(message)

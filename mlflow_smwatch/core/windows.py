@@ -17,8 +17,9 @@ AFTER_END_MS = 10 * MINUTE_MS
 
 FINEST_PERIOD_S = 60
 
-_RETENTION: tuple[tuple[int, int], ...] = ((FINEST_PERIOD_S, 15), (300, 63), (3600, 455))
-_MARGIN_MS = 5 * MINUTE_MS
+_RETENTION_DAYS = {FINEST_PERIOD_S: 15, 300: 63, 3600: 455}
+_PERIODS_S = tuple(_RETENTION_DAYS)
+_MARGIN_MS = 60 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -110,17 +111,17 @@ def plan_reading(life: Life, now_ms: int, settle_ms: int) -> Reading:
 def _second_look_ms(life: Life, now_ms: int) -> int:
     if life.read_to_ms is None:
         return life.created_ms
-    finest_kept_ms = _kept_from_ms(now_ms, 60, 15)
+    finest_kept_ms = _planned_from_ms(now_ms, FINEST_PERIOD_S)
     return min(life.read_to_ms, max(life.created_ms, finest_kept_ms))
 
 
 def _tiers(start_ms: int, end_ms: int, now_ms: int, *, up: bool) -> Iterator[TimeWindow]:
     """Cut a stretch into windows, coarsest first; ``up`` includes the period that ends last."""
     cursor_ms = start_ms
-    for index in range(len(_RETENTION) - 1, -1, -1):
-        period_s, days = _RETENTION[index]
-        cursor_ms = max(cursor_ms, _kept_from_ms(now_ms, period_s, days))
-        limit_ms = end_ms if index == 0 else _kept_from_ms(now_ms, *_RETENTION[index - 1])
+    for index in range(len(_PERIODS_S) - 1, -1, -1):
+        period_s = _PERIODS_S[index]
+        cursor_ms = max(cursor_ms, _planned_from_ms(now_ms, period_s))
+        limit_ms = end_ms if index == 0 else _planned_from_ms(now_ms, _PERIODS_S[index - 1])
         closes_ms = min(end_ms, limit_ms)
         if closes_ms <= cursor_ms:
             continue
@@ -131,10 +132,25 @@ def _tiers(start_ms: int, end_ms: int, now_ms: int, *, up: bool) -> Iterator[Tim
         cursor_ms = max(cursor_ms, window.end_ms)
 
 
-def _kept_from_ms(now_ms: int, period_s: int, days: int) -> int:
-    """Return the oldest moment that is safely stored at a period, aligned to the next coarser."""
+def kept_from_ms(now_ms: int, period_s: int) -> int:
+    """Tell since when CloudWatch stores points at a period, to the millisecond.
+
+    A request that begins earlier is answered with nothing at all, and with no error.
+
+    Parameters
+    ----------
+    now_ms
+        The present.
+    period_s
+        60, 300 or 3600.
+    """
+    return now_ms - _RETENTION_DAYS[period_s] * DAY_MS
+
+
+def _planned_from_ms(now_ms: int, period_s: int) -> int:
+    """Return what will be stored for the next hour too, aligned to the next coarser period."""
     coarser_s = {60: 300, 300: 3600, 3600: 3600}[period_s]
-    return _up(now_ms - days * DAY_MS + _MARGIN_MS, coarser_s)
+    return _up(kept_from_ms(now_ms, period_s) + _MARGIN_MS, coarser_s)
 
 
 def _down(moment_ms: int, period_s: int) -> int:

@@ -22,6 +22,7 @@ import boto3
 from botocore.config import Config
 
 from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.demo.environment import emulated_environment
 from mlflow_smwatch.demo.record import Recording, pack_archive
 from mlflow_smwatch.demo.workloads.catalog import Workload
 from mlflow_smwatch.demo.workloads.schedule import (
@@ -57,20 +58,17 @@ class AccountClients:
 
     @classmethod
     def of(cls, account: EmulatedAccount) -> AccountClients:
-        """Make the clients of an account."""
-        session = boto3.Session(
-            aws_access_key_id=account.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=account.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=account.environment["AWS_DEFAULT_REGION"],
-        )
+        """Make the clients of an account, whatever the user's own environment says."""
         by_path = Config(s3={"addressing_style": "path"})
-        return cls(
-            sagemaker=session.client("sagemaker", endpoint_url=account.endpoint),
-            logs=session.client("logs", endpoint_url=account.endpoint),
-            cloudwatch=session.client("cloudwatch", endpoint_url=account.endpoint),
-            s3=session.client("s3", endpoint_url=account.endpoint, config=by_path),
-            region=session.region_name,
-        )
+        with emulated_environment(account):
+            session = boto3.Session()
+            return cls(
+                sagemaker=session.client("sagemaker"),
+                logs=session.client("logs"),
+                cloudwatch=session.client("cloudwatch"),
+                s3=session.client("s3", config=by_path),
+                region=session.region_name,
+            )
 
     @property
     def bucket(self) -> str:

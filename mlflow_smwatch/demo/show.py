@@ -12,7 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -34,6 +34,7 @@ Say = Callable[[str], None]
 _MARK = "smwatch-demo.txt"
 _DATABASE = "mlflow.db"
 _SINCE = "60d"
+_RUN_LABEL = "**Emulated.**"
 _LABEL = (
     "**Emulated account.** These jobs ran in no real AWS account: recorded training runs were"
     " replayed, with time stretched, into an emulator. Links to the AWS console lead nowhere."
@@ -44,13 +45,18 @@ _SERVER_START_S = 120.0
 _PREFERRED_PORT = int(LOCAL_UI.rpartition(":")[2])
 
 
+def filled(account: EmulatedAccount) -> tuple[LiveJob, ...]:
+    """Put the recorded runs into an empty account, as of now, and return the jobs that go on."""
+    return replay(account, load_recordings(), datetime.now(tz=timezone.utc))
+
+
 def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tuple[LiveJob, ...]]:
     """Fill an account with the recorded runs and mirror it.
 
     Parameters
     ----------
     account
-        Running and empty.
+        Running and empty, and the one that the environment leads to.
     folder
         Where database and artifacts go; what an earlier demo left there is replaced.
     say
@@ -67,13 +73,10 @@ def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tup
         When the folder holds a database that no demo made.
     """
     _prepare(folder)
-    os.environ.update(account.environment)
-    os.environ.pop("AWS_PROFILE", None)
     say("replaying recorded training runs into an emulated AWS account (no AWS is used)")
-    live = replay(account, load_recordings(), datetime.now(tz=timezone.utc))
+    live = filled(account)
     uri = f"sqlite:///{folder / _DATABASE}"
     report = _mirror(uri, folder)
-    _label(uri, report)
     say(f"mirrored {report.jobs['seen']} emulated training jobs, {report.points:,} points")
     return uri, live
 
@@ -111,7 +114,8 @@ def served(uri: str, folder: Path) -> Iterator[str]:
             _wait_until_up(address, server, log)
             yield address
         finally:
-            os.killpg(server.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it is over, and so are its workers
+                os.killpg(server.pid, signal.SIGTERM)
             server.wait(timeout=_SERVER_START_S)
 
 
@@ -151,16 +155,22 @@ def _mirror(uri: str, folder: Path) -> SyncReport:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        return sync(SyncOptions(tracking_uri=uri, since=_SINCE))
+        report = sync(SyncOptions(tracking_uri=uri, since=_SINCE))
     finally:
         os.chdir(before)
+    _label(uri, report)
+    return report
 
 
 def _label(uri: str, report: SyncReport) -> None:
-    """Say on each experiment's page that its jobs ran in no real account."""
+    """Say on the pages of new runs and their experiments that the jobs ran in no real account."""
     client = MlflowClient(tracking_uri=uri)
-    for experiment_id in {line.experiment_id for line in report.runs if line.experiment_id}:
+    made = [line for line in report.runs if line.word == "created"]
+    for experiment_id in {line.experiment_id for line in made if line.experiment_id}:
         client.set_experiment_tag(experiment_id, NOTE, _LABEL)
+    for run_id in (line.run_id for line in made if line.run_id):
+        note = client.get_run(run_id).data.tags[NOTE]
+        client.set_tag(run_id, NOTE, f"{_RUN_LABEL} {note}")
 
 
 def _prepare(folder: Path) -> None:

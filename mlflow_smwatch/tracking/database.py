@@ -22,8 +22,38 @@ _DRIVER_EXTRAS = {
 }
 
 
-def check_database(uri: str) -> None:
+def check_file(uri: str, *, create: bool) -> None:
+    """Refuse a SQLite database that is no file, or one that is missing and must not be made.
+
+    Every thread of MLflow's would have a database of its own in memory.
+
+    Raises
+    ------
+    TrackingError
+        With the next step.
+    """
+    if not scheme_of(uri).startswith("sqlite"):
+        return
+    path = _sqlite_path(uri)
+    if path is None:
+        message = (
+            f"{shown_uri(uri)} names no file, and a database in memory ends with smwatch:"
+            " name a file, such as sqlite:///mlflow.db"
+        )
+        raise TrackingError(message)
+    if not create and not path.exists():
+        raise TrackingError(_nothing_there(uri))
+
+
+def check_database(uri: str, *, create: bool = True) -> None:
     """Refuse a database that MLflow cannot use, or that belongs to something else.
+
+    Parameters
+    ----------
+    uri
+        Its URI.
+    create
+        Whether MLflow may make its tables in an empty one.
 
     Raises
     ------
@@ -49,6 +79,15 @@ def check_database(uri: str) -> None:
             " name an empty one, or one that MLflow made"
         )
         raise TrackingError(message)
+    if not tables and not create:
+        raise TrackingError(_nothing_there(uri))
+
+
+def _nothing_there(uri: str) -> str:
+    return (
+        f"no such database {shown_uri(uri)}, or an empty one: check the URI; 'smwatch sync' makes"
+        " and fills it"
+    )
 
 
 def _driver_advice(uri: str) -> str:
@@ -90,11 +129,19 @@ def opened_alone(uri: str) -> Iterator[None]:
 def _folder(uri: str) -> Path | None:
     if sys.platform == "win32" or not scheme_of(uri).startswith("sqlite"):
         return None
+    path = _sqlite_path(uri)
+    return path.parent if path else None
+
+
+def _sqlite_path(uri: str) -> Path | None:
+    """Return the file of a SQLite database; None for one in memory."""
     try:
-        path = sqlalchemy.make_url(uri).database
+        url = sqlalchemy.make_url(uri)
     except sqlalchemy.exc.ArgumentError:
         return None
-    return Path(path).parent if path and path != ":memory:" else None
+    path = url.database or ""
+    in_memory = not path or ":memory:" in path or url.query.get("mode") == "memory"
+    return None if in_memory else Path(path)
 
 
 def _database_reason(error: Exception) -> str:

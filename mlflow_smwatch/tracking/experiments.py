@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.tags import EXPERIMENT_KIND
-from mlflow_smwatch.tracking.store import Tracking, tracking_errors
+from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 from mlflow_smwatch.tracking.uris import shown_uri
 
 _TRAINING = "custom_model_development"
@@ -23,6 +23,11 @@ class Experiments:
     ----------
     tracking
         The store.
+
+    Raises
+    ------
+    TrackingError
+        When MLflow cannot list them.
     """
 
     def __init__(self, tracking: Tracking) -> None:
@@ -31,7 +36,7 @@ class Experiments:
         self._by_name: dict[str, Experiment] = {}
         token = None
         while True:
-            with tracking_errors("listing experiments"):
+            with listing_errors("listing experiments"):
                 page = tracking.client.search_experiments(
                     view_type=ViewType.ALL, max_results=_PAGE, page_token=token
                 )

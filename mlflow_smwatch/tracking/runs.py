@@ -13,7 +13,7 @@ from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
 from mlflow_smwatch.tracking.experiments import Experiments
-from mlflow_smwatch.tracking.store import Tracking, tracking_errors
+from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 
 _PAGE = 1000
 _FEW = 3
@@ -50,6 +50,11 @@ class RunIndex:
         -------
         dict[str, tuple[KnownRun, ...]]
             ARN → runs; ARNs without a run are absent.
+
+        Raises
+        ------
+        TrackingError
+            When MLflow cannot search.
         """
         if len(jobs) > _FEW:
             first, last = min(job.created_ms for job in jobs), max(job.created_ms for job in jobs)
@@ -98,18 +103,13 @@ class RunIndex:
         """Delete a run of the mirror's own that stands for the same job as another.
 
         It is marked first, so that it is never taken for a run that the user deleted, and so that a
-        pass after a crash can finish the work.
+        pass after a crash can finish the work. Where another mirror does the same at once, its mark
+        may make this one fail; the second try finds it there.
         """
-        client = self._tracking.client
         try:
-            with tracking_errors("removing a doubled run"), self._tracking.gate:
-                client.set_tag(duplicate.run_id, names.DUPLICATE_OF, kept.run_id)
-                client.delete_run(duplicate.run_id)
+            self._mark_and_delete(duplicate, kept)
         except JobError:
-            with tracking_errors("looking at a doubled run"):
-                stage = client.get_run(duplicate.run_id).info.lifecycle_stage
-            if stage != "deleted":
-                raise
+            self._finish_removal(duplicate, kept)
 
     def reread(self, run: KnownRun) -> KnownRun:
         """Read a run as it is now."""
@@ -122,13 +122,27 @@ class RunIndex:
             history = self._tracking.client.get_metric_history(run_id, key)
         return tuple(metric.timestamp for metric in history)
 
+    def _mark_and_delete(self, duplicate: KnownRun, kept: KnownRun) -> None:
+        client = self._tracking.client
+        with tracking_errors("removing a doubled run"), self._tracking.gate:
+            client.set_tag(duplicate.run_id, names.DUPLICATE_OF, kept.run_id)
+            client.delete_run(duplicate.run_id)
+
+    def _finish_removal(self, duplicate: KnownRun, kept: KnownRun) -> None:
+        """Try once more; what the other mirror has deleted by now is done."""
+        try:
+            self._mark_and_delete(duplicate, kept)
+        except JobError:
+            if self.reread(duplicate).active:
+                raise
+
     def _in_range(self, start_ms: int, end_ms: int, jobs: int) -> list[KnownRun] | None:
         """Give the runs with an ARN that start in a range; None where there are too many."""
         condition = (
             f"tags.`{names.ARN}` LIKE 'arn:%' AND attributes.start_time >= {start_ms}"
             f" AND attributes.start_time <= {end_ms}"
         )
-        with tracking_errors("looking for runs"):
+        with listing_errors("looking for runs"):
             page = self._tracking.client.search_runs(
                 self._experiments.ids,
                 condition,
@@ -140,7 +154,7 @@ class RunIndex:
     def _search(self, condition: str, view: int = ViewType.ALL) -> Iterator[KnownRun]:
         token = None
         while True:
-            with tracking_errors("looking for runs"):
+            with listing_errors("looking for runs"):
                 page = self._tracking.client.search_runs(
                     self._experiments.ids, condition, view, max_results=_PAGE, page_token=token
                 )

@@ -18,8 +18,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import http_request
 
 from mlflow_smwatch.core.errors import JobError, TrackingError
-from mlflow_smwatch.tracking.database import check_database, opened_alone
-from mlflow_smwatch.tracking.uris import chosen_uri, first_line, is_sql, scheme_of, shown_uri
+from mlflow_smwatch.tracking.database import check_database, check_file, opened_alone
+from mlflow_smwatch.tracking.uris import (
+    chosen_uri,
+    first_line,
+    is_file_store,
+    is_sql,
+    scheme_of,
+    shown_uri,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +56,16 @@ class Tracking:
     gate: AbstractContextManager[Any] = field(default_factory=nullcontext)
 
 
-def open_tracking(uri: str | None) -> Tracking:
+def open_tracking(uri: str | None, *, create: bool = True) -> Tracking:
     """Open a tracking store and check that it can keep the mirror's promise.
 
     Parameters
     ----------
     uri
         A tracking URI, or None for MLflow's own choice (``MLFLOW_TRACKING_URI``, else its default).
+    create
+        Whether MLflow may make its tables, and a SQLite file with its folders, where there are
+        none.
 
     Returns
     -------
@@ -65,11 +75,11 @@ def open_tracking(uri: str | None) -> Tracking:
     ------
     TrackingError
         With the next step, when the store is MLflow's file store, cannot be reached, lacks its
-        driver, is locked, or is not MLflow's.
+        driver, is locked, is not MLflow's, or is not there and must not be made.
     """
     chosen = chosen_uri(uri)
     scheme = scheme_of(chosen)
-    if scheme in {"", "file"}:
+    if is_file_store(chosen):
         message = (
             f"MLflow's file store cannot keep a mirror ({chosen}): it would double points;"
             " use --tracking-uri sqlite:///mlflow.db or an MLflow server"
@@ -78,9 +88,11 @@ def open_tracking(uri: str | None) -> Tracking:
     if scheme == "arn":
         _check_managed(chosen)
         mlflow.set_tracking_uri(chosen)
+    if is_sql(chosen):
+        check_file(chosen, create=create)
     with opened_alone(chosen), _opening(chosen):
         if is_sql(chosen):
-            check_database(chosen)
+            check_database(chosen, create=create)
         client = MlflowClient(tracking_uri=chosen)
         if scheme in {"http", "https"}:
             _check_server(client, chosen)
@@ -115,6 +127,28 @@ def tracking_errors(what: str) -> Iterator[None]:
         _require_writable(what, error)
         message = f"{what}: MLflow refused: {reason}"
         raise JobError(message) from error
+
+
+@contextmanager
+def listing_errors(what: str) -> Iterator[None]:
+    """Turn what MLflow raises while it is asked for what all jobs need into a `TrackingError`.
+
+    Parameters
+    ----------
+    what
+        What was being done, for the message.
+
+    Raises
+    ------
+    TrackingError
+        For anything: without the answer no job can be mirrored.
+    """
+    try:
+        with tracking_errors(what):
+            yield
+    except JobError as error:
+        message = f"{error}; check the database and the server's log, then run again"
+        raise TrackingError(message) from error
 
 
 def _require_writable(what: str, error: MlflowException) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import mlflow
 import sqlalchemy
 
+_BARE_NAMES = frozenset({"databricks", "databricks-uc", "uc"})
 SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -43,6 +44,14 @@ def scheme_of(uri: str) -> str:
 def is_sql(uri: str) -> bool:
     """Whether MLflow keeps this store in a database that it opens itself."""
     return scheme_of(uri).split("+")[0] in SQL_SCHEMES
+
+
+def is_file_store(uri: str) -> bool:
+    """Whether MLflow would keep this store in plain files: a path, or a URI of one.
+
+    A few names without a scheme are services (``mlflow.utils.uri.is_databricks_uri``).
+    """
+    return scheme_of(uri) in {"", "file"} and uri not in _BARE_NAMES
 
 
 def first_line(error: BaseException) -> str:

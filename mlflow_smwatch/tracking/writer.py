@@ -25,6 +25,7 @@ from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import DatasetRecord, ModelRecord, RunRecord
 from mlflow_smwatch.tracking.batches import batches
 from mlflow_smwatch.tracking.store import Tracking, tracking_errors
+from mlflow_smwatch.tracking.uris import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -44,19 +45,19 @@ class RunUpdate:
         The run as MLflow has it.
     record
         The run as it should be.
-    document
-        Whether to write ``sagemaker/job.json``.
     status
         Whether to write status and end; a run that its job logs itself keeps its own until then.
     interrupted
         Whether an earlier pass may have been cut off in the middle.
+    kept
+        Beginnings of tags that stay although the record lacks them: they could not be read.
     """
 
     run: KnownRun
     record: RunRecord
-    document: bool
     status: bool
     interrupted: bool
+    kept: tuple[str, ...] = ()
 
     @property
     def params(self) -> dict[str, str]:
@@ -83,6 +84,16 @@ class RunUpdate:
             if key not in own
         }
 
+    @property
+    def former_facts(self) -> list[str]:
+        """Keys of the mirror's tags that are facts no more; tags of anyone else's stay."""
+        current = dict(self.record.tags)
+        return [
+            key
+            for key in self.run.tags
+            if names.is_fact(key) and key not in current and not key.startswith(self.kept)
+        ]
+
 
 class RunWriter:
     """Writes runs; each call is complete or is repeated by the next pass.
@@ -96,9 +107,10 @@ class RunWriter:
     def __init__(self, tracking: Tracking) -> None:
         self._tracking = tracking
         self._models_missing = False
+        self._refused: str | None = None
 
     def write_record(self, update: RunUpdate) -> list[str]:
-        """Write datasets, model, document and status, and remove tags that are facts no more.
+        """Write datasets, model and status, and remove tags that are facts no more.
 
         Params and tags follow with the points, in :meth:`write_points`.
 
@@ -116,15 +128,30 @@ class RunWriter:
         """
         self._write_datasets(update)
         warnings = self._write_model(update)
-        if update.document:
-            warnings += self._write_document(update)
         if update.status:
             self._write_status(update)
-        current = dict(update.record.tags)
-        for key in update.run.tags:
-            if key.startswith("sagemaker.") and key not in current:
-                self._remove_tag(update.run, key)
+        for key in update.former_facts:
+            self._remove_tag(update.run, key)
         return warnings
+
+    def write_document(self, run: KnownRun, record: RunRecord) -> str | None:
+        """Store the describe answer as the run's artifact ``sagemaker/job.json``.
+
+        Returns
+        -------
+        str or None
+            Why it could not be stored. An artifact store that refused once is not tried again by
+            this writer, since it is the same for all runs; the next pass does.
+        """
+        if self._refused is None:
+            try:
+                self._tracking.client.log_text(run.run_id, record.document, DOCUMENT)
+            except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
+                self._refused = (
+                    f"{DOCUMENT} could not be stored ({first_line(error)[:200]}):"
+                    " --artifacts none leaves it out"
+                )
+        return self._refused
 
     def write_points(
         self,
@@ -177,16 +204,20 @@ class RunWriter:
         with tracking_errors(f"removing the tag {key}"), self._tracking.gate:
             self._tracking.client.delete_tag(run.run_id, key)
 
+    def end(self, run: KnownRun, status: str, end_ms: int | None) -> None:
+        """Set a run's end status (FINISHED, FAILED or KILLED) and its end (ms)."""
+        with tracking_errors("writing the status"), self._tracking.gate:
+            self._tracking.client.set_terminated(run.run_id, status, end_ms)
+
     def _write_status(self, update: RunUpdate) -> None:
         run, record = update.run, update.record
         if (run.status, run.end_ms) == (record.status, record.end_ms):
             return
-        client = self._tracking.client
-        with tracking_errors("writing the status"), self._tracking.gate:
-            if RunStatus.is_terminated(RunStatus.from_string(record.status)):
-                client.set_terminated(run.run_id, record.status, record.end_ms)
-            elif run.status != record.status:
-                client.update_run(run.run_id, record.status)
+        if RunStatus.is_terminated(RunStatus.from_string(record.status)):
+            self.end(run, record.status, record.end_ms)
+        elif run.status != record.status:
+            with tracking_errors("writing the status"), self._tracking.gate:
+                self._tracking.client.update_run(run.run_id, record.status)
 
     def _write_datasets(self, update: RunUpdate) -> None:
         have = update.run.dataset_digests
@@ -241,16 +272,6 @@ class RunWriter:
         own = [each for each in models if each.tags.get(names.ARN) == update.record.arn]
         own.sort(key=lambda each: (each.creation_timestamp, each.model_id))
         return own[0].model_id if own else None
-
-    def _write_document(self, update: RunUpdate) -> list[str]:
-        try:
-            self._tracking.client.log_text(update.run.run_id, update.record.document, DOCUMENT)
-        except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            return [
-                f"{DOCUMENT} could not be stored ({reason[:200]}): --artifacts none leaves it out"
-            ]
-        return []
 
 
 def _dataset_input(record: DatasetRecord) -> DatasetInput:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import psutil
@@ -14,9 +16,26 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from mlflow_smwatch.core.errors import StopError
+from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.demo.environment import emulated_environment
+from mlflow_smwatch.demo.show import served
 from tests.cli.program import PROGRAM, Finished, environment, run
 
 LONGEST_S = 120
+NOBODY = "http://127.0.0.1:9"
+MISLEADING = {
+    "HTTP_PROXY": NOBODY,
+    "http_proxy": NOBODY,
+    "AWS_PROFILE": "corp",
+    "AWS_DEFAULT_PROFILE": "corp",
+    "AWS_ENDPOINT_URL_SAGEMAKER": NOBODY,
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_CONFIG_FILE": "config-of-the-user",
+    "SMWATCH_REGION": "xx-nowhere-1",
+    "SMWATCH_TRACKING_URI": NOBODY,
+    "SMWATCH_NAME_CONTAINS": "nothing",
+}
 
 
 def demo(tmp_path: Path, *arguments: str) -> Finished:
@@ -25,12 +44,14 @@ def demo(tmp_path: Path, *arguments: str) -> Finished:
 
 
 @contextmanager
-def started(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    tmp_path: Path, *arguments: str, more: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Run the demo until the block ends, whatever happens in it."""
     with subprocess.Popen(
         (*PROGRAM, "demo", *arguments),
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=environment(tmp_path, more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -51,6 +72,12 @@ def last_line(program: subprocess.Popen[str]) -> str:
     line = program.stdout.readline().rstrip("\n")
     assert line or program.poll() is None, program.stderr and program.stderr.read()
     return line
+
+
+def document(program: subprocess.Popen[str]) -> Any:
+    """Wait for the document that says that all is up."""
+    lines = iter(lambda: last_line(program), "}")
+    return json.loads("".join(lines) + "}")
 
 
 def stop(program: subprocess.Popen[str], number: int) -> str:
@@ -94,6 +121,57 @@ def test_mirror_only(tmp_path: Path) -> None:
     for each in runs:
         assert each.info.artifact_uri.removeprefix("file://").startswith(folder)
         assert client.list_artifacts(each.info.run_id, "sagemaker")[0].path == "sagemaker/job.json"
+        assert each.data.tags["mlflow.note.content"].startswith("**Emulated.** SageMaker training")
+        assert each.data.tags["sagemaker.tag.emulated"] == "true"
+    labels = [each.tags["mlflow.note.content"] for each in experiments if each.experiment_id != "0"]
+    assert labels
+    assert all(label.startswith("**Emulated account.**") for label in labels)
+
+
+def test_the_users_own_environment_is_out_of_sight(tmp_path: Path) -> None:
+    """Proxies, profiles and endpoints lead nowhere, and least of all to a real account."""
+    (tmp_path / "config-of-the-user").write_text(
+        "[default]\nignore_configured_endpoint_urls = true\nregion = xx-nowhere-1\n"
+    )
+    done = run(
+        *("demo", "--no-serve", "--json"),
+        cwd=tmp_path,
+        env=environment(tmp_path, MISLEADING),
+    )
+    assert done.code == 0, done.err
+    uri = f"sqlite:///{tmp_path}/smwatch-demo/mlflow.db"
+    assert done.document == {"tracking_uri": uri}
+    client = MlflowClient(uri)
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    assert len(runs) >= 12
+
+
+def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the block the user's own variables are what they were."""
+    for name, value in MISLEADING.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NO_PROXY", "intranet.example,localhost")
+    monkeypatch.delenv("no_proxy", raising=False)
+    before = dict(os.environ)
+    with EmulatedAccount() as account:
+        with emulated_environment(account):
+            expected = {
+                **account.environment,
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            }
+            assert {k: v for k, v in os.environ.items() if k.startswith("AWS_")} == expected
+            for name in ("NO_PROXY", "no_proxy"):
+                assert os.environ[name] == "intranet.example,localhost,127.0.0.1"
+        assert dict(os.environ) == before
+
+
+def test_a_server_that_ends_at_once(tmp_path: Path) -> None:
+    """What is wrong with it stands in its log, and the message says where that is."""
+    message = rf"^the MLflow server did not start; see {tmp_path}/mlflow-server\.log$"
+    with pytest.raises(StopError, match=message), served("nonsense://", tmp_path):
+        pass
+    assert "nonsense" in (tmp_path / "mlflow-server.log").read_text()
 
 
 @pytest.mark.slow
@@ -129,12 +207,32 @@ def test_account_only(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # not even MLflow's own notes for its telemetry
 
 
+def test_account_only_as_json(tmp_path: Path) -> None:
+    """The document leads AWS tools there, and stderr says that nothing of it is real."""
+    with started(tmp_path, "--account-only", "--json", more=MISLEADING) as program:
+        found = document(program)
+        assert found.keys() == {"endpoint", "environment"}
+        assert found["environment"]["AWS_ENDPOINT_URL"] == found["endpoint"]
+        with urllib.request.urlopen(found["endpoint"], timeout=LONGEST_S) as answer:
+            assert answer.status == 200
+        assert program.stderr is not None
+        assert program.stderr.readline().startswith("emulated AWS account")
+        assert stop(program, signal.SIGINT) == ""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_served(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "options"), [(signal.SIGINT, ()), (signal.SIGTERM, ("--json",))]
+)
+def test_served(tmp_path: Path, number: int, options: tuple[str, ...]) -> None:
     """The last line is the page's URL; the page is served; a signal ends all that was begun."""
-    with started(tmp_path, "--dir", "shown") as program:
-        address, hash_mark, page = last_line(program).partition("#")
+    with started(tmp_path, "--dir", "shown", *options, more=MISLEADING) as program:
+        if options:
+            found = document(program)
+            assert found.keys() == {"url", "tracking_uri"}
+            assert found["tracking_uri"] == f"sqlite:///{tmp_path}/shown/mlflow.db"
+        url = found["url"] if options else last_line(program)
+        address, hash_mark, page = url.partition("#")
         assert address.startswith("http://127.0.0.1:")
         assert hash_mark
         assert page.startswith("/experiments/")

@@ -171,6 +171,7 @@ STORES = [
     pytest.param(
         NOWHERE, (f"the MLflow server {NOWHERE} does not answer", "start it"), id="no server"
     ),
+    pytest.param("sqlite:///:memory:", ("name a file", "sqlite:///mlflow.db"), id="in memory"),
     pytest.param("file:{tmp}/mlruns", ("file store", "sqlite:///"), id="file store"),
     pytest.param("./mlruns", ("file store", "sqlite:///"), id="plain path", marks=pytest.mark.slow),
     pytest.param(
@@ -206,6 +207,16 @@ def test_status_without_a_server(smwatch: Smwatch) -> None:
     done = smwatch("status", "--tracking-uri", NOWHERE)
     assert f"the MLflow server {NOWHERE} does not answer" in refused(done, 3)
     assert done.out == ""
+
+
+def test_status_of_a_wrong_path(smwatch: Smwatch, tmp_path: Path) -> None:
+    """``status`` writes nothing: a database that is not there is named, not made."""
+    done = smwatch("status", "--json", *store(tmp_path / "typo" / "deep" / "x.db"))
+    message = refused(done, 3)
+    assert "no such database" in message
+    assert "check the URI" in message
+    assert done.document == {"error": message}
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +13,9 @@ from threading import Thread
 import pytest
 
 from mlflow_smwatch.core.errors import TrackingError
+from mlflow_smwatch.core.matching import JobIdentity
+from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.store import open_tracking
 
 
@@ -32,6 +35,10 @@ def refusal(uri: str) -> str:
         ("file:/tmp/nowhere", ("file store", "sqlite:///")),
         ("/tmp/nowhere", ("file store", "sqlite:///")),
         ("nowhere", ("file store", "sqlite:///")),
+        ("sqlite://", ("name a file, such as sqlite:///mlflow.db",)),
+        ("sqlite:///", ("name a file, such as sqlite:///mlflow.db",)),
+        ("sqlite:///:memory:", ("in memory", "name a file, such as sqlite:///mlflow.db")),
+        ("uc", ("MLflow at uc cannot be used", "Unity Catalog")),
         ("nonsense://x", ("MLflow has no store for nonsense://x", "sqlite:///")),
         ("http://me:pass-word@127.0.0.1:9", ("http://***@127.0.0.1:9 does not answer", "start it")),
         ("http://me:pass-word@nowhere.invalid", ("http://***@nowhere.invalid does not answer",)),
@@ -52,6 +59,43 @@ def test_refused(uri: str, said: tuple[str, ...]) -> None:
     message = refusal(uri)
     for part in said:
         assert part in message
+
+
+def test_missing_database_is_not_made(tmp_path: Path) -> None:
+    """Where nothing is to be written, a wrong path leaves no folder, no file and no table."""
+    missing, empty = tmp_path / "typo" / "deep" / "x.db", tmp_path / "empty.db"
+    empty.touch()
+    for database in (missing, empty):
+        with pytest.raises(TrackingError, match=r"no such database sqlite:///.*check the URI"):
+            open_tracking(f"sqlite:///{database}", create=False)
+    assert list(tmp_path.iterdir()) == [empty]
+    assert empty.read_bytes() == b""
+
+
+def test_search_that_fails(tmp_path: Path) -> None:
+    """What all jobs need and MLflow cannot give stops the pass, with the next step."""
+    database = tmp_path / "mlflow.db"
+    tracking = open_tracking(f"sqlite:///{database}")
+    index = RunIndex(tracking, Experiments(tracking))
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("DROP TABLE runs")
+        connection.execute("DROP TABLE experiments")
+    jobs = [
+        JobIdentity(
+            arn=f"arn:{number}", name="", kind="", region="", created_ms=1, life_end_ms=number
+        )
+        for number in range(4)
+    ]
+    searches: list[Callable[[], object]] = [
+        lambda: index.find(jobs),
+        lambda: index.find(jobs[:1]),
+        lambda: list(index.open_runs()),
+        lambda: list(index.mirrored_runs()),
+        lambda: Experiments(tracking),
+    ]
+    for search in searches:
+        with pytest.raises(TrackingError, match=r"MLflow refused: .*no such table.*run again"):
+            search()
 
 
 @pytest.mark.parametrize("extra", ["postgresql", "mysql"])

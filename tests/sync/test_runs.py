@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy
 from mlflow.entities import Run, ViewType
 
-from mlflow_smwatch.aws.discovery import search_names
+from mlflow_smwatch.aws.discovery import Found, describe_job, search_names
 from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.store import open_tracking
+from mlflow_smwatch.tracking.writer import RunUpdate, RunWriter
 from tests.jobs import (
     HOUR_MS,
     MINUTE_MS,
@@ -110,6 +115,47 @@ def test_run_that_the_job_logged_itself_is_adopted(mirror: Mirror) -> None:
     mirror.sync()
     assert mirror.dump() == before
     assert mirror.account.calls == {SEARCH: 1}
+
+
+def test_tags_of_the_script_stay(mirror: Mirror) -> None:
+    """Of ``sagemaker.*`` tags, only those that the mirror writes go with their fact."""
+    created_ms = put_job(mirror)
+    tags = {
+        **context_tags("job"),
+        "sagemaker.my_note": "mine",
+        "sagemaker.tagged": "mine",
+        "sagemaker.spot": "true",
+        "sagemaker.tag.team": "gone",
+    }
+    log_run(mirror, created_ms + MINUTE_MS, tags)
+    mirror.sync()
+    found = mirror.run("job").data.tags
+    assert (found["sagemaker.my_note"], found["sagemaker.tagged"]) == ("mine", "mine")
+    assert "sagemaker.spot" not in found
+    assert "sagemaker.tag.team" not in found
+
+
+def test_kept_tags_stay(mirror: Mirror) -> None:
+    """Facts that could not be read are not taken for gone."""
+    put_job(mirror)
+    record = run_record(describe_job(connect(None, None, 1), "job").job)
+    tracking = open_tracking(mirror.uri)
+    index, writer = RunIndex(tracking, Experiments(tracking)), RunWriter(tracking)
+    run = index.create(record, Watermark(made_ms=1))
+    writer.write_tags(run, {"sagemaker.tag.team": "kept", "sagemaker.spot": "true"})
+    update = RunUpdate(
+        run=index.reread(run),
+        record=record,
+        status=False,
+        interrupted=False,
+        kept=("sagemaker.tag.",),
+    )
+    assert update.former_facts == ["sagemaker.spot"]
+    assert set(replace(update, kept=()).former_facts) == {"sagemaker.spot", "sagemaker.tag.team"}
+    assert writer.write_record(update) == []
+    tags = index.reread(run).tags
+    assert "sagemaker.spot" not in tags
+    assert tags["sagemaker.tag.team"] == "kept"
 
 
 def test_final_values_are_not_sent_for_a_metric_of_the_script(mirror: Mirror) -> None:
@@ -328,7 +374,8 @@ def test_doubled_runs_converge_to_the_oldest(mirror: Mirror) -> None:
     """Of two runs that two mirrors made for one job, the oldest stays and the other goes."""
     created_ms = put_job(mirror)
     aws = connect(None, None, 1)
-    (found,) = search_names(aws, ("job",))
+    found = search_names(aws, ("job",))["job"]
+    assert isinstance(found, Found)
     assert found.job is not None
     tracking = open_tracking(mirror.uri)
     index = RunIndex(tracking, Experiments(tracking))
@@ -345,13 +392,39 @@ def test_doubled_runs_converge_to_the_oldest(mirror: Mirror) -> None:
     assert mirror.dump() == before
 
 
+def test_double_that_another_mirror_marks_at_the_same_moment(mirror: Mirror) -> None:
+    """The second of two equal marks is refused by the database; the run goes all the same."""
+    put_job(mirror)
+    record = run_record(describe_job(connect(None, None, 1), "job").job)
+    tracking = open_tracking(mirror.uri)
+    index = RunIndex(tracking, Experiments(tracking))
+    kept, double = (index.create(record, Watermark(made_ms=made_ms)) for made_ms in (1, 2))
+    marked: list[str] = []
+
+    def mark_first(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        if not marked and statement.startswith("INSERT INTO tags"):
+            marked.append(statement)
+            with closing(sqlite3.connect(mirror.database)) as other, other:
+                other.execute(statement, values)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", mark_first)
+    try:
+        index.remove_duplicate(double, kept)
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", mark_first)
+    assert marked
+    assert not index.reread(double).active
+    index.remove_duplicate(double, kept)
+
+
 def test_run_doubled_after_the_end_goes_too(mirror: Mirror) -> None:
     """Every pass heals: a newer double of a final run is removed, the final one stays."""
     put_job(mirror)
     mirror.sync()
     first = mirror.run("job")
     aws = connect(None, None, 1)
-    (found,) = search_names(aws, ("job",))
+    found = search_names(aws, ("job",))["job"]
+    assert isinstance(found, Found)
     assert found.job is not None
     tracking = open_tracking(mirror.uri)
     index = RunIndex(tracking, Experiments(tracking))

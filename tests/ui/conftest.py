@@ -14,7 +14,7 @@ from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.show import served
 from tests.cli import program
 from tests.jobs import put_loss
-from tests.ui.hostile import hostile_job
+from tests.ui.hostile import NAME, hostile_job
 from tests.ui.site import Site
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _mirror_hostile_job(uri: str, folder: Path) -> None:
         put_loss(account, answer["TrainingJobName"], losses, metric)
         environment = program.environment(folder, account.environment)
         synced = program.run(
-            *("sync", "--tracking-uri", uri, "--experiment", "hostile"),
+            *("sync", NAME, "--tracking-uri", uri, "--experiment", "hostile"),
             cwd=folder,
             env=environment,
         )

@@ -111,7 +111,7 @@ def test_the_note_shows_links_into_aws(page: Page, site: Site) -> None:
     expect(page.get_by_text("Show more")).to_have_count(0)
     note = page.get_by_text(f"SageMaker training job {TWO_HOSTS} on 2 × ml.m5.large in us-east-1.")
     expect(note).to_be_visible()
-    expect(note.locator("strong")).to_have_text(TWO_HOSTS)
+    expect(note.locator("strong")).to_have_text(["Emulated.", TWO_HOSTS])
     keep_screenshot(page, "run-overview")
 
 

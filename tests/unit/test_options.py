@@ -32,7 +32,14 @@ def test_moments(text: str, expected: datetime) -> None:
     assert moment(text, NOW, "--since") == expected
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "7", "d", "-7d", "2026-13-01", "9" * 12 + "d"])
+NO_MOMENTS = [
+    *("", "yesterday", "7", "d", "-7d", "2026-13-01", "9" * 12 + "d"),
+    *("0001-01-01", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59", "700000d"),
+    *("9999-12-31T23:59:59", "9999-12-31T23:59:59-14:00", "9998-12-31T23:59:59-01:00"),
+]
+
+
+@pytest.mark.parametrize("text", NO_MOMENTS)
 def test_what_is_no_moment_is_refused(text: str) -> None:
     """The option and the forms that it takes are named."""
     with pytest.raises(UsageError, match=r"--since .*90m, 36h, 7d"):

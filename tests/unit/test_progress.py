@@ -98,7 +98,10 @@ def test_denied_is_not_empty() -> None:
     found = step(
         Watermark(made_ms=1), {}, reading(0, 30, complete=True), denied=("no metrics: denied",)
     )
-    assert found.points == ()
+    assert {point.key for point in found.points} == {
+        "sagemaker/billable_seconds",
+        "sagemaker/phase_seconds/Training",
+    }
     assert not found.watermark.final
     assert found.watermark.read_to_ms is None
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.job import Channel
 from mlflow_smwatch.core.record import ModelRecord, decoded, run_record
 from tests.unit.jobs import completed_job
@@ -44,6 +45,30 @@ def test_an_unknown_status_is_running_with_a_warning() -> None:
     record = run_record(completed_job(status="Deleting"))
     assert record.status == "RUNNING"
     assert "Deleting" in record.warnings[0]
+
+
+def test_every_fact_is_known_as_the_mirrors_own() -> None:
+    """Only such tags are removed once a job has the fact no more."""
+    texts = (
+        "secondary_status failure_reason image algorithm role_arn experiment trial tuning_job"
+        " automl_job"
+    )
+    uris = ("checkpoint", "tensorboard", "model_artifact", "output")
+    everything = {
+        **dict.fromkeys(texts.split(), "x"),
+        **dict.fromkeys(uris, "s3://bucket/key"),
+        "billable_s": 1,
+        "spot": True,
+        "tags": (("team", "x"), ("long" * 100, "y")),
+        "hyperparameters": (("sagemaker_program", "train.py"),),
+    }
+    facts = {
+        key
+        for key, _ in run_record(completed_job(**everything)).tags
+        if key.startswith("sagemaker.")
+    }
+    assert all(names.is_fact(key) for key in facts)
+    assert {key for key in facts if not key.startswith(names.FACT_PREFIXES)} == names.FACTS
 
 
 def test_absent_facts_have_no_tag() -> None:

@@ -45,9 +45,11 @@ api_token API_TOKEN apiToken APIToken APItoken HFtoken token hf.token hf-token m
 token2 --api-token AWS_SECRET_ACCESS_KEY aws_access_key_id AwsSecretAccessKey secret client_secret
 passwd dbPassword DB_PASSWORD MYSQL_PWD credential gcp-credentials api_key apiKey APIKey
 WANDB_API_KEY apikey APIKEY private.key signing-key secret_key access_key
+PGPASSWORD DBPASSWORD MYSQLPWD my_HFTOKEN PGPASSWD2 DBSECRET_OLD
 """
 OTHER_NAMES = """
-tokenizer max_tokens num_tokens tokenizer_name num_keys key primary_key foreignKey key_api
+tokenizer TOKENIZER NUMTOKENS TOKENS PASSWORDLESS
+max_tokens num_tokens tokenizer_name num_keys key primary_key foreignKey key_api
 keyboard_access kms_key_id access_point monkey api_keyboard secretary passwordless detokenize api
 learning_rate private access_to_key 损失
 """

@@ -24,6 +24,7 @@ watermarks = st.builds(
     read_to_ms=st.one_of(st.none(), st.integers(0, 2**53)),
     points=st.dictionaries(names, st.integers(1, 10**6), max_size=60),
     keys=st.dictionaries(names, names, max_size=5),
+    document=st.booleans(),
 )
 
 
@@ -52,22 +53,35 @@ def test_a_run_without_one_has_none() -> None:
     assert from_tags({"sagemaker.arn": "arn:aws:…"}) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"made_ms": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"made_ms": 1}', '{"version": 1}'])
 def test_a_damaged_watermark_is_an_error_of_its_job(text: str) -> None:
     """It is not taken for an empty one, which would double nothing but lose its place."""
     with pytest.raises(JobError, match=STATE_TAG):
         from_tags({STATE_TAG: text})
 
 
-def test_a_newer_watermark_is_refused() -> None:
-    """An older program does not guess."""
-    with pytest.raises(JobError, match="upgrade"):
-        from_tags({STATE_TAG: '{"version": 99, "made_ms": 1}'})
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"version": 99, "made_ms": 1}', "version 99; this one reads version 1"),
+        ('{"version": 0, "made_ms": 1, "x": 2}', "version 0 with x"),
+        ('{"version": 1, "made_ms": 1, "seen": {}, "later": 2}', "version 1 with later, seen;"),
+    ],
+)
+def test_a_watermark_of_another_version_is_refused(text: str, said: str) -> None:
+    """A program does not guess; both ways out are named."""
+    with pytest.raises(JobError, match=r"newer or an older smwatch.*upgrade smwatch, or") as error:
+        from_tags({STATE_TAG: text})
+    assert said in str(error.value)
 
 
-def test_version_one_is_read_for_ever() -> None:
-    """A watermark as version 0.1.0 wrote it."""
-    text = (Path(__file__).parents[1] / "data" / "watermark_v1.json").read_text()
+@pytest.mark.parametrize(
+    ("file", "document"),
+    [("watermark_v1.json", False), ("watermark_v1_document.json", True)],
+)
+def test_version_one_is_read_for_ever(file: str, *, document: bool) -> None:
+    """A watermark as version 0.1.0 wrote it, without and with the note on the document."""
+    text = (Path(__file__).parents[1] / "data" / file).read_text()
     assert from_tags({STATE_TAG: text.strip()}) == Watermark(
         made_ms=1_790_000_000_000,
         final=True,
@@ -77,6 +91,7 @@ def test_version_one_is_read_for_ever() -> None:
         read_to_ms=1_789_999_920_000,
         points={"loss (train) %": 12, "system/algo-1/cpu_utilization_percentage": 60},
         keys={"loss (train) %": "loss _train_ _"},
+        document=document,
     )
 
 

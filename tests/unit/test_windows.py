@@ -14,6 +14,7 @@ from mlflow_smwatch.core.windows import (
     MINUTE_MS,
     Life,
     TimeWindow,
+    kept_from_ms,
     plan_reading,
 )
 
@@ -105,6 +106,18 @@ def test_faded_minutes_are_not_read_a_second_time_as_five() -> None:
     assert {window.period_s for window in windows(life)} == {60}
 
 
+@pytest.mark.parametrize(("period", "days"), [(60, 15), (300, 63), (3600, 455)])
+def test_what_is_planned_is_stored_for_an_hour_more(period: int, days: int) -> None:
+    """A pass may last: what it asks for last must still be stored then."""
+    assert kept_from_ms(NOW, period) == NOW - days * DAY_MS
+    for shift in range(0, HOUR, 7 * MINUTE_MS + 1):
+        now = NOW + shift
+        (first, *_) = windows(Life(created_ms=now - (days - 1) * DAY_MS), now)
+        border = windows(Life(created_ms=now - days * DAY_MS - DAY_MS), now)
+        begins = [first, *(each for each in border if each.period_s == period)]
+        assert all(each.start_ms >= kept_from_ms(now + HOUR, period) for each in begins)
+
+
 lives = st.builds(
     lambda age, length, read: (age, length, read),
     st.integers(0, 460 * DAY_MS),
@@ -130,6 +143,7 @@ def test_windows_are_aligned_and_do_not_overlap(
         assert window.start_ms % (window.period_s * 1000) == 0
         assert window.end_ms % (window.period_s * 1000) == 0
         assert window.periods > 0
+        assert window.start_ms >= kept_from_ms(now + HOUR, window.period_s)
         if not reading.complete:
             assert window.end_ms <= now - settle
     for first, second in itertools.pairwise(reading.windows):

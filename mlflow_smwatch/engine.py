@@ -45,6 +45,8 @@ from mlflow_smwatch.tracking.writer import RunWriter
 
 logger = logging.getLogger(__name__)
 
+_NOT_LISTED = "jobs that were not reached"
+
 Listener = Callable[[SyncReport], None]
 
 
@@ -141,14 +143,15 @@ class _Pass:
     def abandon(self, error: StopError) -> bool:
         """End the pass after an error that stops it; tell whether any job was written by then.
 
-        Every job that was begun and is not written is a failed one.
+        Every job that was begun and is not written is a failed one; so are, in one entry, those
+        that were not even listed.
         """
         for future in self._running:
             if not future.cancelled() and future.exception() is None:
                 result = future.result()
                 if isinstance(result, Outcome):
                     self._close(result)
-        for arn in tuple(self._begun):
+        for arn in (*self._begun, _NOT_LISTED):
             self._close(Outcome(arn, "failed", error=str(error)))
         self._running.clear()
         return any(self.report.counts[word] for word in ("created", "updated"))

@@ -134,7 +134,7 @@ class JobFinder:
         if isinstance(found, NotFound):
             return replace(found, asked=asked)
         if is_arn(asked) and found.arn != asked:
-            message = f"{asked} belongs to another account or partition than the credentials: give --profile"
+            message = f"{asked} belongs to another account or partition: give --profile"
             return NotFound(asked, JobError(message))
         return found
 

@@ -25,15 +25,14 @@ _END_PHASES = frozenset(
 )
 
 
-def training_job(answer: Answer, tags: Mapping[str, str] | None = None) -> Job:
+def training_job(answer: Answer) -> Job:
     """Make a job of a ``DescribeTrainingJob`` answer or a ``Search`` record.
 
     Parameters
     ----------
     answer
-        The redacted answer; datetimes are aware.
-    tags
-        Resource tags, for answers that do not carry them (``DescribeTrainingJob``).
+        The redacted answer; datetimes are aware. ``DescribeTrainingJob`` carries no ``Tags``: add
+        them.
 
     Returns
     -------
@@ -89,7 +88,7 @@ def training_job(answer: Answer, tags: Mapping[str, str] | None = None) -> Job:
         final_metrics=tuple(_final_metrics(answer.get("FinalMetricDataList") or ())),
         channels=tuple(_channels(answer.get("InputDataConfig") or ())),
         phases=tuple(_phases(answer.get("SecondaryStatusTransitions") or ())),
-        tags=_pairs(_tag_map(answer) if tags is None else tags),
+        tags=_pairs(_tag_map(answer)),
         document=document(answer),
     )
 

@@ -17,12 +17,12 @@ TERMINAL = {"Completed", "Failed", "Stopped"}
 def describe_members() -> frozenset[str]:
     """Name the fields of a DescribeTrainingJob answer, from botocore's model."""
     shape = service_model("sagemaker").shape_for("DescribeTrainingJobResponse")
-    return frozenset(shape.members)  # type: ignore[attr-defined]
+    return frozenset(shape.members)
 
 
 def search_members() -> frozenset[str]:
     """Name the fields of Search's TrainingJob record, from botocore's model."""
-    return frozenset(service_model("sagemaker").shape_for("TrainingJob").members)  # type: ignore[attr-defined]
+    return frozenset(service_model("sagemaker").shape_for("TrainingJob").members)
 
 
 @dataclass(slots=True)

@@ -61,7 +61,7 @@ class Search:
 
 
 def _record_shape(name: str) -> Shape:
-    members: dict[str, Shape] = service_model("sagemaker").shape_for("SearchRecord").members  # type: ignore[attr-defined]
+    members: dict[str, Shape] = service_model("sagemaker").shape_for("SearchRecord").members
     if name not in members:
         refuse_search(f"The emulated account has no {name} to search for.")
     return members[name]

@@ -52,7 +52,11 @@ def legal_key(original: str) -> str:
     return key or "_"
 
 
-def assign_keys(originals: Iterable[str], given: Mapping[str, str] = _NONE_GIVEN) -> dict[str, str]:
+def assign_keys(
+    originals: Iterable[str],
+    given: Mapping[str, str] = _NONE_GIVEN,
+    taken: Iterable[str] = (),
+) -> dict[str, str]:
     """Give each name a key of its own.
 
     Two keys collide if they are equal character by character (``Loss`` and ``loss`` do not).
@@ -68,6 +72,8 @@ def assign_keys(originals: Iterable[str], given: Mapping[str, str] = _NONE_GIVEN
     given
         Name → key as handed out earlier. These keys stay, and nobody else gets them, whether
         or not their names are among the originals.
+    taken
+        Further keys that nobody gets.
 
     Returns
     -------
@@ -76,16 +82,16 @@ def assign_keys(originals: Iterable[str], given: Mapping[str, str] = _NONE_GIVEN
     """
     names = sorted(set(originals))
     keys = {name: given[name] for name in names if name in given}
-    taken = set(given.values())
+    held = {*given.values(), *taken}
     waiting: list[tuple[str, str]] = []
     for name in (name for name in names if name not in given):
         natural = legal_key(name)
-        if natural in taken:
+        if natural in held:
             waiting.append((name, natural))
             continue
         keys[name] = natural
-        taken.add(natural)
-    keys.update(_suffixed(waiting, taken))
+        held.add(natural)
+    keys.update(_suffixed(waiting, held))
     return {name: keys[name] for name in names}
 
 

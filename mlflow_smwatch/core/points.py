@@ -65,8 +65,8 @@ def metric_keys(job: Job, given: Mapping[str, str]) -> dict[str, str]:
 def _assigned(names: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str]:
     """Assign keys to the names (by original) that have none; no key is handed out twice."""
     originals = {name: original for original, name in names.items() if original not in keys}
-    taken = {f"{number}\n": key for number, key in enumerate(keys.values())}
-    return {originals[name]: key for name, key in assign_keys(originals, taken).items()}
+    assigned = assign_keys(originals, taken=keys.values())
+    return {originals[name]: key for name, key in assigned.items()}
 
 
 def cloudwatch_points(

@@ -228,3 +228,8 @@ def test_values_can_be_stored(text: str, limit: int) -> None:
     assert value.encode()[:0] == b""
     assert "\x00" not in value
     assert len(value) == min(len(text), limit)
+
+
+def test_keys_that_are_taken_are_not_handed_out() -> None:
+    """A key that something of another name holds is left to it."""
+    assert assign_keys(["loss", "a!"], taken=["loss", "a_"]) == {"a!": "a__2", "loss": "loss_2"}

@@ -29,8 +29,10 @@ INSTALL_REQUIRES = [
     "sqlalchemy>=1.4,<3",
     "alembic>=1.10.1,<2",
     "boto3>=1.42.20,<2",
-    "click>=8,<9",
+    "click>=8,!=8.2.0,!=8.2.1,<9",
     "tqdm>=4.60,<5",
+    "python-json-logger>=3.1,<5",
+    "tomli>=2,<3; python_version < '3.11'",
 ]
 
 EXTRAS_REQUIRE = {

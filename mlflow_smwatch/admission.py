@@ -123,13 +123,20 @@ class Admission:
         described = describe_job(self._pass.aws, found.name)
         return described.job, described.denied
 
-    def _plan(self, job: Job, watermark: Watermark | None) -> Reading:
+    def whole_life(self, job: Job) -> Reading:
+        """Plan the reading of series of which nothing was read before."""
+        return self._plan_from(job, None)
+
+    def _plan_from(self, job: Job, read_to_ms: int | None) -> Reading:
         life = Life(
             created_ms=job.created_ms,
             ended_ms=job.ended_ms if job.ended else None,
-            read_to_ms=watermark.read_to_ms if watermark else None,
+            read_to_ms=read_to_ms,
         )
-        reading = plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
+        return plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
+
+    def _plan(self, job: Job, watermark: Watermark | None) -> Reading:
+        reading = self._plan_from(job, watermark.read_to_ms if watermark else None)
         if self._pass.options.metrics == "off":
             return replace(reading, windows=())
         if watermark and self._pass.is_read(watermark) and watermark.modified_ms == job.modified_ms:

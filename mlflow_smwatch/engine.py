@@ -1,42 +1,31 @@
-"""The engine: discover → match → plan → read → write, each job on its own.
+"""The engine: one account and Region, one MLflow store, and the passes between them.
 
-Joins the AWS edge and the MLflow edge. One thread coordinates and keeps all the books; a pool of
-threads makes the calls. What is kept at any moment is a page of jobs and those whose requests are
-open, however many jobs there are.
+Joins the AWS edge and the MLflow edge: which jobs a pass takes, and in which order.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from itertools import islice
-from typing import Any
 
 from mlflow_smwatch.admission import Admission
-from mlflow_smwatch.aws.cloudwatch import SeriesReading, read_metrics
-from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, JobFilter, NotFound
+from mlflow_smwatch.aws.discovery import Found, JobFilter, NotFound
 from mlflow_smwatch.aws.finder import JobFinder
-from mlflow_smwatch.aws.operations import GET_METRIC_DATA
-from mlflow_smwatch.aws.packing import MetricRequest, Packer
-from mlflow_smwatch.aws.session import Aws, connect
+from mlflow_smwatch.aws.logs import LogReader
+from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import to_ms
-from mlflow_smwatch.core.errors import (
-    AccessDeniedError,
-    SmwatchError,
-    StopError,
-    UnknownJobError,
-    UsageError,
-)
+from mlflow_smwatch.core.errors import SmwatchError, StopError, UsageError
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.job_pass import Interrupted, JobPass, Listener
 from mlflow_smwatch.job_writer import JobWriter
 from mlflow_smwatch.options import SyncOptions, moment
-from mlflow_smwatch.report import Failure, SyncReport, Warned
-from mlflow_smwatch.task import Outcome, PassContext, Task
+from mlflow_smwatch.report import SyncReport
+from mlflow_smwatch.task import PassContext
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.pages import ui_address
 from mlflow_smwatch.tracking.runs import RunIndex
@@ -44,10 +33,6 @@ from mlflow_smwatch.tracking.store import open_tracking
 from mlflow_smwatch.tracking.writer import RunWriter
 
 logger = logging.getLogger(__name__)
-
-_NOT_LISTED = "jobs that were not reached"
-
-Listener = Callable[[SyncReport], None]
 
 
 def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
@@ -69,135 +54,221 @@ def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
     StopError
         When nothing can be done: no credentials, no access, no MLflow.
     """
-    started = time.monotonic()
-    now = datetime.now(tz=timezone.utc)
-    aws = connect(options.region, options.profile, options.workers)
-    context = _context(aws, options, now)
-    with ThreadPoolExecutor(options.workers, thread_name_prefix="smwatch") as pool:
-        one_pass = _Pass(context, pool, listener or (lambda _: None))
-        try:
-            one_pass.run(now)
-        except StopError as error:
-            pool.shutdown(wait=True, cancel_futures=True)
-            if not one_pass.abandon(error):
-                raise
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    report = one_pass.report
-    report.seconds = time.monotonic() - started
-    report.dry_run = options.dry_run
-    report.aws_calls = dict(aws.ledger.calls)
-    report.estimated_cost_usd = aws.ledger.cost_usd
-    return report
+    return Mirror(options).sync(listener)
 
 
-def _context(aws: Aws, options: SyncOptions, now: datetime) -> PassContext:
-    tracking = open_tracking(options.tracking_uri)
-    experiments = Experiments(tracking)
-    return PassContext(
-        aws=aws,
-        options=options,
-        now_ms=to_ms(now),
-        clock_ms=lambda: to_ms(datetime.now(tz=timezone.utc)),
-        experiments=experiments,
-        index=RunIndex(tracking, experiments),
-        writer=RunWriter(tracking),
-        address=ui_address(tracking.uri, options.ui_url),
-    )
+class Mirror:
+    """One account and Region, mirrored into one MLflow store, pass after pass.
+
+    What it keeps between passes only saves calls; all state is in MLflow.
+
+    Parameters
+    ----------
+    options
+        What to mirror, from where, to where.
+    stopped
+        Tells whether to end early.
+    slack_s
+        How old the newest event of a live log stream may be, seconds, for the stream to count as
+        read: what is newer comes with the next pass.
+
+    Attributes
+    ----------
+    aws
+        The clients.
+
+    Raises
+    ------
+    StopError
+        When there are no credentials, or MLflow cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: SyncOptions,
+        stopped: Callable[[], bool] = lambda: False,
+        slack_s: float = 0,
+    ) -> None:
+        self.aws = connect(options.region, options.profile, options.workers)
+        self._options = options
+        self._stopped = stopped
+        self._slack_ms = round(slack_s * 1000)
+        self._tracking = open_tracking(options.tracking_uri)
+        self._logs = LogReader(self.aws)
+        self._account: str | None = None
+        self._open: dict[str, Found] = {}
+
+    def sync(self, listener: Listener | None = None) -> SyncReport:
+        """Mirror the jobs that the options name or, without names, that were modified since.
+
+        Raises
+        ------
+        StopError
+            When nothing can be done.
+        """
+        if self._options.names:
+            return self._run(lambda work: work.take_named(self._options.names), listener)
+        since = moment(self._options.since, datetime.now(tz=timezone.utc), "--since")
+        return self.follow(since=since, sweep=True, listener=listener)
+
+    def follow(
+        self,
+        *,
+        since: datetime | None,
+        names: Sequence[str] = (),
+        sweep: bool,
+        listener: Listener | None = None,
+    ) -> SyncReport:
+        """Mirror what changed, and look at every job that is not final.
+
+        Parameters
+        ----------
+        since
+            List the jobs modified since then; None lists none.
+        names
+            ARNs of further jobs.
+        sweep
+            Whether to describe anew every job whose run is not final, whoever made the run. Without
+            it, the jobs that this mirror has left open are looked at as they were described last.
+        listener
+            Called after each job with the report so far.
+
+        Raises
+        ------
+        StopError
+            When nothing can be done.
+        """
+
+        def work(on: _Work) -> None:
+            if since is not None:
+                on.take_modified(since)
+            if names:
+                on.take_wanted(names)
+            if sweep:
+                on.take_open_runs()
+            else:
+                on.take_known(self._open)
+
+        return self._run(work, listener)
+
+    def _run(self, work: Callable[[_Work], None], listener: Listener | None) -> SyncReport:
+        started = time.monotonic()
+        calls, cost_usd = Counter(self.aws.ledger.calls), self.aws.ledger.cost_usd
+        context = self._context()
+        admission, writer = Admission(context), JobWriter(context)
+        with JobPass(context, admission, writer, listener or (lambda _: None)) as job_pass:
+            finder = JobFinder(self.aws)
+            try:
+                work(_Work(context, job_pass, finder))
+                job_pass.finish()
+            except Interrupted:
+                job_pass.interrupt()
+            except StopError as error:
+                if not job_pass.abandon(error):
+                    raise
+        self._remember(job_pass)
+        report = job_pass.report
+        report.warn(None, finder.warnings)
+        report.seconds = time.monotonic() - started
+        report.dry_run = self._options.dry_run
+        report.aws_calls = dict(Counter(self.aws.ledger.calls) - calls)
+        report.estimated_cost_usd = self.aws.ledger.cost_usd - cost_usd
+        return report
+
+    def _remember(self, job_pass: JobPass) -> None:
+        """Keep the jobs that are not final, as they were described."""
+        for arn in job_pass.seen - {failure.arn for failure in job_pass.report.failed}:
+            self._open.pop(arn, None)
+        self._open.update(job_pass.open)
+
+    def _context(self) -> PassContext:
+        experiments = Experiments(self._tracking)
+        return PassContext(
+            aws=self.aws,
+            logs=self._logs,
+            options=self._options,
+            now_ms=_now_ms(),
+            clock_ms=_now_ms,
+            stopped=self._stopped,
+            slack_ms=self._slack_ms,
+            experiments=experiments,
+            index=RunIndex(self._tracking, experiments),
+            writer=RunWriter(self._tracking),
+            address=ui_address(self._tracking.uri, self._options.ui_url),
+        )
 
 
-class _Pass:
-    """One pass over the account; every attribute belongs to the coordinating thread."""
+class _Work:
+    """The ways in which a pass comes to its jobs."""
 
-    def __init__(self, context: PassContext, pool: ThreadPoolExecutor, listener: Listener) -> None:
-        self.report = SyncReport()
+    def __init__(self, context: PassContext, job_pass: JobPass, finder: JobFinder) -> None:
         self._aws = context.aws
         self._options = context.options
         self._index = context.index
-        self._admission = Admission(context)
-        self._writer = JobWriter(context)
-        self._pool = pool
-        self._listener = listener
-        self._finder = JobFinder(context.aws)
-        self._packer = Packer()
-        self._tasks: dict[str, Task] = {}
-        self._begun: dict[str, None] = {}
-        self._seen: set[str] = set()
-        self._account: str | None = None
-        self._running: dict[Future[Any], Callable[[Future[Any]], None]] = {}
+        self._job_pass = job_pass
+        self._finder = finder
 
-    def run(self, now: datetime) -> None:
-        if self._options.names:
-            self._take(self._finder.named(self._options.names))
-        else:
-            wanted = _job_filter(self._options, now)
-            for page in self._finder.modified(wanted):
-                self._take(page)
-            self._take_open_runs(wanted)
-        for request in self._packer.flush():
-            self._read(request)
-        self._wait_until(0)
-        self.report.warnings += [Warned(None, warning) for warning in self._finder.warnings]
+    def take_modified(self, since: datetime) -> None:
+        """Take the jobs that were modified since a moment."""
+        for page in self._finder.modified(self._wanted(since)):
+            self._job_pass.take(page)
 
-    def abandon(self, error: StopError) -> bool:
-        """End the pass after an error that stops it; tell whether any job was written by then.
+    def take_named(self, asked: Sequence[str]) -> None:
+        """Take jobs by name or ARN."""
+        self._job_pass.take(self._finder.named(asked))
 
-        Every job that was begun and is not written is a failed one; so are, in one entry, those
-        that were not even listed.
-        """
-        for future in self._running:
-            if not future.cancelled() and future.exception() is None:
-                result = future.result()
-                if isinstance(result, Outcome):
-                    self._close(result)
-        for arn in (*self._begun, _NOT_LISTED):
-            self._close(Outcome(arn, "failed", error=str(error)))
-        self._running.clear()
-        return any(self.report.counts[word] for word in ("created", "updated"))
+    def take_wanted(self, arns: Sequence[str]) -> None:
+        """Take jobs by ARN, as far as the options do not leave them out."""
+        wanted = self._wanted()
+        self._job_pass.take(
+            found
+            for found in self._finder.named(arns)
+            if isinstance(found, NotFound) or found.job is None or wanted.accepts(found.job)
+        )
 
-    def _take(self, found: Iterable[Found | NotFound]) -> None:
-        """Start the work on jobs, a page at a time, however many come."""
-        each = iter(found)
-        while page := list(islice(each, PAGE_SIZE)):
-            for missing in (one for one in page if isinstance(one, NotFound)):
-                self._close(Outcome(missing.asked, "failed", error=str(missing.error)))
-            jobs = {one.arn: one for one in page if isinstance(one, Found)}
-            new = [found for arn, found in jobs.items() if arn not in self._seen]
-            self._seen.update(jobs)
-            self._account = next((Arn.parse(arn).account for arn in jobs), self._account)
-            for admitted in self._admission.admit(new, self._pool) if new else ():
-                if isinstance(admitted, Outcome):
-                    self._close(admitted)
-                else:
-                    self._start(admitted)
-            self._wait_until(self._options.workers * 2)
+    def take_known(self, jobs: Mapping[str, Found]) -> None:
+        """Take jobs as they were described before, except those that this pass has taken."""
+        seen = self._job_pass.seen
+        self._job_pass.take([found for arn, found in jobs.items() if arn not in seen])
 
-    def _take_open_runs(self, wanted: JobFilter) -> None:
-        """Look at the runs that are not final, whatever the window says."""
+    def take_open_runs(self) -> None:
+        """Take the jobs whose runs are not final, whatever the window says."""
+        seen = self._job_pass.seen
         runs = {
             run.tags[names.ARN]: run
             for run in self._index.open_runs()
-            if self._is_here(run) and run.tags[names.ARN] not in self._seen
+            if self._is_here(run) and run.tags[names.ARN] not in seen
         }
-        account = self._own_account() if runs else None
+        account = self._account() if runs else None
         own = {arn: run for arn, run in runs.items() if Arn.parse(arn).account == account}
-        self._take(self._still_there(own, wanted))
+        self._job_pass.take(self._still_there(own))
 
-    def _own_account(self) -> str | None:
+    def _wanted(self, since: datetime | None = None) -> JobFilter:
+        options = self._options
+        until = options.until and moment(options.until, datetime.now(tz=timezone.utc), "--until")
+        return JobFilter(
+            since=since,
+            until=until or None,
+            name_contains=options.name_contains,
+            tags=options.tags,
+        )
+
+    def _account(self) -> str | None:
         """Tell whose jobs these are: MLflow may hold the runs of several accounts."""
-        if self._account is None:
-            try:
-                self._account = self._aws.account
-            except SmwatchError as error:
-                warning = f"open runs of jobs that were not listed are left alone: {error}"
-                self.report.warnings.append(Warned(None, warning))
-        return self._account
+        for arn in self._job_pass.seen:
+            return Arn.parse(arn).account
+        try:
+            return self._aws.account
+        except SmwatchError as error:
+            warning = f"open runs of jobs that were not listed are left alone: {error}"
+            self._job_pass.report.warn(None, [warning])
+            return None
 
-    def _still_there(self, runs: Mapping[str, KnownRun], wanted: JobFilter) -> Iterator[Found]:
+    def _still_there(self, runs: Mapping[str, KnownRun]) -> Iterator[Found]:
+        wanted = self._wanted()
         for found in self._finder.named(tuple(runs)):
             if isinstance(found, NotFound):
-                self._close_missing(runs[found.asked], found)
+                self._job_pass.close_missing(runs[found.asked], found)
             elif found.job is None or wanted.accepts(found.job):
                 yield found
 
@@ -209,100 +280,6 @@ class _Pass:
             return False
         return arn.region == self._aws.region and arn.resource_type in self._options.kinds
 
-    def _close_missing(self, run: KnownRun, missing: NotFound) -> None:
-        if isinstance(missing.error, UnknownJobError):
-            self._close(self._writer.close_gone(run))
-        else:
-            self._close(Outcome(missing.asked, "failed", error=str(missing.error)))
 
-    def _start(self, task: Task) -> None:
-        self._begun[task.arn] = None
-        queries = tuple(task.queries())
-        task.waiting = len(queries)
-        if self._options.dry_run:
-            self._close(self._writer.forecast(task))
-        elif not queries:
-            self._write(task)
-        else:
-            self._tasks[task.arn] = task
-        for query in queries:
-            for request in self._packer.add(query):
-                self._read(request)
-
-    def _read(self, request: MetricRequest) -> None:
-        if self._options.dry_run:
-            self._aws.ledger.count(GET_METRIC_DATA)
-            self._aws.ledger.charge_metrics(len(request.queries))
-            return
-        future = self._pool.submit(lambda: list(read_metrics(self._aws, request)))
-        self._running[future] = lambda done: self._deliver(request, done)
-
-    def _deliver(self, request: MetricRequest, done: Future[list[SeriesReading]]) -> None:
-        try:
-            for reading in done.result():
-                self._deliver_one(reading)
-        except AccessDeniedError as error:
-            for task in self._tasks_of(request):
-                task.denied.append(f"no metrics: {error}")
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of these jobs: the others go on
-            for task in self._tasks_of(request):
-                task.error = error
-        for query in request.queries:
-            self._tick(query.arn)
-
-    def _tick(self, arn: str) -> None:
-        """Count down a job's open queries; with the last one answered it is written."""
-        task = self._tasks[arn]
-        task.waiting -= 1
-        if not task.waiting:
-            self._write(self._tasks.pop(arn))
-
-    def _tasks_of(self, request: MetricRequest) -> list[Task]:
-        return [self._tasks[arn] for arn in dict.fromkeys(query.arn for query in request.queries)]
-
-    def _deliver_one(self, reading: SeriesReading) -> None:
-        task, original = self._tasks[reading.query.arn], reading.query.series.original
-        if reading.forbidden:
-            task.denied.append(f"the metric {original} is forbidden")
-        else:
-            points = task.series.setdefault(original, [])
-            points += reading.points
-            points.sort(key=lambda point: point.timestamp_ms)
-
-    def _write(self, task: Task) -> None:
-        future = self._pool.submit(self._writer.write, task)
-        self._running[future] = lambda done: self._close(done.result())
-
-    def _wait_until(self, limit: int) -> None:
-        """Handle finished calls until no more than ``limit`` are running."""
-        while len(self._running) > limit:
-            finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                self._running.pop(future)(future)
-
-    def _close(self, outcome: Outcome) -> None:
-        report = self.report
-        self._begun.pop(outcome.arn, None)
-        if outcome.error is not None:
-            report.failed.append(Failure(outcome.arn, outcome.error))
-            logger.warning("%s: %s", outcome.arn, outcome.error)
-        else:
-            report.counts[outcome.word] += 1
-        if outcome.line:
-            level = logging.DEBUG if outcome.word == "unchanged" else logging.INFO
-            logger.log(level, "%s: %s, %d points", outcome.arn, outcome.word, outcome.line.points)
-            report.runs.append(outcome.line)
-            report.points += outcome.line.points
-        report.warnings += [Warned(outcome.arn, warning) for warning in outcome.warnings]
-        self._listener(report)
-
-
-def _job_filter(options: SyncOptions, now: datetime) -> JobFilter:
-    return JobFilter(
-        since=moment(options.since, now, "--since"),
-        until=moment(options.until, now, "--until") if options.until else None,
-        name_contains=options.name_contains,
-        tags=options.tags,
-    )
+def _now_ms() -> int:
+    return to_ms(datetime.now(tz=timezone.utc))

@@ -8,10 +8,14 @@ from dataclasses import replace
 
 from mlflow_smwatch.aws.discovery import found_job
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.advice import warnings as advice_on
 from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
+from mlflow_smwatch.core.log_progress import advance
+from mlflow_smwatch.core.log_streams import listed_streams
 from mlflow_smwatch.core.matching import KnownRun, match
+from mlflow_smwatch.core.points import metric_keys
 from mlflow_smwatch.core.progress import NONE, Measured, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.report import Word
@@ -42,7 +46,10 @@ class JobWriter:
 
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do at most, for a dry run."""
-        points = sum(query.window.periods for query in task.queries())
+        points = sum(query.window.periods for query in task.instance_queries())
+        if not task.reads_logs(self._pass.options.metrics):
+            windows = task.reading.windows
+            points += sum(query.window.periods for query in task.algorithm_queries(windows))
         word: Word = "updated" if task.run else "created"
         as_written = task.record.fingerprint == task.watermark.fingerprint
         if task.run and as_written and not points and task.reading.complete == task.watermark.final:
@@ -61,12 +68,35 @@ class JobWriter:
             if run.status not in ENDED:
                 self._pass.writer.end(run, "KILLED", watermark.modified_ms or run.start_ms)
             after = replace(watermark, final=True)
-            self._pass.writer.write_points(run, (), self._notes(after, [warning]))
+            self._pass.writer.write_points(
+                run, (), self._notes(run.tags.get(names.NAME, ""), after, [warning])
+            )
         except StopError:
             raise
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return Outcome(arn, "failed", error=reason(error))
-        return Outcome(arn, "updated", line, warnings=(warning,))
+        return Outcome(arn, "updated", line, None, (warning,), final=True)
+
+    def write_gathered(self, task: Task) -> None:
+        """Write what is gathered of a job's logs, with the watermark that vouches for it.
+
+        Raises
+        ------
+        JobError, TrackingError
+            When MLflow refuses, or is gone.
+        """
+        if not task.made and task.watermark.fingerprint is None:
+            self._look_again(task)
+        run = self._run_of(task)
+        keys = metric_keys(task.job, task.watermark.given_keys, task.log_hosts)
+        logged = frozenset() if run.mirrored else run.metric_keys
+        not_sent = logged - frozenset(task.watermark.given_keys.values())
+        points, after = advance(task.watermark, task.logs, keys, not_sent)
+        self._claim(task, run, after)
+        self._pass.writer.write_points(run, points, self._notes(task.job.name, after, ()))
+        task.watermark = after
+        task.logs = task.logs.rest()
+        task.logged += len(points)
 
     def _write_seen(self, task: Task) -> Outcome:
         """Write a job; where another mirror may be at the same run, look at it again before."""
@@ -99,24 +129,22 @@ class JobWriter:
         return read and task.watermark.fingerprint == task.record.fingerprint
 
     def _without_news(self, task: Task) -> Outcome:
-        line = self._pass.line(task.record, task.run, 0, "unchanged")
-        warnings = (*task.record.warnings, *task.undescribed, *task.denied)
-        return Outcome(task.arn, "unchanged", line, warnings=warnings)
+        line = self._pass.line(task.record, task.run, task.logged, "unchanged")
+        warnings = tuple(self._left_out(task, task.watermark))
+        return Outcome(task.arn, "unchanged", line, None, warnings, task.watermark.final)
 
     def _write(self, task: Task) -> Outcome:
-        run = task.run
-        if run is None:
-            message = f"no run was made for {task.arn}"
-            raise JobError(message)
+        run = self._run_of(task)
         found = self._progress(task, run)
         described = task.record.fingerprint != task.watermark.fingerprint
-        warnings = [*task.record.warnings, *task.undescribed, *task.denied]
+        warnings = self._left_out(task, found.watermark)
         document = self._document(task, run, warnings, due=described)
         after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
-        news = found.points or _state(after) != _state(task.watermark)
+        points = task.logged + len(found.points)
+        news = points or _state(after) != _state(task.watermark)
         if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
-            return Outcome(task.arn, "unchanged", line, warnings=tuple(warnings))
+            return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
         update = RunUpdate(
             run=run,
             record=task.record,
@@ -126,14 +154,29 @@ class JobWriter:
         )
         if described or after.final:
             warnings += self._pass.writer.write_record(update)
+        self._claim(task, run, after)
+        notes = self._notes(task.job.name, after, warnings)
+        self._pass.writer.write_points(run, found.points, notes, update.params, update.facts)
+        word: Word = "created" if task.made else "updated"
+        line = self._pass.line(task.record, run, points, word)
+        return Outcome(task.arn, word, line, None, tuple(warnings), after.final)
+
+    def _run_of(self, task: Task) -> KnownRun:
+        if task.run is None:
+            message = f"no run was made for {task.arn}"
+            raise JobError(message)
+        return task.run
+
+    def _left_out(self, task: Task, after: Watermark) -> list[str]:
+        """Say what of a job could not be mirrored, or not as its user will want it."""
+        denied = task.log_reading.denied if task.log_reading else ()
+        advice = advice_on(task.job.definitions, after.findings)
+        return [*task.record.warnings, *task.undescribed, *denied, *task.denied, *advice]
+
+    def _claim(self, task: Task, run: KnownRun, after: Watermark) -> None:
+        """Note on a run that its job logs itself which keys are to be the mirror's."""
         if not run.mirrored and after.given_keys != task.watermark.given_keys:
             self._pass.writer.write_tags(run, to_tags(task.watermark.claiming(after)))
-        self._pass.writer.write_points(
-            run, found.points, self._notes(after, warnings), update.params, update.facts
-        )
-        word: Word = "created" if task.made else "updated"
-        line = self._pass.line(task.record, run, len(found.points), word)
-        return Outcome(task.arn, word, line, warnings=tuple(warnings))
 
     def _document(self, task: Task, run: KnownRun, warnings: list[str], *, due: bool) -> bool:
         """Store the describe answer where it is wanted and new; tell whether it is stored."""
@@ -146,28 +189,37 @@ class JobWriter:
         return refused is None
 
     def _progress(self, task: Task, run: KnownRun) -> Progress:
+        source = self._pass.options.metrics
+        denied = task.log_reading.denied if task.log_reading else ()
         measured = Measured(
             series=task.series,
             reading=task.reading,
-            denied=tuple(task.denied),
+            denied=(*task.denied, *(denied if not task.falls_back(source) else ())),
+            logs=task.logs,
+            log_hosts=task.log_hosts,
+            logs_denied=denied,
             described=not task.undescribed,
-            metrics=self._pass.options.metrics != "off",
+            metrics=source != "off",
         )
         return progress(
             task.job,
             task.watermark,
             measured,
             logged_keys=frozenset() if run.mirrored else run.metric_keys,
-            written_ms=lambda key: self._pass.index.timestamps(run.run_id, key),
+            written_ms=lambda key: (
+                point.timestamp_ms for point in self._pass.index.history(run.run_id, key)
+            ),
             give_up_denied=self._pass.options.give_up_denied,
         )
 
-    def _notes(self, watermark: Watermark, warnings: Sequence[str]) -> dict[str, str]:
+    def _notes(self, name: str, watermark: Watermark, warnings: Sequence[str]) -> dict[str, str]:
         notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._pass.now_ms)}
         if watermark.final:
             notes[names.FINAL] = "true"
         if watermark.source or watermark.final:
             notes[names.METRIC_SOURCE] = watermark.source or NONE
+        if watermark.streams:
+            notes[names.LOG_STREAMS] = listed_streams(name, watermark.streams)
         warning = self._warning(warnings)
         if warning:
             notes[names.WARNING] = warning
@@ -188,4 +240,10 @@ class JobWriter:
 
 def _state(watermark: Watermark) -> tuple[object, ...]:
     """Give what a user sees of a watermark, apart from its points."""
-    return watermark.final, watermark.source, watermark.document, watermark.fingerprint
+    return (
+        watermark.final,
+        watermark.source,
+        watermark.document,
+        watermark.fingerprint,
+        dict(watermark.streams),
+    )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
 
-METRIC_SOURCES = ("auto", "cloudwatch", "off")
+METRIC_SOURCES = ("auto", "cloudwatch", "logs", "off")
 ARTIFACT_MODES = ("none", "link")
 
 _AGO = re.compile(r"(\d+)([smhdw])")
@@ -44,7 +44,8 @@ class SyncOptions:
     name_contains
         A part of the job's name.
     metrics
-        Where algorithm metrics come from: ``auto``, ``cloudwatch`` or ``off`` (no metrics at all).
+        Where algorithm metrics come from: ``logs``, ``cloudwatch``, ``auto`` (the logs where they
+        can be read and hold a match, else CloudWatch) or ``off`` (no metrics at all).
     artifacts
         ``link`` stores ``sagemaker/job.json``; ``none`` stores nothing.
     workers

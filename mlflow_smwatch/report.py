@@ -1,11 +1,13 @@
-"""What a sync did: the value that Python gets and that ``--json`` prints."""
+"""What a sync or a watch did: the value that Python gets and that ``--json`` prints."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from mlflow_smwatch.core.arn import is_arn
 
 Word = Literal["created", "updated", "unchanged", "failed"]
 """What a pass did with one job."""
@@ -95,6 +97,10 @@ class SyncReport:
     warnings: list[Warned] = field(default_factory=list)
     dry_run: bool = False
 
+    def warn(self, arn: str | None, warnings: Iterable[str]) -> None:
+        """Enter what was left out of a job, or of all (arn is None)."""
+        self.warnings += [Warned(arn, warning) for warning in warnings]
+
     @property
     def jobs(self) -> dict[str, int]:
         """Numbers of jobs: seen, created, updated, unchanged and failed."""
@@ -117,3 +123,67 @@ class SyncReport:
         if self.dry_run:
             document["dry_run"] = True
         return document
+
+
+@dataclass(slots=True)
+class WatchReport:
+    """The result of a watch, over all its passes.
+
+    Attributes
+    ----------
+    passes
+        How many passes ended, with or without something to write.
+    counts
+        Jobs ``created`` and ``updated``; a job counts in each pass that wrote something of it.
+    points
+        Points written.
+    aws_calls
+        IAM action → number of calls.
+    estimated_cost_usd
+        What AWS charges for them.
+    seconds
+        Duration of the watch.
+    failed
+        The jobs whose last try failed.
+    warnings
+        What was left out, each once.
+    """
+
+    passes: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    points: int = 0
+    aws_calls: Mapping[str, int] = field(default_factory=dict)
+    estimated_cost_usd: float = 0.0
+    seconds: float = 0.0
+    failed: list[Failure] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Numbers of jobs: created, updated and failed."""
+        done = {word: self.counts[word] for word in ("created", "updated")}
+        return {**done, "failed": len(self.failed)}
+
+    def add(self, report: SyncReport) -> None:
+        """Enter a pass: what it tried again is judged by its outcome there."""
+        self.passes += 1
+        for word in ("created", "updated"):
+            self.counts[word] += report.counts[word]
+        self.points += report.points
+        tried = {line.arn for line in report.runs} | {each.arn for each in report.failed}
+        earlier = [each for each in self.failed if is_arn(each.arn) and each.arn not in tried]
+        self.failed = [*earlier, *report.failed]
+        self.warnings = list(dict.fromkeys([*self.warnings, *report.warnings]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document that ``--json`` prints."""
+        return {
+            "passes": self.passes,
+            "jobs": self.jobs,
+            "points": self.points,
+            "aws_calls": dict(sorted(self.aws_calls.items())),
+            "estimated_cost_usd": round(self.estimated_cost_usd, 6),
+            "seconds": round(self.seconds, 3),
+            "failed": [asdict(failure) for failure in self.failed],
+            "warnings": [asdict(warned) for warned in self.warnings],
+        }

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.aws.discovery import Found
+from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.packing import Query
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.log_progress import LOGS, LogPart
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.core.windows import Reading, TimeWindow
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import RunLine, Word
 from mlflow_smwatch.tracking.experiments import Experiments
@@ -43,6 +45,8 @@ class Outcome:
         Why it failed.
     warnings
         What was left out of it.
+    final
+        Whether nothing more will be read of it.
     """
 
     arn: str
@@ -50,6 +54,29 @@ class Outcome:
     line: RunLine | None = None
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogReading:
+    """What became of a job's logs in one pass; what was read of them is in its task.
+
+    Attributes
+    ----------
+    whole
+        Whether the streams were read to their end; also where there are none.
+    missing
+        Whether there is no stream.
+    expired
+        Whether the beginning of a stream is gone, so that nothing was taken of the logs.
+    denied
+        Why they could not be read, in words.
+    """
+
+    whole: bool = True
+    missing: bool = False
+    expired: bool = False
+    denied: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,9 +94,17 @@ class Task:
     made
         Whether this pass made the run.
     waiting
-        Number of queries that are not answered yet.
+        Number of queries that are not answered yet; logs that are being read count as one.
     series
         Original key → points read so far.
+    logs
+        What was read of the logs and is not written yet.
+    log_reading
+        How far the logs could be read, None where they were not looked at.
+    log_hosts
+        Hosts whose logs were read.
+    logged
+        Number of points from the logs that this pass has written already.
     undescribed
         What of its description could not be read, in words.
     denied
@@ -87,6 +122,10 @@ class Task:
     made: bool = False
     waiting: int = 0
     series: dict[str, list[Point]] = field(default_factory=dict)
+    logs: LogPart = field(default_factory=lambda: LogPart(steps={}))
+    log_reading: LogReading | None = None
+    log_hosts: tuple[str, ...] = ()
+    logged: int = 0
     denied: list[str] = field(default_factory=list)
     error: Exception | None = None
 
@@ -95,11 +134,41 @@ class Task:
         """The job's ARN."""
         return self.record.arn
 
-    def queries(self) -> Iterator[Query]:
-        """Give what is to be asked of CloudWatch, window by window."""
-        series = (*algorithm_series(self.job), *instance_series(self.job))
+    def reads_logs(self, source: str) -> bool:
+        """Whether its algorithm metrics come from the logs, or may do so.
+
+        Parameters
+        ----------
+        source
+            What the user wants, a word of :data:`mlflow_smwatch.options.METRIC_SOURCES`; a run
+            whose source is chosen keeps it.
+        """
+        if source == "off" or not self.job.definitions or not self._reads:
+            return False
+        return (self.watermark.source or source) in {"auto", LOGS}
+
+    @property
+    def _reads(self) -> bool:
+        return bool(self.reading.windows) or not self.watermark.final
+
+    def falls_back(self, source: str) -> bool:
+        """Whether CloudWatch is to be asked for what the logs were asked for, and do not give."""
+        logs = self.log_reading
+        if logs is None or source != "auto" or self.watermark.source or self.logs.size:
+            return False
+        unreadable = bool(logs.denied) or logs.missing or logs.expired
+        return unreadable or (self.reading.complete and logs.whole)
+
+    def instance_queries(self) -> Iterator[Query]:
+        """Give what is to be asked of the hosts' utilisation, window by window."""
         for window in self.reading.windows:
-            for each in series:
+            for each in instance_series(self.job):
+                yield Query(self.arn, each, window)
+
+    def algorithm_queries(self, windows: Iterable[TimeWindow]) -> Iterator[Query]:
+        """Give what is to be asked of the algorithm metrics, window by window."""
+        for window in windows:
+            for each in algorithm_series(self.job):
                 yield Query(self.arn, each, window)
 
 
@@ -113,14 +182,21 @@ class PassContext:
         When the pass began.
     clock_ms
         Tells the present: a pass over thousands of jobs may take long.
+    stopped
+        Whether the pass is to end early.
+    slack_ms
+        How old the newest event of a live log stream may be for the stream to count as read.
     address
         Where MLflow's pages are, None where they have no fixed address.
     """
 
     aws: Aws
+    logs: LogReader
     options: SyncOptions
     now_ms: int
     clock_ms: Callable[[], int]
+    stopped: Callable[[], bool]
+    slack_ms: int
     experiments: Experiments
     index: RunIndex
     writer: RunWriter

@@ -59,6 +59,11 @@ class Pacer:
 class Ledger:
     """The account book of all AWS calls.
 
+    Parameters
+    ----------
+    region
+        Where the calls go: some quotas depend on it.
+
     Attributes
     ----------
     calls
@@ -67,10 +72,10 @@ class Ledger:
         Estimated price of the calls so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, region: str) -> None:
         self.calls: Counter[str] = Counter()
         self.cost_usd = 0.0
-        self._pacers = {action: Pacer(each.rate) for action, each in OPERATIONS.items()}
+        self._pacers = {action: Pacer(each.rate_in(region)) for action, each in OPERATIONS.items()}
         self._datapoints = Pacer(DATAPOINTS_PER_SECOND)
         self._lock = threading.Lock()
 
@@ -92,9 +97,11 @@ class Ledger:
         self._datapoints.spend(count * weight)
 
     def count(self, action: str, calls: int = 1) -> None:
-        """Enter calls of one operation."""
+        """Enter calls of one operation, and their price."""
         with self._lock:
             self.calls[action] += calls
+            if action in OPERATIONS:
+                self.cost_usd += calls * OPERATIONS[action].price_per_call_usd
 
     def charge_metrics(self, metrics: int) -> None:
         """Enter the price of metrics that a ``GetMetricData`` call asks for."""

@@ -18,12 +18,13 @@ from botocore.config import Config
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.aws.ledger import Ledger
-from mlflow_smwatch.aws.operations import GET_CALLER_IDENTITY
+from mlflow_smwatch.aws.operations import GET_CALLER_IDENTITY, permission
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     AwsUnreachableError,
     CredentialsError,
     InvalidRequestError,
+    LogsGoneError,
     RetriableError,
     SmwatchError,
     UnknownJobError,
@@ -80,7 +81,7 @@ class Aws:
     session: boto3.Session
     region: str
     config: Config
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,6 +94,16 @@ class Aws:
     def cloudwatch(self) -> Any:
         """The ``cloudwatch`` client."""
         return self._client("cloudwatch")
+
+    @property
+    def sqs(self) -> Any:
+        """The ``sqs`` client."""
+        return self._client("sqs")
+
+    @property
+    def logs(self) -> Any:
+        """The ``logs`` client."""
+        return self._client("logs")
 
     @cached_property
     def account(self) -> str:
@@ -158,7 +169,8 @@ def connect(region: str | None, profile: str | None, workers: int) -> Aws:
         max_pool_connections=max(10, workers),
         user_agent_extra=f"mlflow-smwatch/{__version__}",
     )
-    return Aws(session=session, region=session.region_name, config=config)
+    region = session.region_name
+    return Aws(session=session, region=region, config=config, ledger=Ledger(region))
 
 
 @cache
@@ -191,7 +203,7 @@ def aws_errors(action: str) -> Iterator[None]:
     Parameters
     ----------
     action
-        The IAM action of the call, such as ``sagemaker:Search``.
+        The operation of the call, such as ``sagemaker:Search``.
 
     Raises
     ------
@@ -199,6 +211,8 @@ def aws_errors(action: str) -> Iterator[None]:
         Nothing can be done.
     AccessDeniedError
         This action is not allowed.
+    LogsGoneError
+        There is no such log group or stream.
     UnknownJobError
         The call named something that AWS does not have.
     InvalidRequestError
@@ -223,11 +237,11 @@ def aws_errors(action: str) -> Iterator[None]:
 
 
 def ask(
-    action: str, operation: Callable[..., Any], request: Mapping[str, Any], key: str
+    action: str, operation: Callable[..., Any], request: Mapping[str, Any], *keys: str
 ) -> Mapping[str, Any]:
     """Call an operation until its answer is whole.
 
-    boto3 takes a body that was cut off for an empty answer; without its member ``key`` an answer
+    boto3 takes a body that was cut off for an empty answer; without its members ``keys`` an answer
     says nothing, not even that there is nothing.
 
     Parameters
@@ -238,8 +252,8 @@ def ask(
         A client's method.
     request
         Its arguments.
-    key
-        A member that every answer has.
+    *keys
+        Members that every answer has.
 
     Raises
     ------
@@ -251,9 +265,11 @@ def ask(
     for _ in range(_WHOLE_ATTEMPTS):
         with aws_errors(action):
             answer: Mapping[str, Any] = operation(**request)
-        if key in answer:
+        if all(key in answer for key in keys):
             return answer
-    message = f"{action} answered without {key} {_WHOLE_ATTEMPTS} times; run again later"
+    message = (
+        f"{action} answered without {' and '.join(keys)} {_WHOLE_ATTEMPTS} times; run again later"
+    )
     raise RetriableError(message)
 
 
@@ -262,13 +278,15 @@ def _client_error(error: boto.ClientError, action: str) -> SmwatchError:
     detail = _line(str(error.response["Error"].get("Message", "")))
     code = error.response["Error"].get("Code", "")
     if codes & _DENIED:
-        return AccessDeniedError(action, detail or code)
+        return AccessDeniedError(permission(action), detail or code)
     if codes & _CREDENTIALS:
         message = f"AWS does not accept the credentials ({code}: {detail}): renew them"
         return CredentialsError(message)
+    if code == "ResourceNotFoundException":
+        return LogsGoneError(f"{action}: {detail}")
     if code in {"ResourceNotFound", "ValidationException"} and "not f" in detail.lower():
         return UnknownJobError(detail)
-    if code == "ValidationException":
+    if code in {"ValidationException", "InvalidParameterException"}:
         return _invalid(action, detail)
     message = f"{action} failed ({code}: {detail}); run again later"
     return RetriableError(message)

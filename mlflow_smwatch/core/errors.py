@@ -9,6 +9,7 @@
     │   ├── AwsUnreachableError
     │   └── TrackingError     MLflow is absent, refused or not MLflow's
     ├── AccessDeniedError     one AWS operation is not allowed: go without its part
+    ├── LogsGoneError         the job's log group or stream does not exist: go without its part
     ├── RetriableError        AWS went on failing after all retries: this job later, others now
     └── JobError              this job cannot be mirrored: go on with the others
         ├── UnknownJobError   AWS does not know the job
@@ -57,6 +58,10 @@ class AccessDeniedError(SmwatchError):
         self.action = action
         self.detail = detail
         super().__init__(f"{action} is denied: allow this action to the caller's role ({detail})")
+
+
+class LogsGoneError(SmwatchError):
+    """The job's log group or stream does not exist, or no longer: go without its part."""
 
 
 class RetriableError(SmwatchError):

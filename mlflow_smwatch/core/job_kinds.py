@@ -27,6 +27,9 @@ class JobKind:
         Statuses after which nothing runs any more.
     waiting_phases
         Secondary statuses in which a job in progress does not compute yet.
+    event_type, event_arn
+        EventBridge detail-type of its state changes, and the field of their detail that holds its
+        ARN ("Events that Amazon SageMaker AI sends to Amazon EventBridge").
     """
 
     word: str
@@ -37,6 +40,8 @@ class JobKind:
     run_status: tuple[tuple[str, str], ...]
     end_states: frozenset[str]
     waiting_phases: frozenset[str]
+    event_type: str
+    event_arn: str
 
     @property
     def known_statuses(self) -> frozenset[str]:
@@ -68,6 +73,8 @@ TRAINING_JOB = JobKind(
             "DownloadingTrainingImage",
         }
     ),
+    event_type="SageMaker Training Job State Change",
+    event_arn="TrainingJobArn",
 )
 
 KINDS: dict[str, JobKind] = {kind.word: kind for kind in (TRAINING_JOB,)}

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.keys import assign_keys
-from mlflow_smwatch.core.series import Point, instance_series, metric_original, step_of
+from mlflow_smwatch.core.series import (
+    FIRST_HOST,
+    Point,
+    host_original,
+    instance_series,
+    metric_of,
+    metric_original,
+    step_of,
+)
 
+_LARGEST = sys.float_info.max
 _BILLABLE = "sagemaker/billable_seconds"
 _PHASE = "sagemaker/phase_seconds/"
 
@@ -38,7 +49,9 @@ class MetricPoint:
     step: int
 
 
-def metric_keys(job: Job, given: Mapping[str, str]) -> dict[str, str]:
+def metric_keys(
+    job: Job, given: Mapping[str, str], log_hosts: Iterable[str] = ()
+) -> dict[str, str]:
     """Assign MLflow keys to every metric that a job may have.
 
     Metric names are settled first, over all definitions, then names that carry a host.
@@ -49,6 +62,8 @@ def metric_keys(job: Job, given: Mapping[str, str]) -> dict[str, str]:
         The job.
     given
         Original → key of the series that already have points; these stay.
+    log_hosts
+        Hosts whose logs are read for algorithm metrics.
 
     Returns
     -------
@@ -57,16 +72,31 @@ def metric_keys(job: Job, given: Mapping[str, str]) -> dict[str, str]:
     """
     keys = dict(given)
     keys.update(_assigned({metric_original(name): name for name in job.metric_names}, keys))
-    keys.update(_assigned({each.original: each.original for each in instance_series(job)}, keys))
+    with_host = {
+        host_original(name, host): f"{name}/{host}"
+        for host in log_hosts
+        if host != FIRST_HOST
+        for name in job.metric_names
+    }
+    with_host.update({each.original: each.original for each in instance_series(job)})
+    keys.update(_assigned(with_host, keys))
     keys.update(_assigned({original: original for original, _ in _durations(job)}, keys))
     return keys
 
 
 def _assigned(names: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str]:
-    """Assign keys to the names (by original) that have none; no key is handed out twice."""
-    originals = {name: original for original, name in names.items() if original not in keys}
-    assigned = assign_keys(originals, taken=keys.values())
-    return {originals[name]: key for name, key in assigned.items()}
+    """Assign keys to the originals that have none; names are what the keys are made of."""
+    waiting = {original: name for original, name in names.items() if original not in keys}
+    assigned: dict[str, str] = {}
+    while waiting:
+        originals: dict[str, str] = {}
+        for original, name in sorted(waiting.items()):
+            originals.setdefault(name, original)
+        taken = (*keys.values(), *assigned.values())
+        for name, key in assign_keys(originals, taken=taken).items():
+            assigned[originals[name]] = key
+            del waiting[originals[name]]
+    return assigned
 
 
 def cloudwatch_points(
@@ -75,6 +105,22 @@ def cloudwatch_points(
     """Turn the points of one CloudWatch series into metric points."""
     for point in points:
         step = step_of(point.timestamp_ms, job.created_ms)
+        yield MetricPoint(original, keys[original], point.value, point.timestamp_ms, step)
+
+
+def comparable(value: float) -> float | str:
+    """Return a value as MLflow's SQL stores keep it, NaN as a word, so that equal values are equal.
+
+    They keep an infinity as the largest number of its sign.
+    """
+    return "NaN" if math.isnan(value) else max(-_LARGEST, min(_LARGEST, value))
+
+
+def log_points(
+    keys: Mapping[str, str], original: str, points: Iterable[Point], first_step: int
+) -> Iterator[MetricPoint]:
+    """Turn the matches of one metric on one host into metric points, numbered on from a step."""
+    for step, point in enumerate(points, first_step):
         yield MetricPoint(original, keys[original], point.value, point.timestamp_ms, step)
 
 
@@ -90,13 +136,13 @@ def final_points(
     keys
         Original → key.
     measured
-        Originals of the series that have a point.
+        Originals of the series that have a point, on whichever host.
     """
-    have = set(measured)
+    have = {metric_of(original) for original in measured}
     for final in job.final_metrics:
         original = metric_original(final.name)
-        if original not in have:
-            have.add(original)
+        if final.name not in have:
+            have.add(final.name)
             step = step_of(final.timestamp_ms, job.created_ms)
             yield MetricPoint(original, keys[original], final.value, final.timestamp_ms, step)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.log_progress import LogPart, advance
 from mlflow_smwatch.core.points import (
     MetricPoint,
     cloudwatch_points,
@@ -13,7 +14,7 @@ from mlflow_smwatch.core.points import (
     final_points,
     metric_keys,
 )
-from mlflow_smwatch.core.series import Point, metric_original
+from mlflow_smwatch.core.series import Point, metric_of
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import FINEST_PERIOD_S, Reading
 
@@ -33,7 +34,13 @@ class Measured:
     reading
         The plan that was followed.
     denied
-        Which metrics could not be read, in words.
+        Which metrics of the chosen source, or of the hosts, could not be read, in words.
+    logs
+        What was read of the logs and is not written yet; None where they were not looked at.
+    log_hosts
+        Hosts whose logs were read.
+    logs_denied
+        Why the logs could not be read, in words.
     described
         False where a part of the job's description could not be read.
     metrics
@@ -43,13 +50,16 @@ class Measured:
     series: Mapping[str, Sequence[Point]]
     reading: Reading
     denied: tuple[str, ...] = ()
+    logs: LogPart | None = None
+    log_hosts: tuple[str, ...] = ()
+    logs_denied: tuple[str, ...] = ()
     described: bool = True
     metrics: bool = True
 
     @property
     def whole(self) -> bool:
         """Whether nothing was denied."""
-        return self.described and not self.denied
+        return self.described and not self.denied and not self.logs_denied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,36 +111,38 @@ def progress(
     -------
     Progress
     """
-    keys = metric_keys(job, before.given_keys)
-    own = frozenset(before.given_keys.values())
-    look = _Look.at(job, before, measured.reading)
+    keys = metric_keys(job, before.given_keys, measured.log_hosts)
+    not_sent = logged_keys - frozenset(before.given_keys.values())
     points: list[MetricPoint] = []
+    logged: list[MetricPoint] = []
+    look = _Look.at(job, before, measured.reading)
+    if measured.logs:
+        logged, before = advance(before, measured.logs, keys, not_sent)
     for original, found in measured.series.items():
-        if keys[original] in logged_keys - own:
-            continue
-        fresh = _fresh(original, keys[original], found, look, written_ms)
-        points += cloudwatch_points(job, keys, original, fresh)
-    source = before.source or _source(job, points)
+        if keys[original] not in not_sent:
+            fresh = _fresh(original, keys[original], found, look, written_ms)
+            points += cloudwatch_points(job, keys, original, fresh)
+    source = before.source or _source(points)
     complete = measured.reading.complete and (give_up_denied or measured.whole)
     looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
     if measured.reading.complete and looked:
-        points += _not_logged(duration_points(job, keys, before.measured), logged_keys - own)
+        points += _not_logged(duration_points(job, keys, before.measured), not_sent)
     if complete and looked:
         have = before.measured | {point.original for point in points}
         last = () if measured.denied else final_points(job, keys, have)
-        points += _not_logged(last, logged_keys - own)
-        source = source or _source(job, points, otherwise=FINAL) or NONE
+        points += _not_logged(last, not_sent)
+        source = source or _source(points, otherwise=FINAL) or NONE
     counts: dict[str, int] = {}
     for point in points:
         counts[point.original] = counts.get(point.original, 0) + 1
     after = replace(
         before.advanced(counts, keys),
         source=source,
-        final=complete and (measured.metrics or before.source is None),
+        final=complete and (measured.metrics or before.read_to_ms is None),
         modified_ms=job.modified_ms,
         read_to_ms=_read_to(before, measured),
     )
-    return Progress(points=tuple(points), watermark=after)
+    return Progress(points=(*logged, *points), watermark=after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +200,8 @@ def _not_logged(points: Iterable[MetricPoint], logged: frozenset[str]) -> list[M
     return [point for point in points if point.key not in logged]
 
 
-def _source(job: Job, points: Iterable[MetricPoint], otherwise: str = CLOUDWATCH) -> str | None:
-    names = {metric_original(name) for name in job.metric_names}
-    return otherwise if any(point.original in names for point in points) else None
+def _source(points: Iterable[MetricPoint], otherwise: str = CLOUDWATCH) -> str | None:
+    return otherwise if any(metric_of(point.original) is not None for point in points) else None
 
 
 def _read_to(before: Watermark, measured: Measured) -> int | None:

@@ -20,6 +20,9 @@ INSTANCE_METRICS: tuple[tuple[str, str], ...] = (
 """CloudWatch metric name → last part of the MLflow key."""
 
 
+FIRST_HOST = "algo-1"
+"""The host whose algorithm metrics from the logs carry the metric's bare name."""
+
 _MIRRORS_OWN = ("system/", "sagemaker/")
 
 
@@ -88,6 +91,23 @@ def algorithm_series(job: Job) -> tuple[Series, ...]:
 def metric_original(name: str) -> str:
     """Identify an algorithm metric, apart from every utilisation and duration of the same name."""
     return f"{name}\n" if name.startswith(_MIRRORS_OWN) else name
+
+
+def host_original(name: str, host: str) -> str:
+    """Identify an algorithm metric of one host, apart from every metric of another name.
+
+    No name of a MetricDefinition holds a line break.
+    """
+    return metric_original(name) if host == FIRST_HOST else f"{name}\n{host}"
+
+
+def metric_of(original: str) -> str | None:
+    """Return the name of the algorithm metric that an original stands for, on whichever host.
+
+    None for a series of the mirror's own: utilisation and durations.
+    """
+    name, separator, _ = original.partition("\n")
+    return None if original.startswith(_MIRRORS_OWN) and not separator else name
 
 
 def step_of(timestamp_ms: int, created_ms: int) -> int:

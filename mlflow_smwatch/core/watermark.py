@@ -7,11 +7,12 @@ sent with the last points that it vouches for. It is JSON with its own schema ve
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
+from mlflow_smwatch.core.log_streams import StreamPosition
 
 STATE_TAG = "smwatch.state"
 OPEN_MARK = '"final": false'
@@ -48,6 +49,11 @@ class Watermark:
         Original key → MLflow key, where they differ.
     document
         Whether ``sagemaker/job.json`` was stored.
+    streams
+        Log stream (the part after ``<job>/``) → timestamp (ms) of the last event that was read, and
+        how many events of exactly that timestamp were.
+    findings
+        Metric name → what its definition met in the lines read so far, by code → how often.
     """
 
     made_ms: int
@@ -60,6 +66,13 @@ class Watermark:
     points: Mapping[str, int] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     document: bool = False
+    streams: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    findings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def positions(self) -> dict[str, StreamPosition]:
+        """Log stream → how far it is read."""
+        return {name: StreamPosition(*position) for name, position in self.streams.items()}
 
     @property
     def given_keys(self) -> dict[str, str]:
@@ -97,6 +110,30 @@ class Watermark:
         }
         return replace(self, points=points, keys={**self.keys, **renamed})
 
+    def read_up_to(
+        self,
+        positions: Mapping[str, StreamPosition],
+        findings: Mapping[str, Mapping[str, int]],
+    ) -> Watermark:
+        """Return the watermark after further log events.
+
+        Parameters
+        ----------
+        positions
+            Log stream → how far it is read now.
+        findings
+            What was met in the events read now.
+        """
+        before = self.positions
+        furthest = {name: max(each, before.get(name, each)) for name, each in positions.items()}
+        streams = {name: [each.timestamp_ms, each.events] for name, each in furthest.items()}
+        met = {metric: dict(codes) for metric, codes in self.findings.items()}
+        for metric, codes in findings.items():
+            known = met.setdefault(metric, {})
+            for code, count in codes.items():
+                known[code] = known.get(code, 0) + count
+        return replace(self, streams={**self.streams, **streams}, findings=met)
+
 
 def to_tags(watermark: Watermark) -> dict[str, str]:
     """Write a watermark as tags, each within MLflow's limit for values.
@@ -119,6 +156,8 @@ def to_tags(watermark: Watermark) -> dict[str, str]:
             "points": dict(sorted(watermark.points.items())),
             "keys": dict(sorted(watermark.keys.items())),
             "document": watermark.document,
+            "streams": dict(sorted(watermark.streams.items())),
+            "findings": dict(sorted(watermark.findings.items())),
         }
     )
     parts = [text[at : at + TAG_VALUE_LIMIT] for at in range(0, len(text), TAG_VALUE_LIMIT)]

@@ -16,7 +16,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mlflow_smwatch.demo import job_life
+from mlflow_smwatch.demo import job_life, long_poll
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.errors import AwsError, NotOursError, refuse
 from mlflow_smwatch.demo.faults import Breakage, Faults
@@ -184,7 +184,7 @@ class EmulatedAccount:
         """Bring a training job into another state, as SageMaker does in the course of time.
 
         An end state also gets the times, the model artifact, and FinalMetricDataList from the
-        job's log events.
+        job's log events. Each move is an event on EventBridge's default bus.
 
         Parameters
         ----------
@@ -217,6 +217,7 @@ class EmulatedAccount:
             if job.is_over:
                 job.reads_logs = True
                 self._home.set_final_metrics(job)
+            self._home.announce(job)
 
     def remove_training_job(self, name: str) -> None:
         """Remove a training job, whatever its state; its logs and metrics stay."""
@@ -288,7 +289,8 @@ class EmulatedAccount:
                     name,
                     self.clock,
                     self.faults,
-                    lambda resource: self._moto.search_records(resource, name),
+                    other_records=lambda resource: self._moto.search_records(resource, name),
+                    put_event=lambda event: self._moto.put_event(name, event),
                 )
             return self._regions[name]
 
@@ -308,6 +310,11 @@ class EmulatedAccount:
         return reply, fault if isinstance(fault, Breakage) else None
 
     def _operate(self, call: Call, request: HttpRequest) -> Reply:
+        if call.name == long_poll.RECEIVE:
+            server = self._server
+            return long_poll.receive(
+                self._moto.forward, call, request, lambda: self._server is server
+            )
         region = self._in_region(call.region)
         handler = region.operations.get(call.name)
         if handler is None:

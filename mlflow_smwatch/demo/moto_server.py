@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.events.models import events_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import run_wsgi_app
@@ -64,6 +65,18 @@ class MotoApplication:
             return error_reply(call, AwsError("InternalFailure", "moto failed.", 500))
         kept = tuple((k, v) for k, v in headers.items() if k.lower() not in DROPPED_HEADERS)
         return Reply(status=int(status.split()[0]), headers=kept, body=b"".join(body))
+
+    def put_event(self, region: str, event: Answer) -> None:
+        """Send an event of an AWS service to the default bus of a Region.
+
+        Targets get the whole event, whatever input they ask for.
+        """
+        message: Any = event  # moto types it as the dictionary that it makes itself
+        with self._lock:
+            bus = events_backends[ACCOUNT_ID][region].describe_event_bus("default")
+            for rule in bus.rules.values():
+                if rule.state == "ENABLED":
+                    rule.send_to_targets(message, transform_input=False)
 
     def search_records(self, resource: str, region: str) -> list[Answer]:
         """Give all records of a Search resource, as moto's Search answers them.

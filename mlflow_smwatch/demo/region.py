@@ -13,6 +13,7 @@ from mlflow_smwatch.demo.algorithm_metrics import MetricReader, single_precision
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.cloudwatch import CloudWatch
 from mlflow_smwatch.demo.faults import Faults
+from mlflow_smwatch.demo.job_events import state_change
 from mlflow_smwatch.demo.job_store import JobStore, TrainingJob
 from mlflow_smwatch.demo.log_store import LogStore, events_of
 from mlflow_smwatch.demo.logs import Logs, Points
@@ -36,6 +37,8 @@ class Region:
         Shared by the whole account.
     other_records
         Gives the records of a Search resource that the underlying emulator keeps.
+    put_event
+        Sends an event to EventBridge.
     """
 
     def __init__(
@@ -44,15 +47,21 @@ class Region:
         name: str,
         clock: Clock,
         faults: Faults,
+        *,
         other_records: Callable[[str], Iterable[Answer]],
+        put_event: Callable[[Answer], None],
     ) -> None:
         self.lock = threading.RLock()
         self.metrics = MetricStore()
         self.log_store = LogStore(account_id, name, clock)
         self.jobs = JobStore(account_id, name, _partition_of(name))
+        self._clock = clock
         self._other_records = other_records
+        self._put_event = put_event
         self._readers: dict[str, tuple[TrainingJob, MetricReader]] = {}
-        self.training = TrainingJobs(self.jobs, clock, faults, self.set_final_metrics)
+        self.training = TrainingJobs(
+            self.jobs, clock, faults, changed=self.announce, ended=self.set_final_metrics
+        )
         self.operations: dict[str, Callable[[Parameters], Answer]] = {
             f"{service}:{operation}": handler
             for service, operations in (
@@ -63,6 +72,10 @@ class Region:
             )
             for operation, handler in operations.items()
         }
+
+    def announce(self, job: TrainingJob) -> None:
+        """Tell EventBridge that a job was created or moved."""
+        self._put_event(state_change(job, self._clock.now()))
 
     def publish(self, group: str, stream: str, events: Points) -> None:
         """Publish what a training job's definitions find in new log events.

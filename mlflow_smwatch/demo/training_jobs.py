@@ -46,8 +46,10 @@ class TrainingJobs:
         Gives the times of what happens.
     faults
         May shorten pages.
+    changed
+        Called with each job that has just been created or moved.
     ended
-        Called with each job that has just ended.
+        Called before that with each job that has just ended.
     """
 
     def __init__(
@@ -55,10 +57,13 @@ class TrainingJobs:
         store: JobStore,
         clock: Clock,
         faults: Faults,
+        *,
+        changed: Callable[[TrainingJob], None],
         ended: Callable[[TrainingJob], None],
     ) -> None:
         self._store = store
         self._clock = clock
+        self._changed = changed
         self._ended = ended
         self._list_pager = Pager(faults, "sagemaker:ListTrainingJobs", bad_token)
         self._tag_pager = Pager(faults, "sagemaker:ListTags", bad_token)
@@ -86,7 +91,7 @@ class TrainingJobs:
         _check_request(parameters)
         tags = {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", ())}
         answer = job_life.new_answer(parameters, arn, self._clock.now())
-        self._store.put(answer, tags, reads_logs=True)
+        self._changed(self._store.put(answer, tags, reads_logs=True))
         return {"TrainingJobArn": arn}
 
     def describe_training_job(self, parameters: Parameters) -> Answer:
@@ -131,6 +136,7 @@ class TrainingJobs:
             now = self._clock.now()
             job_life.move(job, status="Stopping", secondary_status="Stopping", at=now)
             job.stops_at = now + STOP_TAKES
+            self._changed(job)
         return {}
 
     def delete_training_job(self, parameters: Parameters) -> Answer:
@@ -183,6 +189,7 @@ class TrainingJobs:
             if not job.is_over:
                 job_life.move(job, status="Stopped", secondary_status="Stopped", at=at)
                 self._ended(job)
+                self._changed(job)
         return job
 
 

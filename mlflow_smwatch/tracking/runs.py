@@ -11,6 +11,7 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
+from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
@@ -116,11 +117,11 @@ class RunIndex:
         with tracking_errors("looking at the run"):
             return _known(self._tracking.client.get_run(run.run_id))
 
-    def timestamps(self, run_id: str, key: str) -> tuple[int, ...]:
-        """Give the timestamps (ms) of every point that a run has under a key."""
+    def history(self, run_id: str, key: str) -> tuple[Point, ...]:
+        """Give every point that a run has under a key."""
         with tracking_errors(f"reading the metric {key}"):
             history = self._tracking.client.get_metric_history(run_id, key)
-        return tuple(metric.timestamp for metric in history)
+        return tuple(Point(metric.timestamp, metric.value) for metric in history)
 
     def _mark_and_delete(self, duplicate: KnownRun, kept: KnownRun) -> None:
         client = self._tracking.client

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_smwatch.aws.ledger import Ledger, Pacer
+from mlflow_smwatch.aws.operations import (
+    DESCRIBE_LOG_STREAMS,
+    GET_LOG_EVENTS,
+    OPERATIONS,
+    RECEIVE_MESSAGE,
+    permission,
+)
 
 
 class FakeTime:
@@ -49,7 +57,44 @@ def test_a_large_spending_makes_the_next_one_wait() -> None:
 
 def test_metrics_have_a_price() -> None:
     """0.01 USD per 1,000 metrics requested."""
-    ledger = Ledger()
+    ledger = Ledger("us-east-1")
     ledger.charge_metrics(500)
     ledger.charge_metrics(1500)
     assert round(ledger.cost_usd, 9) == 0.02
+
+
+@pytest.mark.parametrize(
+    ("region", "quota"),
+    [
+        ("us-east-1", 25),
+        ("ap-south-1", 25),
+        ("us-west-2", 10),
+        ("ap-northeast-3", 10),
+        ("ap-southeast-3", 10),
+        ("ca-west-1", 10),
+        ("eu-central-1", 10),
+        ("eu-west-1", 10),
+        ("il-central-1", 10),
+        ("eu-west-3", 30),
+    ],
+)
+def test_log_events_are_read_at_the_pace_of_the_region(region: str, quota: int) -> None:
+    """Nine tenths of what "CloudWatch Logs quotas" publishes."""
+    assert OPERATIONS[GET_LOG_EVENTS].rate_in(region) == pytest.approx(0.9 * quota)
+    assert OPERATIONS[DESCRIBE_LOG_STREAMS].rate_in(region) == pytest.approx(0.9 * 25)
+
+
+def test_calls_have_a_price() -> None:
+    """SQS takes 0.40 USD per million requests; most calls are free, also those unheard of."""
+    ledger = Ledger("us-east-1")
+    ledger.count(GET_LOG_EVENTS, 1_000_000)
+    ledger.count("logs:SomethingElse")
+    assert ledger.cost_usd == 0
+    ledger.count(RECEIVE_MESSAGE, 1_000_000)
+    assert ledger.cost_usd == pytest.approx(0.40)
+
+
+@pytest.mark.parametrize("action", sorted(OPERATIONS))
+def test_permissions(action: str) -> None:
+    """IAM knows no batches: the permission of the single operation allows them."""
+    assert permission(action) == action.removesuffix("Batch")

@@ -1,0 +1,239 @@
+"""A job's log streams and their events, from CloudWatch Logs: read once, in the order of AWS.
+
+Events carry no id, so a position in a stream is a time and a number of events. Within a process the
+token of the last page leads on as well, which costs a live stream without news one call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, TypeAlias
+
+from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
+from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.core.errors import InvalidRequestError
+from mlflow_smwatch.core.log_streams import START, LogStream, StreamPosition
+
+_STREAMS_PER_PAGE = 50
+_STREAMS_KEPT = 10_000
+
+_StreamKey: TypeAlias = tuple[str, str]
+_Event: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPage:
+    """Some events of a stream, at least one.
+
+    Attributes
+    ----------
+    timestamps_ms, messages
+        Of equal length, in the order in which AWS gives the events.
+    position
+        After the last of them.
+    """
+
+    timestamps_ms: Sequence[int]
+    messages: Sequence[str]
+    position: StreamPosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cursor:
+    """Where reading goes on.
+
+    Attributes
+    ----------
+    position
+        What was read.
+    start_ms
+        From when on the events are asked for, inclusive; None for all.
+    to_skip
+        How many events at the start were read before and are still to come.
+    token
+        Of the last answer.
+    """
+
+    position: StreamPosition
+    start_ms: int | None = None
+    to_skip: int = 0
+    token: str | None = None
+
+    @classmethod
+    def by_time(cls, position: StreamPosition) -> _Cursor:
+        """Go on after a position, without a token."""
+        if position == START:
+            return cls(position=position)
+        return cls(position=position, start_ms=position.timestamp_ms, to_skip=position.events)
+
+    def request(self, group: str, name: str) -> dict[str, Any]:
+        """Make the arguments of ``GetLogEvents``."""
+        request = {"logGroupName": group, "logStreamName": name, "startFromHead": True}
+        more = {"startTime": self.start_ms, "nextToken": self.token}
+        return {**request, **{key: value for key, value in more.items() if value is not None}}
+
+    def past(self, timestamps_ms: Sequence[int], token: str) -> tuple[_Cursor, int]:
+        """Go past an answer: where to go on, and how many of its events were read before."""
+        skipped = _run_length(timestamps_ms[: self.to_skip], self.start_ms)
+        cursor = _Cursor(
+            position=_position(self.position, timestamps_ms[skipped:]),
+            start_ms=self.start_ms,
+            to_skip=self.to_skip - skipped if skipped == len(timestamps_ms) else 0,
+            token=token,
+        )
+        return cursor, skipped
+
+
+class LogReader:
+    """Reads log streams; may live as long as the process.
+
+    May be used from several threads, each stream by one of them at a time.
+
+    Parameters
+    ----------
+    aws
+        Account and Region.
+    """
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._kept: OrderedDict[_StreamKey, _Cursor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def list_streams(self, group: str, job: str) -> tuple[LogStream, ...]:
+        """List the streams of a job (``DescribeLogStreams``, 50 a call).
+
+        Parameters
+        ----------
+        group, job
+            Names of the log group and of the job.
+
+        Returns
+        -------
+        tuple[LogStream, ...]
+            In the order of their names; empty as long as nothing was logged.
+
+        Raises
+        ------
+        LogsGoneError
+            The group does not exist.
+        AccessDeniedError, RetriableError
+            When the operation is denied or keeps failing.
+        """
+        request = {
+            "logGroupName": group,
+            "logStreamNamePrefix": f"{job}/",
+            "limit": _STREAMS_PER_PAGE,
+        }
+        describe = self._aws.logs.describe_log_streams
+        streams: list[LogStream] = []
+        while True:
+            answer = ask(DESCRIBE_LOG_STREAMS, describe, request, "logStreams")
+            streams += [_log_stream(each, job) for each in answer["logStreams"]]
+            if not answer.get("nextToken"):
+                return tuple(streams)
+            request["nextToken"] = answer["nextToken"]
+
+    def read(
+        self, group: str, job: str, stream: str, after: StreamPosition, until_ms: int | None = None
+    ) -> Iterator[LogPage]:
+        """Read a stream from a position on (``GetLogEvents``, up to 10,000 events or 1 MB a call).
+
+        The end is the token that comes back unchanged; an empty page with a new one is not.
+
+        Parameters
+        ----------
+        group, job
+            Names of the log group and of the job.
+        stream
+            Name of the stream, the part after ``<job>/``.
+        after
+            How far it was read.
+        until_ms
+            Stop also at a page with an event that CloudWatch took in at or after this moment (ms):
+            a stream that is being written may have no end.
+
+        Yields
+        ------
+        LogPage
+
+        Raises
+        ------
+        LogsGoneError
+            The group or the stream does not exist, or no longer.
+        AccessDeniedError, RetriableError
+            When the operation is denied or keeps failing.
+        """
+        key, position = (group, f"{job}/{stream}"), after
+        try:
+            for page in self._pages(key, self._recall(key, after), until_ms):
+                position = page.position
+                yield page
+        except InvalidRequestError:  # tokens die after 24 hours: once more, without
+            yield from self._pages(key, _Cursor.by_time(position), until_ms)
+
+    def _pages(self, key: _StreamKey, cursor: _Cursor, until_ms: int | None) -> Iterator[LogPage]:
+        while True:
+            answer = self._ask(key, cursor)
+            sent, events = cursor.token, answer["events"]
+            timestamps_ms = [event["timestamp"] for event in events]
+            cursor, skipped = cursor.past(timestamps_ms, answer["nextForwardToken"])
+            self._keep(key, cursor)
+            if skipped < len(events):
+                yield LogPage(
+                    timestamps_ms=timestamps_ms[skipped:],
+                    messages=[event["message"] for event in events[skipped:]],
+                    position=cursor.position,
+                )
+            if cursor.token == sent or _is_live(events, until_ms):
+                return
+
+    def _ask(self, key: _StreamKey, cursor: _Cursor) -> Mapping[str, Any]:
+        request = cursor.request(*key)
+        get = self._aws.logs.get_log_events
+        return ask(GET_LOG_EVENTS, get, request, "events", "nextForwardToken")
+
+    def _recall(self, key: _StreamKey, after: StreamPosition) -> _Cursor:
+        with self._lock:
+            kept = self._kept.get(key)
+        return kept if kept and kept.position == after else _Cursor.by_time(after)
+
+    def _keep(self, key: _StreamKey, cursor: _Cursor) -> None:
+        with self._lock:
+            self._kept[key] = cursor
+            self._kept.move_to_end(key)
+            if len(self._kept) > _STREAMS_KEPT:
+                self._kept.popitem(last=False)
+
+
+def _log_stream(described: Mapping[str, Any], job: str) -> LogStream:
+    return LogStream(
+        name=described["logStreamName"].removeprefix(f"{job}/"),
+        created_ms=described.get("creationTime", 0),
+        first_event_ms=described.get("firstEventTimestamp"),
+    )
+
+
+def _position(position: StreamPosition, timestamps_ms: Sequence[int]) -> StreamPosition:
+    """Go past events, looking only at the last ones, those of one timestamp."""
+    if not timestamps_ms:
+        return position
+    tail = _run_length(reversed(timestamps_ms), timestamps_ms[-1])
+    return position.after(timestamps_ms[-tail:])
+
+
+def _run_length(timestamps_ms: Iterable[int], value: int | None) -> int:
+    """Count how many of the first timestamps have a value."""
+    return sum(1 for _ in takewhile(lambda each: each == value, timestamps_ms))
+
+
+def _is_live(events: Sequence[_Event], until_ms: int | None) -> bool:
+    """Whether the events reach the moment at which reading may stop."""
+    if until_ms is None or not events:
+        return False
+    taken_in_ms = (event.get("ingestionTime", event["timestamp"]) for event in events)
+    return any(moment_ms >= until_ms for moment_ms in taken_in_ms)

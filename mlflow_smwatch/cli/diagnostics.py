@@ -1,0 +1,211 @@
+"""What is said on stderr: lines of text, or log records as JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import click
+
+from mlflow_smwatch.report import Failure, SyncReport, Warned
+
+logger = logging.getLogger("mlflow_smwatch.cli")
+
+_QUIET_LOGGERS = {
+    "mlflow": logging.ERROR,
+    "mlflow.store.db.utils": logging.CRITICAL,
+    "alembic": logging.WARNING,
+    "botocore": logging.ERROR,
+    "mlflow_smwatch": logging.ERROR,
+    "mlflow_smwatch.watch": logging.WARNING,
+}
+_OF_A_SERVICE = ("mlflow_smwatch.cli", "mlflow_smwatch.watch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostics:
+    """Says what is not the result.
+
+    Attributes
+    ----------
+    as_records
+        As log records, for which :func:`log_as_json` has been called; else as lines of text.
+    """
+
+    as_records: bool
+
+    def note(self, message: str, **fields: object) -> None:
+        """Say something that is as it should be.
+
+        Parameters
+        ----------
+        message
+            One line.
+        **fields
+            Further members of a record.
+        """
+        if self.as_records:
+            logger.info(message, extra=fields)
+        else:
+            click.echo(message, err=True)
+
+    def warning(self, warned: Warned) -> None:
+        """Say what was left out.
+
+        Parameters
+        ----------
+        warned
+            The job, or none for all jobs, and what of it.
+        """
+        if self.as_records:
+            logger.warning(warned.warning, extra={"arn": warned.arn} if warned.arn else None)
+        else:
+            click.echo(f"Warning: {warned.arn or 'all jobs'}: {warned.warning}", err=True)
+
+    def error(self, message: str, arn: str | None = None) -> None:
+        """Say what went wrong.
+
+        Parameters
+        ----------
+        message
+            One line.
+        arn
+            The job, or what was typed for one.
+        """
+        if self.as_records:
+            logger.error(message, extra={"arn": arn} if arn is not None else None)
+        else:
+            click.echo(
+                f"Error: {arn}: {message}" if arn is not None else f"Error: {message}", err=True
+            )
+
+    def troubles(self, failed: Iterable[Failure], warned: Iterable[Warned]) -> None:
+        """Say which jobs failed and what was left out.
+
+        Parameters
+        ----------
+        failed, warned
+            As a report has them.
+        """
+        for failure in failed:
+            self.error(failure.error, failure.arn)
+        for each in warned:
+            self.warning(each)
+
+    def name_default_store(self, tracking_uri: str | None) -> None:
+        """Say where MLflow writes, unless the user said so.
+
+        Parameters
+        ----------
+        tracking_uri
+            What the user said.
+        """
+        if tracking_uri is None:
+            from mlflow_smwatch.api import default_tracking_uri
+
+            uri = default_tracking_uri()
+            self.note(f"MLflow tracking URI: {uri}", tracking_uri=uri)
+
+
+class News:
+    """Tells the troubles of a pass from those that were told after an earlier one."""
+
+    def __init__(self) -> None:
+        self._told: dict[str | None, list[Failure | Warned]] = {}
+
+    def of(self, report: SyncReport) -> tuple[list[Failure], list[Warned]]:
+        """Return what is new; a job that was mirrored without trouble may be told of again.
+
+        Parameters
+        ----------
+        report
+            The report of one pass.
+
+        Returns
+        -------
+        tuple of list
+            Failures and warnings.
+        """
+        troubles: dict[str | None, list[Failure | Warned]] = {}
+        everything: list[Failure | Warned] = [*report.failed, *report.warnings]
+        for each in everything:
+            troubles.setdefault(each.arn, []).append(each)
+        new = [
+            each
+            for arn, now in troubles.items()
+            for each in now
+            if each not in self._told.get(arn, ())
+        ]
+        for arn in (None, *(run.arn for run in report.runs)):
+            self._told.pop(arn, None)
+        self._told |= troubles
+        return (
+            [each for each in new if isinstance(each, Failure)],
+            [each for each in new if isinstance(each, Warned)],
+        )
+
+
+@contextlib.contextmanager
+def quiet(*, verbose: bool, log_json: bool = False) -> Iterator[None]:
+    """Keep everything but the result away from stdout, and libraries' chatter from stderr.
+
+    Parameters
+    ----------
+    verbose
+        Let the libraries' chatter through.
+    log_json
+        Write log records as JSON lines.
+
+    Yields
+    ------
+    None
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        if log_json or not verbose:
+            os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+            # MLflow sets up its loggers while it is imported: so not before.
+            import mlflow_smwatch.engine  # noqa: F401 - brings MLflow in
+        if not verbose:
+            warnings.simplefilter("ignore")
+            for name, level in _QUIET_LOGGERS.items():
+                logging.getLogger(name).setLevel(level)
+        if log_json:
+            log_as_json(verbose=verbose)
+        elif verbose:
+            logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        yield
+
+
+def log_as_json(*, verbose: bool) -> None:
+    """Write every log record as one line of JSON on stderr, whoever logs it.
+
+    Parameters
+    ----------
+    verbose
+        Also those that only inform.
+    """
+    from pythonjsonlogger.json import JsonFormatter
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter(
+            "%(levelname)s %(name)s %(message)s",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="time",
+        )
+    )
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(capture=True)
+    for name in _OF_A_SERVICE:
+        logging.getLogger(name).setLevel(logging.INFO)
+    for name in tuple(logging.root.manager.loggerDict):
+        each = logging.getLogger(name)
+        if each.handlers:
+            each.handlers.clear()
+            each.propagate = True

@@ -1,0 +1,198 @@
+"""The options that commands share; each is an environment variable and a key of the file too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import click
+
+from mlflow_smwatch.cli.config import config_option, naming_the_file
+from mlflow_smwatch.cli.values import tag, time, words
+from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.options import ARTIFACT_MODES, METRIC_SOURCES, SyncOptions
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_Decorator = Callable[[_Command], _Command]
+
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(SyncOptions)}
+
+
+class Command(click.Command):
+    """A command that names the configuration file where a wrong value came from there."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command's function.
+
+        Parameters
+        ----------
+        ctx
+            The parsed command line.
+
+        Returns
+        -------
+        object
+            What the function returns.
+
+        Raises
+        ------
+        UsageError
+            When a value cannot be understood.
+        """
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            raise UsageError(naming_the_file(ctx, str(error))) from error
+
+
+def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """Declare an option that is an environment variable ``SMWATCH_<OPTION>`` too.
+
+    Parameters
+    ----------
+    *names, **settings
+        As for :func:`click.option`.
+
+    Returns
+    -------
+    Callable
+        A decorator.
+    """
+    long_name = next(name for name in names if name.startswith("--"))
+    variable = "SMWATCH_" + long_name.removeprefix("--").upper().replace("-", "_")
+    settings.setdefault("envvar", variable)
+    settings.setdefault("show_envvar", True)
+    return click.option(*names, **settings)
+
+
+def _together(declared: Sequence[Callable[[Any], Any]]) -> Callable[[_Command], _Command]:
+    """Join options into one decorator; the help lists them in this order."""
+
+    def declare(command: _Command) -> _Command:
+        for each in reversed(declared):
+            command = each(command)
+        return command
+
+    return declare
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's signature
+    """Keep how to answer, for errors that end the command."""
+    word = str(parameter.opts[-1]).removeprefix("--").replace("-", "_")
+    ctx.find_root().ensure_object(dict)[word] = value
+    return value
+
+
+json_option = option(
+    "--json", "as_json", is_flag=True, callback=_remember, help="One JSON document on stdout."
+)
+
+log_json_option = option(
+    "--log-json",
+    is_flag=True,
+    is_eager=True,
+    callback=_remember,
+    help="JSON lines on stderr instead of text.",
+)
+
+verbose_option = option(
+    "-v", "--verbose", is_flag=True, help="Show what the libraries log, on stderr."
+)
+
+file_option = config_option(option)
+
+job_options = _together(
+    [
+        option(
+            "--kinds",
+            type=words,
+            default=",".join(_DEFAULTS["kinds"]),
+            show_default=True,
+            help="Comma list of job kinds.",
+        ),
+        option(
+            "--since",
+            type=time,
+            default=_DEFAULTS["since"],
+            show_default=True,
+            help="Jobs modified since: ISO time (UTC) or 90m, 36h, 7d. Runs that are not final are"
+            " always looked at.",
+        ),
+        option("--until", type=time, help="Jobs modified until: ISO time (UTC) or 90m, 36h, 7d."),
+        option("--region", help="AWS Region. Default: boto3's own choice."),
+        option("--profile", help="AWS profile. Default: boto3's own choice."),
+        option(
+            "--tag",
+            "tags",
+            type=tag,
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Only jobs with this resource tag; repeatable.",
+        ),
+        option("--name-contains", help="Only jobs whose name has this part."),
+    ]
+)
+"""Which jobs."""
+
+mirror_options = _together(
+    [
+        option("--experiment", help="Put everything into this MLflow experiment."),
+        option(
+            "--metrics",
+            type=click.Choice(METRIC_SOURCES),
+            default=_DEFAULTS["metrics"],
+            show_default=True,
+            help="Where algorithm metrics come from; off mirrors no metrics.",
+        ),
+        option(
+            "--artifacts",
+            type=click.Choice(ARTIFACT_MODES),
+            default=_DEFAULTS["artifacts"],
+            show_default=True,
+            help="link stores sagemaker/job.json with the run; nothing big is copied.",
+        ),
+    ]
+)
+"""What of them is mirrored, and into which experiment."""
+
+denied_option = option(
+    "--give-up-denied",
+    is_flag=True,
+    help="Make an ended job final although a part of it (its metrics, its tags) is denied.",
+)
+
+work_options = _together(
+    [
+        option(
+            "--workers",
+            default=_DEFAULTS["workers"],
+            show_default=True,
+            help="Threads that read and write.",
+        ),
+        option(
+            "--settle",
+            "settle_s",
+            default=_DEFAULTS["settle_s"],
+            show_default=True,
+            help="Seconds that a CloudWatch period of a running job must be old before it is"
+            " mirrored.",
+        ),
+    ]
+)
+"""How fast, and how soon."""
+
+tracking_options = _together(
+    [
+        option(
+            "--tracking-uri",
+            help="MLflow tracking URI: sqlite:///…, postgresql://…, http(s)://… or the ARN of a"
+            " SageMaker-managed MLflow server. Default: MLFLOW_TRACKING_URI, else MLflow's own.",
+        ),
+        option("--ui-url", help="Address of MLflow's pages, for the links that are printed."),
+    ]
+)
+"""Where MLflow is."""
+
+service_options = _together([file_option, json_option, log_json_option, verbose_option])
+"""How to answer. The file comes first: click asks eager options in this order."""

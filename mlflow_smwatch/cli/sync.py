@@ -1,0 +1,66 @@
+"""``smwatch sync``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from mlflow_smwatch.cli.diagnostics import Diagnostics, quiet
+from mlflow_smwatch.cli.options import (
+    Command,
+    denied_option,
+    job_options,
+    mirror_options,
+    option,
+    service_options,
+    tracking_options,
+    work_options,
+)
+from mlflow_smwatch.cli.output import SOME_FAILED, print_result, progress_bar
+from mlflow_smwatch.options import SyncOptions
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, metavar="[NAME|ARN]...")
+@job_options
+@mirror_options
+@work_options
+@denied_option
+@option("--dry-run", is_flag=True, help="Read job lists only; forecast calls and price.")
+@tracking_options
+@service_options
+def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None:
+    """Mirror SageMaker jobs into MLflow once, then exit.
+
+    With no NAME or ARN: every job of the chosen kinds that was modified since --since. A second
+    sync of an unchanged account writes nothing.
+
+    Exit codes: 0 all mirrored, 1 some jobs could not be, 2 wrong usage, 3 nothing could be done.
+
+    \b
+    Examples:
+      smwatch sync
+      smwatch sync my-job another-job --region eu-west-1
+      smwatch sync --since 2026-01-31 --tag team=vision --experiment vision
+      smwatch sync --dry-run --json
+    """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
+    options = SyncOptions(**chosen)
+    say = Diagnostics(as_records=log_json)
+    with quiet(verbose=verbose, log_json=log_json):
+        say.name_default_store(options.tracking_uri)
+        from mlflow_smwatch.engine import sync as run_sync
+        from mlflow_smwatch.render import sync_text
+
+        with progress_bar(shown=not log_json) as advance:
+            report = run_sync(
+                options,
+                lambda so_far: advance(
+                    so_far.jobs["seen"], points=so_far.points, failed=len(so_far.failed)
+                ),
+            )
+    print_result(report.to_dict(), sync_text(report, options.names), as_json=as_json)
+    say.troubles(report.failed, report.warnings)
+    if report.failed:
+        sys.exit(SOME_FAILED)

@@ -1,0 +1,65 @@
+"""Types of option values that click does not have: text → value, as one of the file may be too."""
+
+from __future__ import annotations
+
+from mlflow_smwatch.core.errors import UsageError
+
+
+def words(value: str | list[str]) -> tuple[str, ...]:
+    """Split a comma list; what is a list already stays one.
+
+    Parameters
+    ----------
+    value
+        Text or list of texts.
+
+    Returns
+    -------
+    tuple of str
+        Without spaces around and without empty words.
+    """
+    each = value if isinstance(value, list) else value.split(",")
+    return tuple(word.strip() for word in each if word.strip())
+
+
+def time(value: str) -> str:
+    """Take an ISO time, or how long ago; it is read where the clock is.
+
+    Parameters
+    ----------
+    value
+        Text.
+
+    Returns
+    -------
+    str
+        The same.
+    """
+    return value
+
+
+def tag(value: str | tuple[str, str]) -> tuple[str, str]:
+    """Split a resource tag ``KEY=VALUE`` at the first equals sign; a pair stays one.
+
+    Parameters
+    ----------
+    value
+        Text or a pair of texts.
+
+    Returns
+    -------
+    tuple of str
+        Key and value.
+
+    Raises
+    ------
+    UsageError
+        When there is no key or no equals sign.
+    """
+    if isinstance(value, tuple):
+        return value
+    key, separator, text = value.partition("=")
+    if not key or not separator:
+        message = f"--tag {value!r}: give KEY=VALUE"
+        raise UsageError(message)
+    return key, text

@@ -1,0 +1,135 @@
+"""``smwatch watch``."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from mlflow_smwatch.cli.diagnostics import Diagnostics, News, quiet
+from mlflow_smwatch.cli.options import (
+    Command,
+    denied_option,
+    job_options,
+    mirror_options,
+    option,
+    service_options,
+    tracking_options,
+    work_options,
+)
+from mlflow_smwatch.cli.output import print_result
+from mlflow_smwatch.cli.signals import stopping
+from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.report import SyncReport
+
+INTERRUPTED = 130
+_SHORTEST_S = 0.1
+_LONGEST_S = 86_400
+
+
+@click.command(cls=Command)
+@option(
+    "--interval",
+    "interval_s",
+    type=float,
+    default=60,
+    show_default=True,
+    help="Seconds from the beginning of one pass to that of the next; with --queue of those that"
+    " look at running jobs.",
+)
+@option("--queue", "queue_url", help="URL of an SQS queue of SageMaker's state-change events.")
+@job_options
+@mirror_options
+@work_options
+@denied_option
+@tracking_options
+@service_options
+def watch(
+    *,
+    interval_s: float,
+    queue_url: str | None,
+    as_json: bool,
+    log_json: bool,
+    verbose: bool,
+    **chosen: Any,
+) -> None:
+    """Mirror SageMaker jobs into MLflow continuously, running jobs live.
+
+    The first pass takes the jobs modified since --since, each later one what came after it. With
+    --queue: the jobs that EventBridge tells of, at once. SIGTERM or Ctrl-C: the batch in hand is
+    finished, then it exits; a second Ctrl-C ends it at once.
+
+    A line on stdout for each run that a pass wrote; with --json one document at the end.
+
+    Exit codes: 0 stopped by a signal, 2 wrong usage, 3 nothing could be done.
+
+    \b
+    Examples:
+      smwatch watch
+      smwatch watch --interval 30 --since 1d --tag team=vision
+      smwatch watch --queue https://sqs.eu-west-1.amazonaws.com/123456789012/smwatch
+      smwatch watch --config /etc/smwatch.toml --log-json
+    """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
+    options = SyncOptions(**chosen)
+    if not _SHORTEST_S <= interval_s <= _LONGEST_S:
+        message = f"--interval {interval_s:g}: give seconds from {_SHORTEST_S} to {_LONGEST_S}"
+        raise UsageError(message)
+    say = Diagnostics(as_records=log_json)
+    stopped = threading.Event()
+    listener = _listener(say, as_json=as_json)
+    try:
+        with stopping(stopped, lambda name: say.note(f"{name}: finishing the batch in hand")):
+            with quiet(verbose=verbose, log_json=log_json):
+                _say_what_begins(say, options, interval_s, queue_url)
+                from mlflow_smwatch.watch import watch as run_watch
+
+                report = run_watch(
+                    options,
+                    interval_s=interval_s,
+                    queue_url=queue_url,
+                    stopped=stopped,
+                    listener=listener,
+                )
+            print_result(report.to_dict(), iter(()), as_json=as_json)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _listener(say: Diagnostics, *, as_json: bool) -> Callable[[SyncReport], None]:
+    """Make what is called after each pass; stdout is the one of this moment."""
+    stdout = sys.stdout
+    news = News()
+
+    def after_pass(report: SyncReport) -> None:
+        from mlflow_smwatch.render import sync_text
+
+        if not as_json:
+            *runs, _ = sync_text(report, ())
+            for line in runs:
+                click.echo(line, file=stdout)
+        say.troubles(*news.of(report))
+
+    return after_pass
+
+
+def _say_what_begins(
+    say: Diagnostics, options: SyncOptions, interval_s: float, queue_url: str | None
+) -> None:
+    from mlflow_smwatch.api import default_tracking_uri
+
+    given = options.tracking_uri
+    store = re.sub("//.*@", "//***@", given) if given else default_tracking_uri()
+    region = options.region or "boto3's choice"
+    source = f"queue {queue_url}" if queue_url else f"Region: {region}"
+    say.note(
+        f"watching every {interval_s:g} s; {source}; MLflow tracking URI: {store}",
+        interval_s=interval_s,
+        region=options.region,
+        queue_url=queue_url,
+        tracking_uri=store,
+    )

@@ -1,0 +1,115 @@
+"""Log streams of a job: which host wrote one, in which order they come, how far one was read.
+
+A training job's streams are named ``<job>/algo-<n>-<epoch>``; a restart of the same host gives a
+further stream with a later epoch ("CloudWatch Logs for Amazon SageMaker AI").
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
+
+_NAMED_BY_HOST = re.compile(r"(?P<host>.+)-(?P<epoch>\d+)")
+_MILLISECONDS_FROM = 10**11
+"""Epochs from here on are milliseconds: as seconds this is the year 5138."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamPosition:
+    """How far a stream was read.
+
+    ``GetLogEvents`` tokens die after 24 hours, so a position is a time.
+
+    Attributes
+    ----------
+    timestamp_ms
+        Timestamp of the last event that was read.
+    events
+        How many events of exactly that timestamp were read.
+    """
+
+    timestamp_ms: int
+    events: int
+
+    def after(self, timestamps_ms: Iterable[int]) -> StreamPosition:
+        """Return the position after further events, given in the order of the stream."""
+        last_ms, events = self.timestamp_ms, self.events
+        for timestamp_ms in timestamps_ms:
+            events = events + 1 if timestamp_ms == last_ms else 1
+            last_ms = timestamp_ms
+        return StreamPosition(last_ms, events)
+
+
+START = StreamPosition(-1, 0)
+"""Before the first event of any stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogStream:
+    """One log stream of a job.
+
+    Attributes
+    ----------
+    name
+        The part after ``<job>/``.
+    created_ms
+        When the stream was made.
+    first_event_ms
+        Timestamp of its first event, which may have expired by now; None if AWS does not say.
+    """
+
+    name: str
+    created_ms: int = 0
+    first_event_ms: int | None = None
+
+    @property
+    def host(self) -> str:
+        """The host that wrote it, such as ``algo-1``."""
+        named = _NAMED_BY_HOST.fullmatch(self.name)
+        return named["host"] if named else self.name
+
+    @property
+    def began_ms(self) -> int:
+        """When its host started to write: the epoch of its name, else when it was made."""
+        named = _NAMED_BY_HOST.fullmatch(self.name)
+        if named is None:
+            return self.created_ms
+        epoch = int(named["epoch"])
+        return epoch if epoch >= _MILLISECONDS_FROM else epoch * 1000
+
+
+def by_host(streams: Iterable[LogStream]) -> dict[str, tuple[LogStream, ...]]:
+    """Group streams by host, the streams of each host in time order.
+
+    Returns
+    -------
+    dict[str, tuple[LogStream, ...]]
+        Host → streams; hosts in the order of their names.
+    """
+    hosts: dict[str, list[LogStream]] = {}
+    for stream in sorted(streams, key=lambda each: (each.host, each.began_ms, each.name)):
+        hosts.setdefault(stream.host, []).append(stream)
+    return {host: tuple(each) for host, each in hosts.items()}
+
+
+def listed_streams(job: str, names: Iterable[str]) -> str:
+    """Write the full names of a job's streams as a JSON list that fits in a tag.
+
+    Whole names are dropped at its end where it does not.
+
+    Parameters
+    ----------
+    job
+        Name of the job.
+    names
+        Names of its streams, after ``<job>/``.
+    """
+    streams = by_host(LogStream(name=name) for name in names).values()
+    ordered = [f"{job}/{each.name}" for host in streams for each in host]
+    while len(text := json.dumps(ordered)) > TAG_VALUE_LIMIT:
+        ordered.pop()
+    return text

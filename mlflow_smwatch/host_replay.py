@@ -1,0 +1,166 @@
+"""Replays the log streams of one host through a job's MetricDefinitions, a page at a time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlflow_smwatch.aws.logs import LogPage, LogReader
+from mlflow_smwatch.core.definitions import MetricReader
+from mlflow_smwatch.core.errors import LogsGoneError
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.log_progress import Findings
+from mlflow_smwatch.core.log_streams import START, LogStream, StreamPosition
+from mlflow_smwatch.core.series import Point, host_original
+
+_EXPIRED_MS = 60_000
+"""How much later than AWS says the first event must be to show that earlier ones have expired."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedPage:
+    """What one page of a stream gave.
+
+    Attributes
+    ----------
+    series
+        Original → new points.
+    positions
+        How far the stream is read with them; empty for a page that was read before.
+    findings
+        What the definitions met in the new events.
+    """
+
+    series: Mapping[str, Sequence[Point]] = field(default_factory=dict)
+    positions: Mapping[str, StreamPosition] = field(default_factory=dict)
+    findings: Findings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Which part of a host's streams to replay.
+
+    Attributes
+    ----------
+    positions
+        Log stream → how far it was read before.
+    again
+        Whether to read from the beginning, what was read before included: its matches are counted,
+        not given.
+    until_ms
+        Where a running job's stream is as good as read to its end; None for the very end.
+    """
+
+    positions: Mapping[str, StreamPosition]
+    again: bool = False
+    until_ms: int | None = None
+
+
+class HostReplay:
+    """The replay of one host; used by one thread at a time.
+
+    Parameters
+    ----------
+    logs
+        Reads the streams.
+    job
+        Whose.
+    streams
+        Those of one host, in time order.
+    stretch
+        Which part of them.
+    metrics
+        Applies the job's MetricDefinitions.
+
+    Attributes
+    ----------
+    streams
+        As given.
+    counted
+        Original → number of matches in events that had been read before.
+    expired
+        Whether the beginning of a stream is gone.
+    """
+
+    def __init__(
+        self,
+        logs: LogReader,
+        job: Job,
+        streams: Sequence[LogStream],
+        stretch: Stretch,
+        metrics: MetricReader,
+    ) -> None:
+        self.streams = streams
+        self.counted: Counter[str] = Counter()
+        self.expired = False
+        self._logs = logs
+        self._job = job
+        self._stretch = stretch
+        self._metrics = metrics
+        self._pages = self._all_pages()
+
+    def next_page(self) -> ReplayedPage | None:
+        """Read and replay the next page; None after the last.
+
+        Raises
+        ------
+        AccessDeniedError
+            When the events may not be read.
+        RetriableError
+            When AWS goes on failing.
+        """
+        return next(self._pages, None)
+
+    def _all_pages(self) -> Iterator[ReplayedPage]:
+        for stream in self.streams:
+            try:
+                yield from self._stream_pages(stream)
+            except LogsGoneError:
+                self.expired = True
+
+    def _stream_pages(self, stream: LogStream) -> Iterator[ReplayedPage]:
+        group, job, again = self._job.kind.log_group, self._job.name, self._stretch.again
+        left = self._stretch.positions.get(stream.name, START)
+        after = START if again else left
+        pages = self._logs.read(group, job, stream.name, after, self._stretch.until_ms)
+        for number, page in enumerate(pages):
+            if number == 0 and after == START:
+                self.expired |= _is_cut(stream, page)
+            known, left = _known(page.timestamps_ms, left) if again else (0, left)
+            yield self._replayed(stream, page, known)
+
+    def _replayed(self, stream: LogStream, page: LogPage, known: int) -> ReplayedPage:
+        host = stream.host
+        if known:
+            seen = self._metrics.read(page.messages[:known])
+            for metric, values in seen.values.items():
+                self.counted[host_original(metric, host)] += len(values)
+        if known == len(page.messages):
+            return ReplayedPage()
+        found = self._metrics.read(page.messages[known:] if known else page.messages)
+        times = page.timestamps_ms
+        return ReplayedPage(
+            series={
+                host_original(metric, host): [
+                    Point(times[known + index], value) for index, value in values
+                ]
+                for metric, values in found.values.items()
+            },
+            positions={stream.name: page.position},
+            findings=found.findings,
+        )
+
+
+def _known(times_ms: Sequence[int], before: StreamPosition) -> tuple[int, StreamPosition]:
+    """Count a page's events that were read before; return what is left of them for the next."""
+    earlier = bisect_left(times_ms, before.timestamp_ms)
+    same = min(bisect_right(times_ms, before.timestamp_ms) - earlier, before.events)
+    return earlier + same, StreamPosition(before.timestamp_ms, before.events - same)
+
+
+def _is_cut(stream: LogStream, page: LogPage) -> bool:
+    """Whether a stream's first events are no longer there (retention)."""
+    first_ms = stream.first_event_ms
+    return first_ms is not None and page.timestamps_ms[0] > first_ms + _EXPIRED_MS

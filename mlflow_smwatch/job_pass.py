@@ -1,0 +1,343 @@
+"""One pass over jobs: admit → read logs and metrics → write, each job on its own.
+
+One thread coordinates and keeps all the books; pools of threads make the calls. What is kept at any
+moment is a page of jobs and those whose requests are open, however many jobs there are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlflow_smwatch.aws.cloudwatch import SeriesReading, read_metrics
+from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound, found_job
+from mlflow_smwatch.aws.operations import GET_METRIC_DATA
+from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
+from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobError
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.log_reader import JobLogReader
+from mlflow_smwatch.report import Failure, SyncReport
+from mlflow_smwatch.task import LogReading, Outcome, PassContext, Task
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+logger = logging.getLogger(__name__)
+
+_NOT_LISTED = "jobs that were not reached"
+
+Listener = Callable[[SyncReport], None]
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """The pass is to end early; what is written by now stays."""
+
+
+class Admits(Protocol):
+    """Makes tasks of the jobs that are found."""
+
+    def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
+        """Make a task of each job that has something to read; say what becomes of the others."""
+
+    def whole_life(self, job: Job) -> Reading:
+        """Plan the reading of series of which nothing was read before."""
+
+
+class Takes(Protocol):
+    """Takes the tasks once they are read; called from several threads."""
+
+    def write(self, task: Task) -> Outcome:
+        """Take a job that is read whole."""
+
+    def write_gathered(self, task: Task) -> None:
+        """Take what is gathered of a job's logs so far."""
+
+    def forecast(self, task: Task) -> Outcome:
+        """Say what :meth:`write` would do."""
+
+    def close_gone(self, run: KnownRun) -> Outcome:
+        """Take a run whose job AWS has deleted."""
+
+
+@dataclass
+class _Pools:
+    """The threads of a pass: one pool never waits for another's place in itself."""
+
+    workers: int
+    calls: ThreadPoolExecutor = field(init=False)
+    logs: ThreadPoolExecutor = field(init=False)
+    pages: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.calls = ThreadPoolExecutor(self.workers, thread_name_prefix="smwatch")
+        self.logs = ThreadPoolExecutor(self.workers, thread_name_prefix="smwatch-logs")
+        self.pages = ThreadPoolExecutor(self.workers, thread_name_prefix="smwatch-pages")
+
+    def shutdown(self, *, cancel: bool) -> None:
+        for pool in (self.calls, self.logs, self.pages):
+            pool.shutdown(wait=True, cancel_futures=cancel)
+
+
+class JobPass:
+    """One pass; every attribute belongs to the coordinating thread.
+
+    A context manager: leaving it ends the threads.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    admission
+        Makes tasks of the jobs that are found.
+    writer
+        Takes the tasks once they are read.
+    listener
+        Called after each job with the report so far.
+
+    Attributes
+    ----------
+    report
+        What was done so far.
+    seen
+        ARNs of the jobs that were taken.
+    open
+        ARN → job, of those that are not final.
+    """
+
+    def __init__(
+        self, context: PassContext, admission: Admits, writer: Takes, listener: Listener
+    ) -> None:
+        self.report = SyncReport()
+        self.seen: set[str] = set()
+        self.open: dict[str, Found] = {}
+        self._pass = context
+        self._options = context.options
+        self._listener = listener
+        self._pools = _Pools(context.options.workers)
+        self._admission = admission
+        self._writer = writer
+        self._logs = JobLogReader(context, self._pools.pages, self._writer.write_gathered)
+        self._packer = Packer()
+        self._tasks: dict[str, Task] = {}
+        self._begun: dict[str, Found | None] = {}
+        self._running: dict[Future[Any], Callable[[Future[Any]], None]] = {}
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the threads; after an error what has not begun is dropped."""
+        self._pools.shutdown(cancel=error is not None)
+
+    def take(self, found: Iterable[Found | NotFound]) -> None:
+        """Start the work on jobs, a page at a time, however many come.
+
+        Raises
+        ------
+        Interrupted
+            When the pass is to end.
+        StopError
+            When nothing more can be done.
+        """
+        each = iter(found)
+        while page := list(islice(each, PAGE_SIZE)):
+            self._require_going()
+            for missing in (one for one in page if isinstance(one, NotFound)):
+                self.close(Outcome(missing.asked, "failed", error=str(missing.error)))
+            jobs = {one.arn: one for one in page if isinstance(one, Found)}
+            new = [found for arn, found in jobs.items() if arn not in self.seen]
+            self.seen.update(jobs)
+            for admitted in self._admission.admit(new, self._pools.calls) if new else ():
+                if isinstance(admitted, Outcome):
+                    self.close(admitted)
+                else:
+                    self._start(admitted)
+            self._wait_until(self._options.workers * 2)
+
+    def close_missing(self, run: KnownRun, missing: NotFound) -> None:
+        """End the run of a job that AWS has deleted; report one that cannot be asked for."""
+        if isinstance(missing.error, UnknownJobError):
+            self.close(self._writer.close_gone(run))
+        else:
+            self.close(Outcome(missing.asked, "failed", error=str(missing.error)))
+
+    def finish(self) -> None:
+        """Read and write all that was taken.
+
+        Raises
+        ------
+        Interrupted
+            When the pass is to end.
+        StopError
+            When nothing more can be done.
+        """
+        self._wait_until(0)
+        for request in self._packer.flush():
+            self._read(request)
+        self._wait_until(0)
+
+    def interrupt(self) -> None:
+        """End early: what is being written is finished, nothing else is begun."""
+        self._pools.shutdown(cancel=True)
+        self._close_written()
+
+    def abandon(self, error: StopError) -> bool:
+        """End after an error that stops everything; tell whether any job was written by then.
+
+        Every job that was begun and is not written is a failed one; so are, in one entry, those
+        that were not even listed.
+        """
+        self.interrupt()
+        for arn in (*self._begun, _NOT_LISTED):
+            self.close(Outcome(arn, "failed", error=str(error)))
+        return any(self.report.counts[word] for word in ("created", "updated"))
+
+    def close(self, outcome: Outcome) -> None:
+        """Enter what became of a job."""
+        report = self.report
+        found = self._begun.pop(outcome.arn, None)
+        if found is not None and not outcome.final:
+            self.open[outcome.arn] = found
+        if outcome.error is not None:
+            report.failed.append(Failure(outcome.arn, outcome.error))
+            logger.warning("%s: %s", outcome.arn, outcome.error, extra={"arn": outcome.arn})
+        else:
+            report.counts[outcome.word] += 1
+        if outcome.line:
+            level = logging.DEBUG if outcome.word == "unchanged" else logging.INFO
+            points = outcome.line.points
+            logger.log(
+                level,
+                "%s: %s, %d points",
+                outcome.arn,
+                outcome.word,
+                points,
+                extra={"arn": outcome.arn, "points": points},
+            )
+            report.runs.append(outcome.line)
+            report.points += points
+        report.warn(outcome.arn, outcome.warnings)
+        self._listener(report)
+
+    def _require_going(self) -> None:
+        if self._pass.stopped():
+            raise Interrupted
+
+    def _start(self, task: Task) -> None:
+        self._begun[task.arn] = found_job(task.job, task.undescribed)
+        reads_logs = task.reads_logs(self._options.metrics)
+        queries = list(task.instance_queries())
+        if not reads_logs:
+            queries += task.algorithm_queries(task.reading.windows)
+        task.waiting = len(queries) + reads_logs
+        if self._options.dry_run:
+            self.close(self._writer.forecast(task))
+        elif task.waiting:
+            self._tasks[task.arn] = task
+        else:
+            self._write(task)
+        if reads_logs:
+            self._read_logs(task)
+        self._ask(queries)
+
+    def _ask(self, queries: Iterable[Query]) -> None:
+        for query in queries:
+            for request in self._packer.add(query):
+                self._read(request)
+
+    def _read_logs(self, task: Task) -> None:
+        if self._options.dry_run:
+            for action, calls in self._logs.forecast(task).items():
+                self._pass.aws.ledger.count(action, calls)
+            return
+        future = self._pools.logs.submit(self._logs.read, task)
+        self._running[future] = lambda done: self._deliver_logs(task, done)
+
+    def _deliver_logs(self, task: Task, done: Future[LogReading]) -> None:
+        try:
+            task.log_reading = done.result()
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of this job: the others go on
+            task.error = error
+        if task.error is None and task.falls_back(self._options.metrics):
+            queries = list(task.algorithm_queries(self._admission.whole_life(task.job).windows))
+            task.waiting += len(queries)
+            self._ask(queries)
+        self._tick(task.arn)
+
+    def _read(self, request: MetricRequest) -> None:
+        if self._options.dry_run:
+            self._pass.aws.ledger.count(GET_METRIC_DATA)
+            self._pass.aws.ledger.charge_metrics(len(request.queries))
+            return
+        future = self._pools.calls.submit(lambda: list(read_metrics(self._pass.aws, request)))
+        self._running[future] = lambda done: self._deliver(request, done)
+
+    def _deliver(self, request: MetricRequest, done: Future[list[SeriesReading]]) -> None:
+        try:
+            for reading in done.result():
+                self._deliver_one(reading)
+        except AccessDeniedError as error:
+            for task in self._tasks_of(request):
+                task.denied.append(f"no metrics: {error}")
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of these jobs: the others go on
+            for task in self._tasks_of(request):
+                task.error = error
+        for query in request.queries:
+            self._tick(query.arn)
+
+    def _tick(self, arn: str) -> None:
+        """Count down a job's open readings; with the last one answered it is written."""
+        task = self._tasks[arn]
+        task.waiting -= 1
+        if not task.waiting:
+            self._write(self._tasks.pop(arn))
+
+    def _tasks_of(self, request: MetricRequest) -> list[Task]:
+        return [self._tasks[arn] for arn in dict.fromkeys(query.arn for query in request.queries)]
+
+    def _deliver_one(self, reading: SeriesReading) -> None:
+        task, original = self._tasks[reading.query.arn], reading.query.series.original
+        if reading.forbidden:
+            task.denied.append(f"the metric {original} is forbidden")
+        else:
+            points = task.series.setdefault(original, [])
+            points += reading.points
+            points.sort(key=lambda point: point.timestamp_ms)
+
+    def _write(self, task: Task) -> None:
+        future = self._pools.calls.submit(self._writer.write, task)
+        self._running[future] = lambda done: self.close(done.result())
+
+    def _wait_until(self, limit: int) -> None:
+        """Handle finished calls until no more than ``limit`` are running."""
+        while len(self._running) > limit:
+            finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            self._require_going()
+            for future in finished:
+                self._running.pop(future)(future)
+
+    def _close_written(self) -> None:
+        """Enter the jobs whose writing was finished after the pass had ended."""
+        for future in self._running:
+            if not future.cancelled() and future.exception() is None:
+                result = future.result()
+                if isinstance(result, Outcome):
+                    self.close(result)
+        self._running.clear()

@@ -1,0 +1,188 @@
+"""Reads the logs of one job: its hosts in parallel, in constant memory, from where they were left.
+
+Points are written whenever many have gathered, with a watermark that vouches for them: so memory
+does not grow with the length of a stream, and a pass that is cut off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+
+from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
+from mlflow_smwatch.core.definitions import RUNAWAY, MetricReader
+from mlflow_smwatch.core.errors import AccessDeniedError, LogsGoneError
+from mlflow_smwatch.core.log_progress import LOGS, LogPart
+from mlflow_smwatch.core.log_streams import START, LogStream, by_host
+from mlflow_smwatch.core.points import comparable, metric_keys
+from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.host_replay import HostReplay, ReplayedPage, Stretch
+from mlflow_smwatch.task import LogReading, PassContext, Task
+
+_MANY_POINTS = 5_000
+_KEPT_POINTS = 1_000
+"""Points that a job may keep in memory while it waits for its CloudWatch series."""
+
+Commit = Callable[[Task], None]
+Written = tuple[int, float | str]
+
+
+class JobLogReader:
+    """Reads the logs of jobs; called from several threads, for one job by one.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    pages
+        Reads pages; not the executor that runs :meth:`read`.
+    commit
+        Writes what a task has gathered of its logs.
+    """
+
+    def __init__(self, context: PassContext, pages: Executor, commit: Commit) -> None:
+        self._pass = context
+        self._pages = pages
+        self._commit = commit
+
+    def read(self, task: Task) -> LogReading:
+        """Read what is new in a job's logs into ``task.logs``.
+
+        Raises
+        ------
+        RetriableError
+            When AWS goes on failing; the next pass goes on from what is written.
+        """
+        task.logs = LogPart(steps=task.watermark.points)
+        task.log_hosts = task.job.hosts
+        try:
+            streams = self._streams(task)
+            reading = self._read(task, by_host(streams)) if streams else LogReading(missing=True)
+        except LogsGoneError:
+            return LogReading(missing=True)
+        except AccessDeniedError as error:
+            return LogReading(whole=False, denied=(f"no logs: {error}",))
+        if task.logs.size > (0 if self._pass.stopped() else _KEPT_POINTS):
+            self._commit(task)
+        return reading
+
+    def forecast(self, task: Task) -> Counter[str]:
+        """Give the AWS calls that reading a job's logs takes, if each stream has one page."""
+        live = _live_streams(task)
+        if live:
+            return Counter({GET_LOG_EVENTS: len(live)})
+        return Counter({DESCRIBE_LOG_STREAMS: 1, GET_LOG_EVENTS: 2 * len(task.job.hosts)})
+
+    def _streams(self, task: Task) -> tuple[LogStream, ...]:
+        live = _live_streams(task)
+        return live or self._pass.logs.list_streams(task.job.kind.log_group, task.job.name)
+
+    def _read(self, task: Task, hosts: dict[str, tuple[LogStream, ...]]) -> LogReading:
+        task.log_hosts = tuple(dict.fromkeys((*task.job.hosts, *hosts)))
+        again = task.reading.complete and task.watermark.source == LOGS
+        written = dict(task.watermark.points)
+        replays = [self._replay(task, streams, again=again) for streams in hosts.values()]
+        unread = {each.name: START for streams in hosts.values() for each in streams}
+        task.logs.add(
+            {}, {n: at for n, at in unread.items() if n not in task.watermark.streams}, {}
+        )
+        whole = self._gather(task, replays)
+        if again and whole:
+            for replay in replays:
+                late = {
+                    name for name, count in replay.counted.items() if count > written.get(name, 0)
+                }
+                self._add_late(task, replay.streams, late)
+        if self._is_cut(task, replays):
+            task.logs = LogPart(steps=task.watermark.points)
+            return LogReading(whole=whole, expired=True)
+        return LogReading(whole=whole)
+
+    def _replay(
+        self, task: Task, streams: Sequence[LogStream], *, again: bool = False, anew: bool = False
+    ) -> HostReplay:
+        watermark = task.watermark
+        dropped = {metric for metric, codes in watermark.findings.items() if RUNAWAY in codes}
+        undecided = task.reading.complete and watermark.source is None
+        stretch = Stretch(
+            positions={} if anew or undecided else watermark.positions,
+            again=again,
+            until_ms=None if task.job.ended else self._pass.clock_ms() - self._pass.slack_ms,
+        )
+        metrics = MetricReader(task.job.definitions, time.thread_time, dropped)
+        return HostReplay(self._pass.logs, task.job, streams, stretch, metrics)
+
+    def _gather(self, task: Task, replays: Iterable[HostReplay]) -> bool:
+        """Take pages from all hosts as they come; tell whether all were read to the end."""
+        replays = tuple(replays)
+        waiting = {self._next_page(each): each for each in replays}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    replay = waiting.pop(future)
+                    page = future.result()
+                    if page is None:
+                        continue
+                    task.logs.add(page.series, page.positions, page.findings)
+                    if not self._pass.stopped():
+                        waiting[self._next_page(replay)] = replay
+                if task.logs.size > _MANY_POINTS and not self._is_cut(task, replays):
+                    self._commit(task)
+        finally:
+            wait(waiting)
+        return not self._pass.stopped()
+
+    def _next_page(self, replay: HostReplay) -> Future[ReplayedPage | None]:
+        return self._pages.submit(replay.next_page)
+
+    def _is_cut(self, task: Task, replays: Iterable[HostReplay]) -> bool:
+        """Whether CloudWatch is to be taken instead of logs whose beginning has expired."""
+        undecided = task.watermark.source is None and self._pass.options.metrics == "auto"
+        return undecided and any(replay.expired for replay in replays)
+
+    def _add_late(self, task: Task, streams: Sequence[LogStream], late: set[str]) -> None:
+        """Find the matches that came into a stretch that was read before; the run lacks them."""
+        if task.watermark.adopted:
+            late &= task.watermark.measured
+        if not late:
+            return
+        self._commit(task)
+        replay = self._replay(task, streams, anew=True)
+        have = {original: Counter(self._written(task, original)) for original in late}
+        for page in iter(replay.next_page, None):
+            for original in late & page.series.keys():
+                missing = list(_missing(page.series[original], have[original]))
+                task.logs.add({original: missing}, {}, {})
+
+    def _written(self, task: Task, original: str) -> Iterator[Written]:
+        """Give the points that the run has of a metric."""
+        if task.run is None:
+            return
+        key = metric_keys(task.job, task.watermark.given_keys, task.log_hosts)[original]
+        for point in self._pass.index.history(task.run.run_id, key):
+            yield point.timestamp_ms, comparable(point.value)
+
+
+def _live_streams(task: Task) -> tuple[LogStream, ...]:
+    """Give the streams that may have grown, where nothing tells of new ones; else none.
+
+    Of a host with several, only the latest still grows.
+    """
+    job, watermark = task.job, task.watermark
+    known = by_host(LogStream(name=name) for name in watermark.streams)
+    changed = job.modified_ms != watermark.modified_ms or len(known) < len(job.hosts)
+    if changed or task.reading.complete:
+        return ()
+    return tuple(streams[-1] for streams in known.values())
+
+
+def _missing(points: Iterable[Point], have: Counter[Written]) -> Iterator[Point]:
+    for point in points:
+        known = (point.timestamp_ms, comparable(point.value))
+        if have[known]:
+            have[known] -= 1
+        else:
+            yield point

@@ -1,0 +1,333 @@
+"""Mirrors again and again: at an interval, or as soon as a queue tells of a job.
+
+What happened to a job is asked of AWS, whatever woke the mirror; so an event that is lost, doubled
+or late changes nothing but the moment. Its place in time is kept in memory, with ten minutes of
+overlap; all else stands in MLflow, so a watcher may end at any moment and another may go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+from mlflow_smwatch.aws.queue import LONGEST_WAIT_S, JobQueue, QueueMessage
+from mlflow_smwatch.aws.session import Aws
+from mlflow_smwatch.core.arn import is_arn
+from mlflow_smwatch.core.errors import (
+    CredentialsError,
+    JobError,
+    SmwatchError,
+    StopError,
+    UsageError,
+)
+from mlflow_smwatch.core.events import JobEvent, job_event
+from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.report import SyncReport, WatchReport
+
+logger = logging.getLogger(__name__)
+
+OVERLAP = timedelta(minutes=10)
+"""How far each listing goes back behind the one before."""
+
+SWEEP_S = 600.0
+"""How often MLflow is asked for open runs of jobs that others began to mirror."""
+
+_LONGEST_PAUSE_S = 300.0
+_SHORTEST_PAUSE_S = 1.0
+_MOST_DOUBLINGS = 20
+_IDS_KEPT = 10_000
+
+Listener = Callable[[SyncReport], None]
+
+
+class Follower(Protocol):
+    """What a watcher needs of :class:`mlflow_smwatch.engine.Mirror`."""
+
+    aws: Aws
+
+    def follow(
+        self, *, since: datetime | None, names: Sequence[str] = (), sweep: bool
+    ) -> SyncReport:
+        """Mirror what was modified, what is named, and what is open."""
+
+
+def watch(
+    options: SyncOptions,
+    *,
+    interval_s: float,
+    queue_url: str | None,
+    stopped: threading.Event,
+    listener: Listener,
+) -> WatchReport:
+    """Mirror until told to stop.
+
+    Without a queue, the jobs that were modified are listed at the interval. With one, nothing is
+    listed: its messages tell which jobs changed, and the interval is that at which jobs which still
+    run are looked at. What goes wrong after the first pass is waited out.
+
+    Parameters
+    ----------
+    options
+        What to mirror, from where, to where.
+    interval_s
+        Seconds from the start of a pass to the start of the next.
+    queue_url
+        SQS queue of SageMaker's state changes, in the Region of the jobs.
+    stopped
+        Set to end the watch; the jobs in hand are finished.
+    listener
+        Called after each pass with its report.
+
+    Returns
+    -------
+    WatchReport
+
+    Raises
+    ------
+    UsageError
+        When the options are those of a single pass.
+    StopError
+        When the first pass cannot be made: no credentials, no access, no queue, no MLflow.
+    """
+    if options.names or options.dry_run or interval_s <= 0:
+        message = "a watch takes no job names and no --dry-run, and --interval above 0"
+        raise UsageError(message)
+    from mlflow_smwatch.engine import Mirror
+
+    watcher = Watcher(
+        options,
+        lambda: Mirror(options, stopped.is_set, slack_s=interval_s),
+        interval_s=interval_s,
+        queue_url=queue_url,
+        stopped=stopped,
+        listener=listener,
+    )
+    return watcher.run()
+
+
+def pause_s(failures: int, interval_s: float) -> float:
+    """Say how long to wait after a number of failures on end: twice as long after each."""
+    doubled = max(_SHORTEST_PAUSE_S, interval_s) * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)
+    return min(_LONGEST_PAUSE_S, doubled)
+
+
+def settled(
+    events: Mapping[QueueMessage, JobEvent], report: SyncReport, *, whole: bool
+) -> tuple[QueueMessage, ...]:
+    """Choose the messages that have done their work.
+
+    Parameters
+    ----------
+    events
+        What each message says.
+    report
+        Of the pass that followed.
+    whole
+        Whether the pass reached every job; if not, a job that it does not mention waits.
+
+    Returns
+    -------
+    tuple of QueueMessage
+        Those whose job is written, or is one that the options leave out.
+    """
+    failed = {failure.arn for failure in report.failed}
+    written = {line.arn for line in report.runs}
+    return tuple(
+        message
+        for message, event in events.items()
+        if event.arn not in failed and (whole or event.arn in written)
+    )
+
+
+class Watcher:
+    """One watch; all but the polling of the queue happens in the thread that runs it.
+
+    Parameters
+    ----------
+    options
+        What is wanted.
+    connect
+        Makes a mirror; called again when credentials were refused.
+    interval_s, queue_url, stopped, listener
+        As of :func:`watch`.
+    """
+
+    def __init__(
+        self,
+        options: SyncOptions,
+        connect: Callable[[], Follower],
+        *,
+        interval_s: float,
+        queue_url: str | None,
+        stopped: threading.Event,
+        listener: Listener,
+    ) -> None:
+        self._options = options
+        self._connect = connect
+        self._interval_s = interval_s
+        self._queue_url = queue_url
+        self._stopped = stopped
+        self._listener = listener
+        self._report = WatchReport()
+        self._mirror: Follower | None = None
+        self._queue: JobQueue | None = None
+        self._earliest = moment(options.since, datetime.now(tz=timezone.utc), "--since")
+        self._since = self._earliest
+        self._look_due = self._sweep_due = time.monotonic()
+        self._steps = (self._look, self._listen) if queue_url else (self._look,)
+        self._begun: set[Callable[[], None]] = set()
+        self._failing: set[Callable[[], None]] = set()
+        self._failures = 0
+        self._misread: dict[str, None] = {}
+
+    def run(self) -> WatchReport:
+        """Watch until stopped."""
+        started = time.monotonic()
+        while not self._stopped.is_set():
+            is_due = time.monotonic() >= self._look_due
+            step = self._look if is_due or not self._queue_url else self._listen
+            try:
+                step()
+            except SmwatchError as error:
+                self._wait_out(step, error)
+            else:
+                self._note_success(step)
+        self._disconnect()
+        self._report.seconds = time.monotonic() - started
+        return self._report
+
+    def _look(self) -> None:
+        """Make a pass over what changed and what is open, once its time has come."""
+        if self._stopped.wait(max(0.0, self._look_due - time.monotonic())):
+            return
+        mirror = self._connected()
+        begun, now = time.monotonic(), datetime.now(tz=timezone.utc)
+        sweep = begun >= self._sweep_due
+        report = mirror.follow(
+            since=None if self._queue else self._since,
+            names=() if self._queue else self._failed_jobs(),
+            sweep=sweep,
+        )
+        self._look_due = begun + self._interval_s
+        if sweep:
+            self._sweep_due = begun + SWEEP_S
+        if _is_whole(report):
+            self._since = max(self._earliest, now - OVERLAP)
+        self._enter(report)
+
+    def _listen(self) -> None:
+        """Wait for messages, no longer than until the next look, and mirror their jobs."""
+        self._connected()
+        queue = self._queue
+        if queue is None:
+            return
+        remaining = math.ceil(self._look_due - time.monotonic())
+        messages = queue.poll(max(1, min(LONGEST_WAIT_S, remaining)), self._stopped)
+        self._begun.add(self._listen)
+        events = self._understood(messages)
+        if events:
+            queue.delete(self._mirrored(queue, events))
+
+    def _mirrored(
+        self, queue: JobQueue, events: Mapping[QueueMessage, JobEvent]
+    ) -> tuple[QueueMessage, ...]:
+        wanted = [each.arn for each in events.values() if each.kind in self._options.kinds]
+        with queue.held(tuple(events)):
+            report = self._connected().follow(
+                since=None, names=tuple(dict.fromkeys(wanted)), sweep=False
+            )
+        self._enter(report)
+        whole = _is_whole(report) and not self._stopped.is_set()
+        done = settled(events, report, whole=whole)
+        if self._stopped.is_set():
+            queue.release([message for message in events if message not in done])
+        written = {line.arn for line in report.runs}
+        for arn in dict.fromkeys(events[message].arn for message in done):
+            if arn not in written:
+                logger.info("%s: not wanted by the options", arn, extra={"arn": arn})
+        return done
+
+    def _understood(self, messages: Sequence[QueueMessage]) -> dict[QueueMessage, JobEvent]:
+        events = {}
+        for message in messages:
+            try:
+                events[message] = job_event(message.body)
+            except JobError as error:
+                self._leave(message, error)
+        return events
+
+    def _leave(self, message: QueueMessage, error: JobError) -> None:
+        """Say once that a message is left to the queue's redrive policy."""
+        if message.id in self._misread:
+            return
+        logger.warning("message %s is left in the queue: %s", message.id, error)
+        self._misread[message.id] = None
+        if len(self._misread) > _IDS_KEPT:
+            del self._misread[next(iter(self._misread))]
+
+    def _failed_jobs(self) -> tuple[str, ...]:
+        return tuple(each.arn for each in self._report.failed if is_arn(each.arn))
+
+    def _enter(self, report: SyncReport) -> None:
+        created, updated = report.counts["created"], report.counts["updated"]
+        if created or updated:
+            told = "%d jobs created, %d updated, %d points"
+            logger.info(told, created, updated, report.points)
+        self._report.add(report)
+        self._listener(report)
+
+    def _connected(self) -> Follower:
+        if self._mirror is None:
+            mirror = self._connect()
+            if self._queue_url:
+                queue = JobQueue(mirror.aws, self._queue_url)
+                logger.debug("messages are kept from others for %d s", queue.visibility_s)
+                self._queue = queue
+            self._mirror = mirror
+        return self._mirror
+
+    def _disconnect(self) -> None:
+        """Enter what a mirror's calls have cost, and let go of it."""
+        if self._mirror is not None:
+            ledger = self._mirror.aws.ledger
+            self._report.aws_calls = Counter(self._report.aws_calls) + ledger.calls
+            self._report.estimated_cost_usd += ledger.cost_usd
+        self._mirror = self._queue = None
+
+    def _wait_out(self, step: Callable[[], None], error: SmwatchError) -> None:
+        """Wait after a failure; the next step then looks whether MLflow and AWS are there again.
+
+        That step is never one that receives messages: each receipt counts towards the limit after
+        which the queue gives a message up.
+        """
+        if step not in self._begun:
+            self._disconnect()
+            if isinstance(error, StopError):
+                raise error
+            raise StopError(str(error)) from error
+        if not self._failures:
+            logger.warning("waiting until it works again: %s", error)
+        if isinstance(error, CredentialsError):
+            self._disconnect()
+        self._failures += 1
+        self._failing = set(self._steps)
+        self._look_due = self._sweep_due = time.monotonic()
+        self._stopped.wait(pause_s(self._failures, self._interval_s))
+
+    def _note_success(self, step: Callable[[], None]) -> None:
+        self._begun.add(step)
+        self._failing.discard(step)
+        if self._failures and not self._failing:
+            logger.info("works again after %d failed tries", self._failures)
+            self._failures = 0
+
+
+def _is_whole(report: SyncReport) -> bool:
+    """Tell whether a pass reached every job: those that it did not reach have an entry in words."""
+    return all(is_arn(failure.arn) for failure in report.failed)

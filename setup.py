@@ -31,6 +31,8 @@ INSTALL_REQUIRES = [
     "boto3>=1.42.20,<2",
     "click>=8,!=8.2.0,!=8.2.1,<9",
     "tqdm>=4.60,<5",
+    "google-re2>=1.1,<2",
+    "regex>=2024.4.16",
     "python-json-logger>=3.1,<5",
     "tomli>=2,<3; python_version < '3.11'",
 ]
@@ -49,8 +51,6 @@ EXTRAS_REQUIRE = {
         "numpy>=1.26,<3",
         "joblib>=1.3,<2",
         "psutil>=5.9,<8",
-        "google-re2>=1.1,<2",
-        "regex>=2024.4.16",
     ],
     "dask": ["distributed>=2024.8"],
     "test": [

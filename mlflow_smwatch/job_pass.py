@@ -7,6 +7,7 @@ moment is a page of jobs and those whose requests are open, however many jobs th
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -123,7 +124,10 @@ class JobPass:
         self._pools = _Pools(context.options.workers)
         self._admission = admission
         self._writer = writer
-        self._logs = JobLogReader(context, self._pools.pages, self._writer.write_gathered)
+        self._over = threading.Event()
+        self._logs = JobLogReader(
+            context, self._pools.pages, self._writer.write_gathered, self._is_over
+        )
         self._packer = Packer()
         self._tasks: dict[str, Task] = {}
         self._begun: dict[str, Found | None] = {}
@@ -140,6 +144,8 @@ class JobPass:
         trace: TracebackType | None,
     ) -> None:
         """End the threads; after an error what has not begun is dropped."""
+        if error is not None:
+            self._over.set()
         self._pools.shutdown(cancel=error is not None)
 
     def take(self, found: Iterable[Found | NotFound]) -> None:
@@ -191,6 +197,7 @@ class JobPass:
 
     def interrupt(self) -> None:
         """End early: what is being written is finished, nothing else is begun."""
+        self._over.set()
         self._pools.shutdown(cancel=True)
         self._close_written()
 
@@ -231,6 +238,9 @@ class JobPass:
             report.points += points
         report.warn(outcome.arn, outcome.warnings)
         self._listener(report)
+
+    def _is_over(self) -> bool:
+        return self._over.is_set() or self._pass.stopped()
 
     def _require_going(self) -> None:
         if self._pass.stopped():

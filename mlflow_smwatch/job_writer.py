@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,11 +10,11 @@ from dataclasses import replace
 from mlflow_smwatch.aws.discovery import found_job
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.advice import warnings as advice_on
-from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.describe import iso_utc, with_log_streams
 from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.log_progress import advance
-from mlflow_smwatch.core.log_streams import listed_streams
+from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun, match
 from mlflow_smwatch.core.points import metric_keys
 from mlflow_smwatch.core.progress import NONE, Measured, Progress, progress
@@ -138,7 +139,10 @@ class JobWriter:
         found = self._progress(task, run)
         described = task.record.fingerprint != task.watermark.fingerprint
         warnings = self._left_out(task, found.watermark)
-        document = self._document(task, run, warnings, due=described)
+        grown = found.watermark.streams.keys() != task.watermark.streams.keys()
+        streams = _unlisted(task.job.name, found.watermark)
+        due = described or bool(streams and grown)
+        document = self._document(task, run, warnings, streams, due=due)
         after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
         points = task.logged + len(found.points)
         news = points or _state(after) != _state(task.watermark)
@@ -178,12 +182,16 @@ class JobWriter:
         if not run.mirrored and after.given_keys != task.watermark.given_keys:
             self._pass.writer.write_tags(run, to_tags(task.watermark.claiming(after)))
 
-    def _document(self, task: Task, run: KnownRun, warnings: list[str], *, due: bool) -> bool:
+    def _document(
+        self, task: Task, run: KnownRun, warnings: list[str], streams: Sequence[str], *, due: bool
+    ) -> bool:
         """Store the describe answer where it is wanted and new; tell whether it is stored."""
         wanted = self._pass.options.artifacts == "link"
         if not wanted or (task.watermark.document and not due):
             return task.watermark.document
-        refused = self._pass.writer.write_document(run, task.record)
+        text = task.record.document
+        document = with_log_streams(text, streams) if streams else text
+        refused = self._pass.writer.write_document(run, document)
         if refused:
             warnings.append(refused)
         return refused is None
@@ -219,7 +227,7 @@ class JobWriter:
         if watermark.source or watermark.final:
             notes[names.METRIC_SOURCE] = watermark.source or NONE
         if watermark.streams:
-            notes[names.LOG_STREAMS] = listed_streams(name, watermark.streams)
+            notes[names.LOG_STREAMS] = listed(full_names(name, watermark.streams))
         warning = self._warning(warnings)
         if warning:
             notes[names.WARNING] = warning
@@ -236,6 +244,12 @@ class JobWriter:
             if task.run is not None:
                 self._pass.writer.write_warning(task.run, legal_value(text, TAG_VALUE_LIMIT))
         return Outcome(task.arn, "failed", error=text)
+
+
+def _unlisted(job: str, watermark: Watermark) -> Sequence[str]:
+    """Give the names of all log streams where a tag does not hold them; else none."""
+    streams = full_names(job, watermark.streams)
+    return () if json.loads(listed(streams)) == streams else streams
 
 
 def _state(watermark: Watermark) -> tuple[object, ...]:

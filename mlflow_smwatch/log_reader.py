@@ -40,12 +40,17 @@ class JobLogReader:
         Reads pages; not the executor that runs :meth:`read`.
     commit
         Writes what a task has gathered of its logs.
+    stopped
+        Tells, after each page, whether to end early.
     """
 
-    def __init__(self, context: PassContext, pages: Executor, commit: Commit) -> None:
+    def __init__(
+        self, context: PassContext, pages: Executor, commit: Commit, stopped: Callable[[], bool]
+    ) -> None:
         self._pass = context
         self._pages = pages
         self._commit = commit
+        self._stopped = stopped
 
     def read(self, task: Task) -> LogReading:
         """Read what is new in a job's logs into ``task.logs``.
@@ -64,7 +69,7 @@ class JobLogReader:
             return LogReading(missing=True)
         except AccessDeniedError as error:
             return LogReading(whole=False, denied=(f"no logs: {error}",))
-        if task.logs.size > (0 if self._pass.stopped() else _KEPT_POINTS):
+        if task.logs.size > (0 if self._stopped() else _KEPT_POINTS):
             self._commit(task)
         return reading
 
@@ -127,13 +132,13 @@ class JobLogReader:
                     if page is None:
                         continue
                     task.logs.add(page.series, page.positions, page.findings)
-                    if not self._pass.stopped():
+                    if not self._stopped():
                         waiting[self._next_page(replay)] = replay
                 if task.logs.size > _MANY_POINTS and not self._is_cut(task, replays):
                     self._commit(task)
         finally:
             wait(waiting)
-        return not self._pass.stopped()
+        return not self._stopped()
 
     def _next_page(self, replay: HostReplay) -> Future[ReplayedPage | None]:
         return self._pages.submit(replay.next_page)

@@ -53,12 +53,14 @@ _REMEDIES = {
     INSIDE_WORD: rf"put {NOT_INSIDE_WORD} before the name",
 }
 
-_TOKEN = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|[()]|.", re.DOTALL)
+_TOKEN = re.compile(
+    r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|[()]|.", re.DOTALL
+)
 _CAPTURES = re.compile(r"\((?!\?)|\(\?P?<(?![=!])[^>]*>")
 _GREEDY_END = re.compile(r"(?<!\\)(?<![*+?}])(?:[*+?]|\{\d+,\d*\})$")
-_REST_OF_NUMBER = re.compile(
-    r"^(?:[*+?]|\{\d*,?\d*\})*(?:(?:\\\.|\\d|\[(?:0-9|\\d|[.eE+-]|\\[.-])+\])(?:[*+?]|\{\d*,?\d*\})*)*"
-)
+_COUNT = r"(?:[*+?]|\{\d*,?\d*\})*"
+_DIGITS = rf"(?:(?:\\\.|\\d|\[(?:0-9|\\d|[.eE+-]|\\[.-])+\]){_COUNT})"
+_REST_OF_NUMBER = re.compile(rf"^{_COUNT}{_DIGITS}*(?:[eE](?:\\?[-+])?{_COUNT}(?:{_DIGITS}+|$))?")
 _END_OF_LINE = re.compile(r"(?:\.\*|\\s\*)?\$(?=\)*$)")
 
 
@@ -143,7 +145,7 @@ def _whole_number(pattern: str) -> str | None:
     """Let the first group capture one whole number.
 
     What stands around it must not take parts of the number: a repeat before it becomes lazy, and
-    digits, decimals, an end of line after it are left out.
+    digits, decimals, an exponent after it are left out.
     """
     span = _first_group(pattern)
     if span is None:
@@ -152,8 +154,18 @@ def _whole_number(pattern: str) -> str | None:
     before, after = pattern[: start - len(opening)], pattern[stop + 1 :]
     if _GREEDY_END.search(before):
         before += "?"
-    after = _END_OF_LINE.sub("", _REST_OF_NUMBER.sub("", after))
+    after = _REST_OF_NUMBER.sub("", after)
     return f"{before}{opening}{NUMBER}){after}"
+
+
+def _number_alone(pattern: str) -> str | None:
+    """Let the first group capture one whole number, whatever the line has after it."""
+    better = _whole_number(pattern)
+    if better is None:
+        return None
+    before, number, after = better.partition(f"{NUMBER})")
+    kept = _END_OF_LINE.sub("", after) if re.search(r"[()|]", after) else ""
+    return before + number + kept
 
 
 def _not_inside_word(pattern: str) -> str | None:
@@ -186,8 +198,8 @@ def _first_group(pattern: str) -> tuple[str, int, int] | None:
 _REWRITES: Mapping[str, Callable[[str], str | None]] = {
     EXPONENT: _whole_number,
     SIGN: _whole_number,
-    DOT: _whole_number,
-    SWALLOWED: _whole_number,
+    DOT: _number_alone,
+    SWALLOWED: _number_alone,
     BEGINNING: _whole_number,
     INSIDE_WORD: _not_inside_word,
 }

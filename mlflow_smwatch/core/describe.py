@@ -112,6 +112,11 @@ def document(answer: Answer) -> str:
     return legal_value(text, len(text))
 
 
+def with_log_streams(text: str, names: Sequence[str]) -> str:
+    """Add the names of a job's log streams to its document, as ``LogStreams``."""
+    return document({**json.loads(text), "LogStreams": list(names)})
+
+
 def _json_value(value: object) -> str:
     return iso_utc(to_ms(value)) if isinstance(value, datetime) else str(value)
 

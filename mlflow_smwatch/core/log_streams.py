@@ -96,10 +96,8 @@ def by_host(streams: Iterable[LogStream]) -> dict[str, tuple[LogStream, ...]]:
     return {host: tuple(each) for host, each in hosts.items()}
 
 
-def listed_streams(job: str, names: Iterable[str]) -> str:
-    """Write the full names of a job's streams as a JSON list that fits in a tag.
-
-    Whole names are dropped at its end where it does not.
+def full_names(job: str, names: Iterable[str]) -> list[str]:
+    """Return the full names of a job's streams, host by host, in time order.
 
     Parameters
     ----------
@@ -109,7 +107,12 @@ def listed_streams(job: str, names: Iterable[str]) -> str:
         Names of its streams, after ``<job>/``.
     """
     streams = by_host(LogStream(name=name) for name in names).values()
-    ordered = [f"{job}/{each.name}" for host in streams for each in host]
-    while len(text := json.dumps(ordered)) > TAG_VALUE_LIMIT:
-        ordered.pop()
+    return [f"{job}/{each.name}" for host in streams for each in host]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write names as a JSON list that fits in a tag; whole names are dropped at its end if not."""
+    fitting = list(names)
+    while len(text := json.dumps(fitting)) > TAG_VALUE_LIMIT:
+        fitting.pop()
     return text

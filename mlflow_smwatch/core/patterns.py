@@ -84,10 +84,9 @@ class LogPage:
             block = text.encode()
         except UnicodeEncodeError:
             return cls.of([_SURROGATES.sub("\ufffd", message) for message in messages])
-        sizes = map(len, messages)
-        if len(block) != len(text):
-            sizes = (len(message.encode()) for message in messages)
-        starts = list(map(add, accumulate(sizes, initial=1), range(len(messages))))
+        is_ascii = len(block) == len(text)
+        texts = messages if is_ascii else [message.encode() for message in messages]
+        starts = list(map(add, accumulate(map(len, texts), initial=1), range(len(messages))))
         return cls(block.replace(b"\r", b"\n"), starts)
 
     def line_start(self, offset: int) -> int:
@@ -211,7 +210,9 @@ class TimedPattern:
 def _placed(offset: int, start: int, group: tuple[int, int]) -> Hit:
     """Move offsets of a line to its page."""
     first, last = group
-    return (offset + start, -1, -1) if first < 0 else (offset + start, offset + first, offset + last)
+    return (
+        (offset + start, -1, -1) if first < 0 else (offset + start, offset + first, offset + last)
+    )
 
 
 def _in_bytes(line: str, start: int, stop: int) -> tuple[int, int]:

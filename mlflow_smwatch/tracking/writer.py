@@ -134,7 +134,7 @@ class RunWriter:
             self._remove_tag(update.run, key)
         return warnings
 
-    def write_document(self, run: KnownRun, record: RunRecord) -> str | None:
+    def write_document(self, run: KnownRun, document: str) -> str | None:
         """Store the describe answer as the run's artifact ``sagemaker/job.json``.
 
         Returns
@@ -145,7 +145,7 @@ class RunWriter:
         """
         if self._refused is None:
             try:
-                self._tracking.client.log_text(run.run_id, record.document, DOCUMENT)
+                self._tracking.client.log_text(run.run_id, document, DOCUMENT)
             except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
                 self._refused = (
                     f"{DOCUMENT} could not be stored ({first_line(error)[:200]}):"

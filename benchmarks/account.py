@@ -1,7 +1,8 @@
 """The emulated account in a process of its own, so that its work is not charged to its clients.
 
-``python -m benchmarks.account 1000`` fills an account, prints its environment as one line of JSON,
-then answers each line on stdin with the calls served since the last one, until stdin ends.
+``python -m benchmarks.account jobs 1000`` fills an account (``logs``: finished jobs with that many
+log lines; ``running``: that many jobs that run), prints its environment as one line of JSON, then
+answers each line on stdin with the calls served since the last one, until stdin ends.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from benchmarks import log_jobs
 from benchmarks.jobs import ALGORITHM_METRICS, INSTANCE_METRICS, NAMESPACE, place
 from benchmarks.programs import environment
 from mlflow_smwatch.demo.account import EmulatedAccount
@@ -39,24 +41,31 @@ class Account:
             message = "the account's process was started without a pipe"
             raise RuntimeError(message)
         print(file=self.process.stdin, flush=True)
-        counted: dict[str, int] = _line(self.process)
+        counted: dict[str, int] = next_line(self.process)
         return dict(sorted(counted.items()))
 
 
 @contextmanager
-def serving(jobs: int) -> Iterator[Account]:
-    """Run an account with that many jobs for the duration of a block."""
-    command = [sys.executable, "-m", "benchmarks.account", str(jobs)]
+def serving(number: int, what: str = "jobs") -> Iterator[Account]:
+    """Run an account with that many jobs (log lines, running jobs) while a block lasts."""
+    command = [sys.executable, "-m", "benchmarks.account", what, str(number)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
     ) as process:
         try:
-            yield Account(variables=_line(process), process=process)
+            yield Account(variables=next_line(process), process=process)
         finally:
             process.terminate()
 
 
-def _line(process: subprocess.Popen[str]) -> Any:  # noqa: ANN401 - JSON
+def next_line(process: subprocess.Popen[str]) -> Any:  # noqa: ANN401 - JSON
+    """Read the next line that a server prints.
+
+    Raises
+    ------
+    RuntimeError
+        When it has ended.
+    """
     line = process.stdout.readline() if process.stdout else ""
     if not line:
         message = "the emulated account ended early"
@@ -73,10 +82,44 @@ def fill(account: EmulatedAccount, jobs: int) -> None:
             account.put_metric(NAMESPACE, metric, dimensions, job.points(metric))
 
 
+def fill_logs(account: EmulatedAccount, lines: int) -> None:
+    """Put finished jobs with logs into an account: two of many lines, the others of one."""
+    for count in (log_jobs.FEW, log_jobs.MANY):
+        job = log_jobs.finished(f"definitions-{count}", log_jobs.definitions(count))
+        _put(account, job, log_jobs.events(job, lines))
+    for job in log_jobs.single_line_jobs():
+        _put(account, job, [(job.first_ms, log_jobs.long_line())])
+
+
+def fill_running(account: EmulatedAccount, jobs: int) -> None:
+    """Put running jobs that have logged something into an account."""
+    created = datetime.now(tz=timezone.utc) - log_jobs.RUNNING_FOR
+    definitions = log_jobs.definitions(log_jobs.FEW)
+    for number in range(jobs):
+        job = log_jobs.LoggedJob(
+            name=f"running-{number:03d}", definitions=definitions, created=created, running=True
+        )
+        _put(account, job, log_jobs.events(job, log_jobs.RUNNING_LINES))
+
+
+def _put(
+    account: EmulatedAccount, job: log_jobs.LoggedJob, events: Iterable[tuple[int, str]]
+) -> None:
+    account.put_training_job(job.answer())
+    account.put_log_events(log_jobs.LOG_GROUP, job.stream, events, publish=False)
+
+
+_FILLS: dict[str, Callable[[EmulatedAccount, int], None]] = {
+    "jobs": fill,
+    "logs": fill_logs,
+    "running": fill_running,
+}
+
+
 def main() -> None:
     """Serve an account until stdin ends."""
     with EmulatedAccount() as account:
-        fill(account, int(sys.argv[1]))
+        _FILLS[sys.argv[1]](account, int(sys.argv[2]))
         print(json.dumps(account.environment), flush=True)
         for _ in sys.stdin:
             print(json.dumps(account.calls), flush=True)

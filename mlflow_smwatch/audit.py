@@ -1,58 +1,175 @@
-"""Reads jobs as a pass does, whole and afresh, and compares them with their runs; writes nothing.
-
-:class:`AuditAdmission` plans the reading, :class:`Auditor` takes what was read.
-"""
+"""Compares jobs that were read whole and afresh with their runs; writes nothing."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mlflow_smwatch.aws.discovery import Found, describe_job
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import (
     Difference,
     PointDifference,
     compare_cloudwatch,
     compare_described,
+    compare_final,
+    compare_logs,
     compare_points,
     settled,
 )
 from mlflow_smwatch.core.definitions import RUNAWAY
-from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, StopError, reason
-from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.log_progress import LOGS, advance
-from mlflow_smwatch.core.matching import KnownRun, Match, match
+from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint, metric_keys
-from mlflow_smwatch.core.progress import CLOUDWATCH, Measured, progress
-from mlflow_smwatch.core.record import run_record
+from mlflow_smwatch.core.progress import Measured, progress
 from mlflow_smwatch.core.series import Point, instance_series, metric_of
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import Life, Reading, plan_reading
-from mlflow_smwatch.task import ENDED, Outcome, PassContext, Task
+from mlflow_smwatch.task import Outcome, PassContext, Task
 
-logger = logging.getLogger(__name__)
+History = Callable[[str], Sequence[Point]]
+"""MLflow key → the points that a run has of it."""
 
 _GONE = "AWS no longer knows this job: its run is not compared"
-_LEAVING = "AWS is deleting this job: its run is not compared"
+_LOGS_GONE = "its logs are gone, all or some: the metrics that were read from them are not compared"
+_LOGS_CUT = (
+    "the beginning of its logs is gone: the points that were read from there are not compared"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
-    """What AWS has of a job.
+class Audited:
+    """A job that was compared with its run.
 
     Attributes
     ----------
+    task
+        The job as it was read.
+    run
+        Its run.
+    known
+        The run's watermark.
     points
-        Every point that its run is to have.
-    watermark
-        What would be true if a first pass wrote them now.
+        Every point that the run is to have, as far as AWS still tells.
+    logged
+        Originals of the series that have points from logs.
+    truth
+        The watermark that a first pass would write with them.
+    due
+        Whether the run is to have all of them by now.
     """
 
+    task: Task
+    run: KnownRun
+    known: Watermark
     points: tuple[MetricPoint, ...]
-    watermark: Watermark
+    logged: frozenset[str]
+    truth: Watermark
+    due: bool
+
+    def described_differences(self) -> Iterator[Difference]:
+        """Compare status and params; what a run that is not final lacks is not due yet."""
+        as_written = self.due or (
+            self.run.mirrored and self.known.fingerprint == self.task.record.fingerprint
+        )
+        return compare_described(self.task.record, self.run, as_written=as_written)
+
+    def point_differences(self, history: History) -> Iterator[Difference]:
+        """Compare the series that AWS can still tell, except what others logged to the run.
+
+        Parameters
+        ----------
+        history
+            Gives what the run has.
+        """
+        series: dict[str, list[MetricPoint]] = {original: [] for original in self.known.points}
+        keys = dict(self.known.given_keys)
+        for point in self.points:
+            series.setdefault(point.original, []).append(point)
+            keys[point.original] = point.key
+        for original, points in sorted(series.items()):
+            if self._is_told(original, told=bool(points)):
+                key = keys[original]
+                have = history(key) if key in self.run.metric_keys else ()
+                aws = [Point(each.timestamp_ms, each.value) for each in points]
+                for each in self._compare(original, aws, have):
+                    yield _placed(self.task.arn, key, each)
+
+    def left_out(self) -> Iterator[str]:
+        """Say what could not be compared."""
+        reading = self.task.log_reading
+        for denied in (*(reading.denied if reading else ()), *self.task.denied):
+            yield f"{denied}; what depends on it is not compared"
+        if reading and not reading.denied and self.known.source == LOGS and not self._has_logs:
+            yield _LOGS_GONE
+        elif self._is_cut:
+            yield _LOGS_CUT
+        for metric in sorted(self._runaways):
+            yield f"the metric {metric} is not compared: its regular expression takes too long"
+
+    @property
+    def _from_logs(self) -> bool:
+        return self.truth.source == LOGS
+
+    @property
+    def _has_logs(self) -> bool:
+        """Whether all that the run was given from logs is still there to be read."""
+        reading = self.task.log_reading
+        there = self.known.streams.keys() <= self.truth.streams.keys()
+        gone = reading is None or reading.denied or reading.expired or reading.missing
+        return there and not gone
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the logs hold fewer points of a metric than the mirror has read from them."""
+        counts = Counter(point.original for point in self.points)
+        written = self.known.points.items() if self.known.source == LOGS else ()
+        return self._has_logs and any(
+            metric_of(original) is not None and count > counts[original]
+            for original, count in written
+        )
+
+    @property
+    def _runaways(self) -> set[str]:
+        found = (self.known.findings, self.truth.findings)
+        return {metric for each in found for metric, codes in each.items() if RUNAWAY in codes}
+
+    def _is_told(self, original: str, *, told: bool) -> bool:
+        """Whether AWS could be asked for a series, so that what it lacks is not there."""
+        metric, complete = metric_of(original), self.task.reading.complete
+        if metric is None and not self._is_measured(original):
+            return complete
+        if metric in self._runaways:
+            return False
+        if metric is not None and not told and not self._has_final_metrics:
+            return False
+        if metric is not None and self._from_logs:
+            return self._has_logs
+        return original in self.task.series or not self.task.reading.windows
+
+    @property
+    def _has_final_metrics(self) -> bool:
+        """Whether FinalMetricDataList stands for its series without points, as in the run."""
+        return not self.task.denied and (self.task.reading.complete or not self.known.final)
+
+    def _is_measured(self, original: str) -> bool:
+        return any(each.original == original for each in instance_series(self.task.job))
+
+    def _compare(
+        self, original: str, aws: Sequence[Point], mlflow: Sequence[Point]
+    ) -> Sequence[PointDifference]:
+        metric, reading = metric_of(original), self.task.reading
+        if metric is not None and self._from_logs:
+            written = self.known.points.get(original, 0)
+            final = aws and original not in self.logged
+            found = compare_final(aws, mlflow) if final else compare_logs(aws, mlflow, written)
+            last_ms = max((point.timestamp_ms for point in aws), default=0)
+            read_to_ms = None if reading.complete else last_ms
+            return settled(found, due=self.due, read_to_ms=read_to_ms)
+        if metric is None and not self._is_measured(original):
+            return settled(compare_points(aws, mlflow, revisable=True), due=self.due)
+        found = compare_cloudwatch(aws, mlflow, reading, self.task.job.created_ms)
+        return settled(found, due=self.due)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,130 +180,34 @@ class Finding:
     ----------
     differences
         In the order in which they are shown.
-    task
-        The job as it was read; None where it has no run, or no reading was needed.
-    truth
-        What AWS has; None where no points were compared.
+    audited
+        The job with its run; None where there is no run to compare.
     """
 
     differences: tuple[Difference, ...] = ()
-    task: Task | None = None
-    truth: Truth | None = None
+    audited: Audited | None = None
 
 
 @dataclass(slots=True)
 class Findings:
-    """The findings of an audit, by ARN; each job is entered by one thread at a time.
+    """The findings of an audit; each job is entered by one thread at a time.
 
     Attributes
     ----------
     by_arn
         ARN → finding, of the jobs that were compared.
+    differences
+        All of them, those of one job together.
     """
 
     by_arn: dict[str, Finding] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
 
     def enter(self, arn: str, finding: Finding) -> None:
-        """Enter what was found of a job, besides what was found of it before."""
-        before = self.by_arn.get(arn, Finding())
-        differences = (*before.differences, *finding.differences)
-        self.by_arn[arn] = replace(finding, differences=differences)
-
-
-class AuditAdmission:
-    """Turns jobs that were found into tasks that read their whole life; makes no runs.
-
-    Parameters
-    ----------
-    context
-        What all jobs of the audit share.
-    findings
-        Takes what shows without a reading.
-    """
-
-    def __init__(self, context: PassContext, findings: Findings) -> None:
-        self._pass = context
-        self._findings = findings
-
-    def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
-        """Match a page of jobs with their runs.
-
-        Returns
-        -------
-        list of Task or Outcome
-            A task for each job that has a run, an outcome for each other one.
-        """
-        runs = self._pass.index.find([self._pass.identity(found) for found in page])
-        return list(pool.map(lambda found: self._admit(found, runs.get(found.arn, ())), page))
-
-    def whole_life(self, job: Job) -> Reading:
-        """Plan the reading of series of which nothing was read before."""
-        life = Life(created_ms=job.created_ms, ended_ms=job.ended_ms if job.ended else None)
-        reading = plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
-        return replace(reading, windows=()) if self._pass.options.metrics == "off" else reading
-
-    def _admit(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
-        try:
-            return self._decide(found, candidates)
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return Outcome(found.arn, "failed", error=reason(error))
-
-    def _decide(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
-        matched = self._match(found, candidates)
-        run = matched.run
-        if run is None or (run.active and run.watermark is None):
-            return self._close(found.arn, Difference(arn=found.arn, what="run", aws="1 run"))
-        if not run.active:
-            self._pass.experiments.require_active(run.experiment_id)
-            return self._close(found.arn, warnings=self._removed(run))
-        if matched.duplicates:
-            self._findings.enter(found.arn, Finding(differences=(_doubled(found, matched),)))
-        job, denied = self._described(found, run.watermark)
-        if job.status not in job.kind.known_statuses and run.status in ENDED:
-            return self._close(found.arn, warnings=(_LEAVING,))
-        return Task(
-            job=job,
-            record=run_record(job, self._pass.options.experiment),
-            run=run,
-            watermark=_afresh(run.watermark or Watermark(made_ms=self._pass.now_ms)),
-            reading=self.whole_life(job),
-            undescribed=denied,
-        )
-
-    def _close(self, arn: str, *differences: Difference, warnings: tuple[str, ...] = ()) -> Outcome:
-        self._findings.enter(arn, Finding(differences=differences))
-        return Outcome(arn, "unchanged", warnings=warnings)
-
-    def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
-        matched = match(self._pass.identity(found), candidates)
-        if matched.run is None and any(not each.mirrored for each in candidates):
-            return match(self._pass.identity(found, self._own_run_id(found)), candidates)
-        return matched
-
-    def _own_run_id(self, found: Found) -> str | None:
-        """Ask SageMaker which run the job logged itself; a foreign run is there that may be it."""
-        try:
-            return describe_job(self._pass.aws, found.name).job.own_run_id
-        except (AccessDeniedError, RetriableError) as error:
-            logger.warning("%s: its own run cannot be told from foreign ones: %s", found.arn, error)
-            return None
-
-    def _removed(self, run: KnownRun) -> tuple[str, ...]:
-        """Tell who asked for a job by name that the user deleted its run."""
-        if not self._pass.options.names:
-            return ()
-        command = f"mlflow runs restore --run-id {run.run_id}"
-        return (f"its run was deleted in MLflow, so nothing is compared: '{command}' restores it",)
-
-    def _described(self, found: Found, watermark: Watermark | None) -> tuple[Job, tuple[str, ...]]:
-        """Take the job as it was found; ask for it where the listing lacks it or lags behind."""
-        behind = watermark is not None and found.modified_ms < (watermark.modified_ms or 0)
-        if found.job and not behind:
-            return found.job, found.denied
-        described = describe_job(self._pass.aws, found.name)
-        return described.job, described.denied
+        """Enter what was found of a job, after what was found of it before."""
+        before = self.by_arn.get(arn, Finding()).differences
+        self.by_arn[arn] = replace(finding, differences=(*before, *finding.differences))
+        self.differences += finding.differences
 
 
 class Auditor:
@@ -233,20 +254,67 @@ class Auditor:
     def _compare(self, task: Task) -> Outcome:
         if task.error:
             raise task.error
+        audited = self._audited(task)
+        differences = list(audited.described_differences())
+        if self._pass.options.metrics != "off":
+            run_id = audited.run.run_id
+            differences += audited.point_differences(
+                lambda key: self._pass.index.history(run_id, key)
+            )
+        self._findings.enter(task.arn, Finding(differences=tuple(differences), audited=audited))
+        return Outcome(task.arn, "unchanged", warnings=tuple(audited.left_out()))
+
+    def _audited(self, task: Task) -> Audited:
         run, known = task.run, task.run.watermark if task.run else None
         if run is None or known is None:
-            return Outcome(task.arn, "unchanged")
-        due = self._pass.is_read(known)
-        as_written = due or known.fingerprint == task.record.fingerprint
-        differences = list(compare_described(task.record, run, as_written=as_written))
-        truth = self._truth(task)
-        comparison = _Comparison(task=task, run=run, known=known, truth=truth)
-        if self._pass.options.metrics != "off":
-            for key, aws, rule in comparison.series():
-                mlflow = self._pass.index.history(run.run_id, key) if key in run.metric_keys else ()
-                found = rule(aws, mlflow)
-                differences += [_placed(task.arn, key, each) for each in found]
-        self._findings.enter(
-            task.arn, Finding(differences=tuple(differences), task=task, truth=truth)
+            message = f"no run is there for {task.arn}"
+            raise JobError(message)
+        gathered = self._gathered.pop(task.arn, [])
+        logged = {original for original, each in task.logs.series.items() if each.points}
+        truth = progress(
+            task.job,
+            task.watermark,
+            self._measured(task),
+            logged_keys=_logged_keys(task),
+            written_ms=lambda _: (),
+            give_up_denied=True,
         )
-        return Outcome(task.arn, "unchanged", warnings=tuple(comparison.left_out()))
+        return Audited(
+            task=task,
+            run=run,
+            known=known,
+            points=(*gathered, *truth.points),
+            logged=frozenset(logged | {point.original for point in gathered}),
+            truth=truth.watermark,
+            due=self._pass.is_read(known),
+        )
+
+    def _measured(self, task: Task) -> Measured:
+        source = self._pass.options.metrics
+        denied = task.log_reading.denied if task.log_reading else ()
+        return Measured(
+            series=task.series,
+            reading=task.reading,
+            denied=(*task.denied, *(denied if not task.falls_back(source) else ())),
+            logs=task.logs,
+            log_hosts=task.log_hosts,
+            logs_denied=denied,
+            described=not task.undescribed,
+            metrics=source != "off",
+        )
+
+
+def _logged_keys(task: Task) -> frozenset[str]:
+    """Give the keys of a run that its job logs itself."""
+    return task.run.metric_keys if task.run and not task.run.mirrored else frozenset()
+
+
+def _placed(arn: str, key: str, found: PointDifference) -> Difference:
+    return Difference(
+        arn=arn,
+        what=found.what,
+        key=key,
+        timestamp=found.timestamp_ms,
+        aws=found.aws,
+        mlflow=found.mlflow,
+    )

@@ -50,7 +50,7 @@ class Stretch:
         Whether to read from the beginning, what was read before included: its matches are counted,
         not given.
     until_ms
-        Where a running job's stream is as good as read to its end; None for the very end.
+        Where the stream that still grows is as good as read to its end; None for the very end.
     """
 
     positions: Mapping[str, StreamPosition]
@@ -124,7 +124,8 @@ class HostReplay:
         group, job, again = self._job.kind.log_group, self._job.name, self._stretch.again
         left = self._stretch.positions.get(stream.name, START)
         after = START if again else left
-        pages = self._logs.read(group, job, stream.name, after, self._stretch.until_ms)
+        until_ms = self._stretch.until_ms if stream is self.streams[-1] else None
+        pages = self._logs.read(group, job, stream.name, after, until_ms)
         for number, page in enumerate(pages):
             if number == 0 and after == START:
                 self.expired |= _is_cut(stream, page)

@@ -124,6 +124,9 @@ class JobWriter:
         if run is None or not run.active:
             message = "the run was deleted while it was written"
             raise JobError(message)
+        if task.run and run.run_id != task.run.run_id and task.watermark.begun:
+            message = "another mirror has made the run that stays: it is filled by the next pass"
+            raise JobError(message)
         task.run = run
         task.watermark = run.watermark or task.watermark
         read = self._pass.is_read(task.watermark)

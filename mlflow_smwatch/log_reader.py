@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.core.definitions import RUNAWAY, MetricReader
 from mlflow_smwatch.core.errors import AccessDeniedError, LogsGoneError
+from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS, LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host
 from mlflow_smwatch.core.points import comparable, metric_keys
@@ -24,6 +25,11 @@ from mlflow_smwatch.task import LogReading, PassContext, Task
 _MANY_POINTS = 5_000
 _KEPT_POINTS = 1_000
 """Points that a job may keep in memory while it waits for its CloudWatch series."""
+_LISTED_FOR_S = 300
+"""A host may be restarted without a word in the job's description: look for streams so often."""
+
+_RESTART_MS = 60 * 60_000
+_SECOND_MS = 1000  # names of streams carry whole seconds
 
 Commit = Callable[[Task], None]
 Written = tuple[int, float | str]
@@ -75,14 +81,35 @@ class JobLogReader:
 
     def forecast(self, task: Task) -> Counter[str]:
         """Give the AWS calls that reading a job's logs takes, if each stream has one page."""
-        live = _live_streams(task)
+        live = self._live_streams(task)
         if live:
             return Counter({GET_LOG_EVENTS: len(live)})
         return Counter({DESCRIBE_LOG_STREAMS: 1, GET_LOG_EVENTS: 2 * len(task.job.hosts)})
 
     def _streams(self, task: Task) -> tuple[LogStream, ...]:
-        live = _live_streams(task)
+        live = self._live_streams(task)
         return live or self._pass.logs.list_streams(task.job.kind.log_group, task.job.name)
+
+    def _live_streams(self, task: Task) -> tuple[LogStream, ...]:
+        """Give the streams that may have grown, where nothing tells of new ones; else none.
+
+        Of a host with several, only the latest still grows.
+        """
+        job, watermark = task.job, task.watermark
+        if task.reading.complete or job.modified_ms != watermark.modified_ms:
+            return ()
+        known = by_host(LogStream(name=name) for name in watermark.streams)
+        latest = tuple(streams[-1] for streams in known.values())
+        listed_s = self._pass.logs.listed_s_ago(job.kind.log_group, job.name)
+        if len(latest) < len(job.hosts) or listed_s is None or listed_s > _LISTED_FOR_S:
+            return ()
+        return () if self._restarts(job, latest) else latest
+
+    def _restarts(self, job: Job, latest: Iterable[LogStream]) -> bool:
+        """Whether hosts were started again of late, and a stream of the new start is not there."""
+        launched_ms = job.launched_ms or 0
+        late = self._pass.clock_ms() - launched_ms < _RESTART_MS
+        return late and any(each.began_ms + _SECOND_MS <= launched_ms for each in latest)
 
     def _read(self, task: Task, hosts: dict[str, tuple[LogStream, ...]]) -> LogReading:
         task.log_hosts = tuple(dict.fromkeys((*task.job.hosts, *hosts)))
@@ -169,19 +196,6 @@ class JobLogReader:
         key = metric_keys(task.job, task.watermark.given_keys, task.log_hosts)[original]
         for point in self._pass.index.history(task.run.run_id, key):
             yield point.timestamp_ms, comparable(point.value)
-
-
-def _live_streams(task: Task) -> tuple[LogStream, ...]:
-    """Give the streams that may have grown, where nothing tells of new ones; else none.
-
-    Of a host with several, only the latest still grows.
-    """
-    job, watermark = task.job, task.watermark
-    known = by_host(LogStream(name=name) for name in watermark.streams)
-    changed = job.modified_ms != watermark.modified_ms or len(known) < len(job.hosts)
-    if changed or task.reading.complete:
-        return ()
-    return tuple(streams[-1] for streams in known.values())
 
 
 def _missing(points: Iterable[Point], have: Counter[Written]) -> Iterator[Point]:

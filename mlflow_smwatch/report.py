@@ -172,7 +172,7 @@ class WatchReport:
         self.points += report.points
         tried = {line.arn for line in report.runs} | {each.arn for each in report.failed}
         earlier = [each for each in self.failed if is_arn(each.arn) and each.arn not in tried]
-        self.failed = [*earlier, *report.failed]
+        self.failed = list({each.arn: each for each in (*earlier, *report.failed)}.values())
         self.warnings = list(dict.fromkeys([*self.warnings, *report.warnings]))
 
     def to_dict(self) -> dict[str, Any]:

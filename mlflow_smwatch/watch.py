@@ -134,14 +134,15 @@ def settled(
     Returns
     -------
     tuple of QueueMessage
-        Those whose job is written, or is one that the options leave out.
+        Those whose job is written, or is one that the options leave out. SageMaker gives the ARN of
+        one job in lower case here and as it was typed there, so case makes no difference.
     """
-    failed = {failure.arn for failure in report.failed}
-    written = {line.arn for line in report.runs}
+    failed = {failure.arn.lower() for failure in report.failed}
+    written = _written(report)
     return tuple(
         message
         for message, event in events.items()
-        if event.arn not in failed and (whole or event.arn in written)
+        if event.arn.lower() not in failed and (whole or event.arn.lower() in written)
     )
 
 
@@ -247,9 +248,9 @@ class Watcher:
         done = settled(events, report, whole=whole)
         if self._stopped.is_set():
             queue.release([message for message in events if message not in done])
-        written = {line.arn for line in report.runs}
+        written = _written(report)
         for arn in dict.fromkeys(events[message].arn for message in done):
-            if arn not in written:
+            if arn.lower() not in written:
                 logger.info("%s: not wanted by the options", arn, extra={"arn": arn})
         return done
 
@@ -326,6 +327,10 @@ class Watcher:
         if self._failures and not self._failing:
             logger.info("works again after %d failed tries", self._failures)
             self._failures = 0
+
+
+def _written(report: SyncReport) -> set[str]:
+    return {line.arn.lower() for line in report.runs}
 
 
 def _is_whole(report: SyncReport) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -16,6 +17,9 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
 Samples = list[tuple[int, float]]
+Events = list[tuple[int, str]]
+"""Timestamp in milliseconds and message."""
+
 Points = list[tuple[int, int, float]]
 """Timestamp in milliseconds, step, value."""
 
@@ -91,6 +95,17 @@ def job_answer(
     return {key: value for key, value in answer.items() if value is not None}
 
 
+def logged_job(
+    name: str, definitions: Mapping[str, str], *, created_ms: int, **changes: Any
+) -> dict[str, Any]:
+    """Make the answer of a job with MetricDefinitions of its own, name → pattern."""
+    answer = job_answer(name, created_ms=created_ms, **changes)
+    answer["AlgorithmSpecification"]["MetricDefinitions"] = [
+        {"Name": metric, "Regex": pattern} for metric, pattern in definitions.items()
+    ]
+    return answer
+
+
 def final_metrics(values: Mapping[str, float], timestamp_ms: int) -> list[dict[str, Any]]:
     """Make a FinalMetricDataList."""
     return [
@@ -111,6 +126,18 @@ def put_loss(
     account.put_metric(NAMESPACE, metric, {"TrainingJobName": job}, samples)
 
 
+def put_log(
+    account: EmulatedAccount,
+    job: str,
+    events: Iterable[tuple[int, str]],
+    *,
+    host: str = "algo-1",
+    epoch_s: int = 1_700_000_000,
+) -> None:
+    """Store log events of one host, without their metrics in CloudWatch."""
+    account.put_log_events(NAMESPACE, f"{job}/{host}-{epoch_s}", events, publish=False)
+
+
 def put_host(
     account: EmulatedAccount,
     job: str,
@@ -121,6 +148,27 @@ def put_host(
 ) -> None:
     """Publish samples of an instance metric."""
     account.put_metric(NAMESPACE, metric, {"Host": f"{job}/{host}"}, samples, unit="Percent")
+
+
+def replayed(
+    definitions: Mapping[str, str], hosts: Mapping[str, Sequence[tuple[int, str]]]
+) -> dict[str, Points]:
+    """Say which points a mirror must have of logs, given by host in the order of their streams.
+
+    The rule is written out once more here, on purpose, and shares no code with the package.
+    """
+    points: dict[str, Points] = {}
+    for host, events in hosts.items():
+        for timestamp_ms, message in events:
+            for line in re.split("[\r\n]", message):
+                for name, pattern in definitions.items():
+                    found = re.search(pattern, line)
+                    if found is None:
+                        continue
+                    key = name if host == "algo-1" else f"{name}/{host}"
+                    curve = points.setdefault(key, [])
+                    curve.append((timestamp_ms, len(curve), float(found[1])))
+    return points
 
 
 def averages(samples: Iterable[tuple[int, float]], created_ms: int, period_s: int = 60) -> Points:

@@ -7,11 +7,12 @@ token of the last page leads on as well, which costs a live stream without news 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.aws.session import Aws, ask
@@ -19,8 +20,9 @@ from mlflow_smwatch.core.errors import InvalidRequestError
 from mlflow_smwatch.core.log_streams import START, LogStream, StreamPosition
 
 _STREAMS_PER_PAGE = 50
-_STREAMS_KEPT = 10_000
+_NOTES_KEPT = 10_000
 
+_Note = TypeVar("_Note")
 _StreamKey: TypeAlias = tuple[str, str]
 _Event: TypeAlias = Mapping[str, Any]
 
@@ -102,6 +104,7 @@ class LogReader:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._kept: OrderedDict[_StreamKey, _Cursor] = OrderedDict()
+        self._listed: OrderedDict[_StreamKey, float] = OrderedDict()
         self._lock = threading.Lock()
 
     def list_streams(self, group: str, job: str) -> tuple[LogStream, ...]:
@@ -129,6 +132,7 @@ class LogReader:
             "logStreamNamePrefix": f"{job}/",
             "limit": _STREAMS_PER_PAGE,
         }
+        self._note(self._listed, (group, job), time.monotonic())
         describe = self._aws.logs.describe_log_streams
         streams: list[LogStream] = []
         while True:
@@ -137,6 +141,12 @@ class LogReader:
             if not answer.get("nextToken"):
                 return tuple(streams)
             request["nextToken"] = answer["nextToken"]
+
+    def listed_s_ago(self, group: str, job: str) -> float | None:
+        """Tell how long ago a job's streams were listed, seconds; None for never."""
+        with self._lock:
+            listed = self._listed.get((group, job))
+        return None if listed is None else time.monotonic() - listed
 
     def read(
         self, group: str, job: str, stream: str, after: StreamPosition, until_ms: int | None = None
@@ -182,7 +192,7 @@ class LogReader:
             sent, events = cursor.token, answer["events"]
             timestamps_ms = [event["timestamp"] for event in events]
             cursor, skipped = cursor.past(timestamps_ms, answer["nextForwardToken"])
-            self._keep(key, cursor)
+            self._note(self._kept, key, cursor)
             if skipped < len(events):
                 yield LogPage(
                     timestamps_ms=timestamps_ms[skipped:],
@@ -202,12 +212,13 @@ class LogReader:
             kept = self._kept.get(key)
         return kept if kept and kept.position == after else _Cursor.by_time(after)
 
-    def _keep(self, key: _StreamKey, cursor: _Cursor) -> None:
+    def _note(self, notes: OrderedDict[_StreamKey, _Note], key: _StreamKey, note: _Note) -> None:
+        """Keep a note of a stream or a job; the oldest go when there are many."""
         with self._lock:
-            self._kept[key] = cursor
-            self._kept.move_to_end(key)
-            if len(self._kept) > _STREAMS_KEPT:
-                self._kept.popitem(last=False)
+            notes[key] = note
+            notes.move_to_end(key)
+            if len(notes) > _NOTES_KEPT:
+                notes.popitem(last=False)
 
 
 def _log_stream(described: Mapping[str, Any], job: str) -> LogStream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
 def verify(*, repair: bool, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None:
     """Read AWS and MLflow afresh and compare them, point by point.
 
-    With no NAME or ARN: every job of the chosen kinds that was modified since --since. Each
-    difference is a line: job, what differs, its key, the time, AWS's value, MLflow's value.
+    With no NAME or ARN: every job of the chosen kinds that was modified since --since, and every
+    run that was mirrored from this account and Region. Each difference is a line: job, what
+    differs, its key, the time, AWS's value, MLflow's value.
 
-    Exit codes: 0 all equal, 1 differences or jobs that could not be compared, 2 wrong usage,
-    3 nothing could be done.
+    Exit codes: 0 all equal, 1 differences (repaired or not) or jobs that could not be compared,
+    2 wrong usage, 3 nothing could be done.
 
     \b
     Examples:
@@ -91,9 +93,13 @@ def _line(difference: Difference) -> str:
 def _time(timestamp_ms: int | None) -> str:
     if timestamp_ms is None:
         return ""
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, tz=timezone.utc)
+    try:
+        moment = datetime.fromtimestamp(timestamp_ms / 1000, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):  # a user's own point, outside the calendar
+        return str(timestamp_ms)
     return moment.isoformat(timespec="milliseconds")
 
 
 def _value(value: object) -> str:
-    return "nothing" if value is None else str(value)
+    """Give a value on one line, whatever text it is."""
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)

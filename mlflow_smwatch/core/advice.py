@@ -116,8 +116,8 @@ def better_pattern(pattern: str, code: str) -> str | None:
 def _sentence(name: str, code: str, count: int, patterns: Sequence[str]) -> str:
     metric = f"metric {_visible(name)}:"
     if code in _UNUSABLE:
-        bad = [_cut(each) for each in patterns if unusable(each) == code]
-        return f"{metric} its pattern {_UNUSABLE[code]}: {' and '.join(bad)}"
+        bad = " and ".join(_cut(each) for each in patterns if unusable(each) == code)
+        return f"{metric} its pattern {_UNUSABLE[code]}; pattern {bad}"
     matches = "1 match is" if count == 1 else f"{count} matches are"
     happens = _WHAT_HAPPENS.get(code, f"{code} ({count})").format(matches=matches)
     used = " and ".join(_cut(each) for each in patterns)

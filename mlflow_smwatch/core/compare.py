@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -165,6 +166,51 @@ def compare_cloudwatch(
     for period in want.keys() | have.keys():
         found += _compare_faded(want.get(period, []), have.get(period, []))
     return sorted(found, key=lambda each: each.timestamp_ms)
+
+
+def compare_logs(
+    aws: Sequence[Point], mlflow: Sequence[Point], written: int
+) -> list[PointDifference]:
+    """Compare a series that was read from logs as far as they are still there.
+
+    Log events only ever go with their retention time, the earliest first.
+
+    Parameters
+    ----------
+    aws
+        What the logs hold now.
+    mlflow
+        What the run has.
+    written
+        How many points the mirror wrote: where there are fewer now, what the run has before the
+        first of them is right.
+
+    Returns
+    -------
+    list of PointDifference
+        In time order.
+    """
+    found = compare_points(aws, mlflow)
+    if written <= len(aws):
+        return found
+    begin_ms = min((point.timestamp_ms for point in aws), default=math.inf)
+    return [each for each in found if each.what != "extra" or each.timestamp_ms >= begin_ms]
+
+
+def compare_final(aws: Sequence[Point], mlflow: Sequence[Point]) -> list[PointDifference]:
+    """Compare a series of which AWS has no point but that of ``FinalMetricDataList``.
+
+    Where the run has other points and not that one, it has what AWS no longer stores.
+
+    Parameters
+    ----------
+    aws
+        The one point.
+    mlflow
+        What the run has.
+    """
+    has_it = not {_stamped(point) for point in aws}.isdisjoint(map(_stamped, mlflow))
+    return compare_points(aws, mlflow) if has_it or not mlflow else []
 
 
 def settled(

@@ -65,6 +65,7 @@ def training_job(answer: Answer) -> Job:
         created_ms=to_ms(answer["CreationTime"]),
         modified_ms=to_ms(modified),
         ended_ms=_end_ms(answer, status),
+        launched_ms=_launched_ms(answer.get("SecondaryStatusTransitions") or ()),
         failure_reason=answer.get("FailureReason"),
         image=algorithm.get("TrainingImage"),
         algorithm=algorithm.get("AlgorithmName"),
@@ -180,6 +181,15 @@ def _channels(entries: Sequence[Answer]) -> Iterator[Channel]:
         uri = _map(_map(entry, "DataSource"), "S3DataSource").get("S3Uri")
         if uri:
             yield Channel(name=entry["ChannelName"], uri=uri)
+
+
+def _launched_ms(entries: Sequence[Answer]) -> int | None:
+    starts = [
+        to_ms(entry["StartTime"])
+        for entry in entries
+        if entry["Status"] in TRAINING_JOB.launch_phases and entry.get("StartTime")
+    ]
+    return max(starts, default=None)
 
 
 def _phases(entries: Sequence[Answer]) -> Iterator[Phase]:

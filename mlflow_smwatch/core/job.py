@@ -89,6 +89,8 @@ class Job:
         CreationTime and LastModifiedTime.
     ended_ms
         When the job ended, None while it has not.
+    launched_ms
+        When its hosts were last started, restarts included.
     hosts
         Names of its hosts, ``algo-1`` to ``algo-n``.
     billable_s
@@ -110,6 +112,7 @@ class Job:
     document: str
     secondary_status: str | None = None
     ended_ms: int | None = None
+    launched_ms: int | None = None
     failure_reason: str | None = None
     image: str | None = None
     algorithm: str | None = None

@@ -27,6 +27,8 @@ class JobKind:
         Statuses after which nothing runs any more.
     waiting_phases
         Secondary statuses in which a job in progress does not compute yet.
+    launch_phases
+        Secondary statuses with which hosts are started, or started again.
     event_type, event_arn
         EventBridge detail-type of its state changes, and the field of their detail that holds its
         ARN ("Events that Amazon SageMaker AI sends to Amazon EventBridge").
@@ -40,6 +42,7 @@ class JobKind:
     run_status: tuple[tuple[str, str], ...]
     end_states: frozenset[str]
     waiting_phases: frozenset[str]
+    launch_phases: frozenset[str]
     event_type: str
     event_arn: str
 
@@ -73,6 +76,7 @@ TRAINING_JOB = JobKind(
             "DownloadingTrainingImage",
         }
     ),
+    launch_phases=frozenset({"Starting", "LaunchingMLInstances", "Interrupted", "Restarting"}),
     event_type="SageMaker Training Job State Change",
     event_arn="TrainingJobArn",
 )

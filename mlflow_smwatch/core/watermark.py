@@ -75,6 +75,11 @@ class Watermark:
         return {name: StreamPosition(*position) for name, position in self.streams.items()}
 
     @property
+    def begun(self) -> bool:
+        """Whether anything is written or read, so that another run needs a reading of its own."""
+        return bool(self.points or self.streams) or self.read_to_ms is not None
+
+    @property
     def given_keys(self) -> dict[str, str]:
         """Original key → MLflow key of every series that has points or is claimed."""
         return {original: self.keys.get(original, original) for original in self.points}

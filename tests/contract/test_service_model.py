@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import boto3
 import botocore.session
 import pytest
 from botocore.model import ServiceModel, StringShape
@@ -13,11 +14,14 @@ from botocore.validate import ParamValidator
 
 import mlflow_smwatch
 from mlflow_smwatch.aws.operations import OPERATIONS
+from mlflow_smwatch.aws.queue import JobQueue
+from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.demo.account import EmulatedAccount, Request
-from tests.stores.jobs import completed, put_jobs, put_loss
+from tests.jobs import put_log
+from tests.stores.jobs import START, completed, put_jobs, put_loss
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/job"
 WAITING = {
@@ -52,7 +56,7 @@ def test_every_operation_exists(action: str) -> None:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]]:
-    """Record a first, a second, a named and a fallen-back sync of one account."""
+    """Record a first, a second, a named and a fallen-back sync of one account, and a queue."""
     patch = pytest.MonkeyPatch()
     with EmulatedAccount() as account:
         for name, value in account.environment.items():
@@ -62,6 +66,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]
         odd = {"TrainingImage": "i", "TrainingInputMode": "File", "MetricDefinitions": [metric]}
         account.put_training_job(completed("odd", AlgorithmSpecification=odd))
         put_loss(account, "odd", metric="n" * 255)
+        begin_ms = round(START.timestamp() * 1000)
+        put_log(account, "job-2", [(begin_ms + n, f"loss={n}") for n in range(5)])
+        account.faults.page_size("logs:GetLogEvents", 2)
         account.faults.page_size("sagemaker:Search", 2)
         account.faults.page_size("cloudwatch:GetMetricData", 3)
         uri = f"sqlite:///{tmp_path_factory.mktemp('recorded')}/mlflow.db"
@@ -75,8 +82,23 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]
         mlflow_smwatch.sync(tracking_uri=uri, name_contains="job", until="1h")
         account.faults.clear()
         mlflow_smwatch.sync("job-1", "nope", tracking_uri=uri)
+        take_messages()
         yield list(account.requests)
     patch.undo()
+
+
+def take_messages() -> None:
+    """Do all that can be done with messages: receive, keep, give back, delete."""
+    client = boto3.client("sqs")
+    url = client.create_queue(QueueName="jobs")["QueueUrl"]
+    for body in ("one", "two"):
+        client.send_message(QueueUrl=url, MessageBody=body)
+    queue = JobQueue(connect(None, None, 2), url)
+    messages = queue.receive(0)
+    with queue.held(messages):
+        queue.keep(messages)
+    queue.release(messages[:1])
+    queue.delete(messages)
 
 
 def test_every_request_is_valid(recorded: list[Request]) -> None:

@@ -26,6 +26,8 @@ LIST = "sagemaker:ListTrainingJobs"
 DESCRIBE = "sagemaker:DescribeTrainingJob"
 LIST_TAGS = "sagemaker:ListTags"
 METRICS = "cloudwatch:GetMetricData"
+STREAMS = "logs:DescribeLogStreams"
+EVENTS = "logs:GetLogEvents"
 
 
 def datasets(run: Run) -> list[Dataset]:

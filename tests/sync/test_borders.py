@@ -11,7 +11,7 @@ from mlflow_smwatch.engine import sync
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, arn, curve, final_metrics, job_answer, now_ms, put_loss, whole
-from tests.sync.conftest import Mirror
+from tests.sync.conftest import METRICS, SEARCH, STREAMS, Mirror
 
 
 def put_job(mirror: Mirror, name: str, *, ended: bool = True, points: int = 30, **more: Any) -> int:
@@ -59,7 +59,7 @@ def test_open_runs_of_another_account_are_left_alone(mirror: Mirror) -> None:
     report = mirror.sync()
     assert [failure.error for failure in report.failed] == []
     assert report.jobs["created"] == 1
-    assert set(mirror.account.calls) == {"sagemaker:Search", "cloudwatch:GetMetricData"}
+    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1, METRICS: 1}
     assert "smwatch.final" not in mirror.client.get_run(theirs).data.tags
 
 
@@ -234,7 +234,7 @@ def test_a_token_that_expires_in_the_middle_leaves_a_report(mirror: Mirror) -> N
     def expire(_: SyncReport) -> None:
         faults.fail("sagemaker:Search", times=None, code="ExpiredTokenException")
 
-    options = SyncOptions(tracking_uri=mirror.uri, since="3d", workers=1)
+    options = SyncOptions(tracking_uri=mirror.uri, since="3d", workers=1, metrics="cloudwatch")
     report = sync(options, expire)
     assert 20 <= report.jobs["created"] < 100
     assert report.failed

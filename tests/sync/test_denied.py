@@ -15,7 +15,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import DESCRIBE, LIST, LIST_TAGS, METRICS, SEARCH, Mirror
+from tests.sync.conftest import DESCRIBE, LIST, LIST_TAGS, METRICS, SEARCH, STREAMS, Mirror
 
 
 def put_jobs(mirror: Mirror, *names: str) -> int:
@@ -48,7 +48,14 @@ def test_without_search_list_and_describe_give_the_same_runs(mirror: Mirror) -> 
     other = mirror.beside()
     report = other.sync()
     assert other.content() == mirror.content()
-    assert mirror.account.calls == {SEARCH: 1, LIST: 2, DESCRIBE: 3, LIST_TAGS: 3, METRICS: 1}
+    assert mirror.account.calls == {
+        SEARCH: 1,
+        LIST: 2,
+        DESCRIBE: 3,
+        LIST_TAGS: 3,
+        STREAMS: 3,
+        METRICS: 1,
+    }
     assert other.run("a").data.tags["sagemaker.tag.team"] == "vision"
     (warned,) = report.warnings
     assert warned.arn is None
@@ -82,7 +89,13 @@ def test_named_jobs_without_search(mirror: Mirror) -> None:
     mirror.account.faults.deny(SEARCH)
     report = mirror.sync("a", arn("b"))
     assert {line.name for line in report.runs} == {"a", "b"}
-    assert mirror.account.calls == {SEARCH: 1, DESCRIBE: 2, LIST_TAGS: 2, METRICS: 1}
+    assert mirror.account.calls == {
+        SEARCH: 1,
+        DESCRIBE: 2,
+        LIST_TAGS: 2,
+        STREAMS: 2,
+        METRICS: 1,
+    }
     assert mirror.runs("c") == []
 
 
@@ -221,7 +234,7 @@ def test_describe_is_not_needed_where_search_works(mirror: Mirror) -> None:
         mirror.account.faults.deny(operation)
     report = mirror.sync()
     assert (report.failed, report.warnings) == ([], [])
-    assert mirror.account.calls == {SEARCH: 1, METRICS: 1}
+    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1, METRICS: 1}
     assert mirror.series("a")["loss"] == averages(curve(created_ms, 10), created_ms)
     assert mirror.is_final("a")
 

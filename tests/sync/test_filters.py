@@ -180,11 +180,11 @@ def test_dry_run_forecasts_the_calls_of_the_pass_that_follows(
     for operation in denied:
         mirror.account.faults.deny(operation)
     before = mirror.dump()
-    forecast = mirror.sync(dry_run=True)
+    forecast = mirror.sync(dry_run=True, metrics="cloudwatch")
     assert mirror.account.calls[METRICS] == 0
     assert mirror.account.calls[DESCRIBE] == (3 if denied else 0)
     assert mirror.dump() == before
-    real = mirror.sync()
+    real = mirror.sync(metrics="cloudwatch")
     assert dict(forecast.aws_calls) == dict(real.aws_calls) == mirror.account.calls
     assert forecast.estimated_cost_usd == pytest.approx(real.estimated_cost_usd)
     assert forecast.jobs == real.jobs

@@ -320,7 +320,7 @@ def test_memory_is_bounded(
     account: EmulatedAccount, reader: LogReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The streams that were not read for the longest are forgotten, and go on by time."""
-    monkeypatch.setattr("mlflow_smwatch.aws.logs._STREAMS_KEPT", 2)
+    monkeypatch.setattr("mlflow_smwatch.aws.logs._NOTES_KEPT", 2)
     for name in ("algo-1-1", "algo-2-1", "algo-3-1"):
         put(account, (0, "x"), stream=name)
         messages(reader.read(GROUP, "job", name, START))

@@ -21,7 +21,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import METRICS, SEARCH, Mirror
+from tests.sync.conftest import METRICS, SEARCH, STREAMS, Mirror
 
 INSTANCE_KEYS = {
     "CPUUtilization": "cpu_utilization_percentage",
@@ -57,7 +57,7 @@ def test_series_are_those_of_cloudwatch(mirror: Mirror) -> None:
     put_loss(mirror.account, "job", b, "b")
     expected |= {"a": averages(a, created_ms), "b": averages(b, created_ms)}
 
-    report = mirror.sync()
+    report = mirror.sync(metrics="cloudwatch")
 
     assert mirror.series("job") == expected
     assert report.points == sum(map(len, expected.values()))
@@ -335,5 +335,5 @@ def test_what_no_period_holds_any_more_is_not_asked_for(mirror: Mirror) -> None:
     put_loss(mirror.account, "job", curve(created_ms, 5))
     mirror.sync(since="600d")
     assert mirror.series("job") == {"loss": [(created_ms, 0, 2.0)]}
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1}
     assert mirror.is_final("job")

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -67,9 +68,9 @@ def hidden(sqs: Any, queue: JobQueue) -> tuple[int, int]:
     return int(found[names[0]]), int(found[names[1]])
 
 
-def running(name: str) -> list[threading.Thread]:
-    """List the threads of one kind."""
-    return [each for each in threading.enumerate() if each.name == name]
+def running(name: str) -> set[threading.Thread]:
+    """Give the threads of one kind."""
+    return {each for each in threading.enumerate() if each.name == name}
 
 
 def test_a_moved_job_comes_as_a_message(
@@ -103,6 +104,39 @@ def test_a_moved_job_comes_as_a_message(
     account.move_training_job("job", status="Failed")
     queue.delete([message])
     assert hidden(sqs, queue) == (0, 0)
+
+
+def test_creation_and_stop_are_events_too(
+    account: EmulatedAccount, sqs: Any, make_queue: Callable[..., JobQueue]
+) -> None:
+    """Whatever changes a job's state in the account, in the order in which it happens."""
+    queue = make_queue()
+    target = sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])
+    events, sagemaker = boto3.client("events"), boto3.client("sagemaker")
+    events.put_rule(Name="jobs", EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
+    events.put_targets(
+        Rule="jobs", Targets=[{"Id": "queue", "Arn": target["Attributes"]["QueueArn"]}]
+    )
+    sagemaker.create_training_job(
+        TrainingJobName="job",
+        RoleArn="arn:aws:iam::123456789012:role/training",
+        AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+        OutputDataConfig={"S3OutputPath": "s3://models"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 3600},
+        Tags=[{"Key": "team", "Value": "vision"}],
+    )
+    sagemaker.stop_training_job(TrainingJobName="job")
+    with account.clock.at(account.clock.now() + timedelta(seconds=2)):
+        sagemaker.describe_training_job(TrainingJobName="job")
+    details = [json.loads(message.body)["detail"] for message in queue.receive(0)]
+    assert [detail["TrainingJobStatus"] for detail in details] == [
+        "InProgress",
+        "Stopping",
+        "Stopped",
+    ]
+    assert {detail["Tags"]["team"] for detail in details} == {"vision"}
+    assert details[-1]["SecondaryStatusTransitions"][0]["StartTime"] == details[0]["CreationTime"]
 
 
 def test_ten_at_a_time(
@@ -148,6 +182,7 @@ def test_a_long_poll_ends_with_the_first_message(
 def test_a_stop_ends_a_poll(sqs: Any, make_queue: Callable[..., JobQueue]) -> None:
     """Soon, and a message that came too late for it is given back to the queue at once."""
     queue, stopped = make_queue(VisibilityTimeout="600"), threading.Event()
+    before = running("smwatch-poll")
     threading.Timer(0.3, stopped.set).start()
     began = time.monotonic()
     assert queue.poll(5, stopped) == ()
@@ -155,7 +190,7 @@ def test_a_stop_ends_a_poll(sqs: Any, make_queue: Callable[..., JobQueue]) -> No
 
     send(sqs, queue, "for others")
     deadline = time.monotonic() + 10
-    while hidden(sqs, queue) != (1, 0) or running("smwatch-poll"):
+    while hidden(sqs, queue) != (1, 0) or running("smwatch-poll") - before:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert bodies(queue.receive(5)) == ["for others"]

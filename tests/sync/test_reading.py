@@ -60,10 +60,10 @@ def test_series_of_many_jobs_share_requests(
     """100 jobs a page of Search, 500 series a GetMetricData, and every point of every job."""
     series = jobs * (metrics + 5)
     expected = put_jobs(mirror, jobs, metrics=tuple(f"m{each}" for each in range(metrics)))
-    forecast = mirror.sync(dry_run=True)
+    forecast = mirror.sync(dry_run=True, metrics="cloudwatch")
     assert mirror.account.calls == {SEARCH: pages}
     assert mirror.runs() == []
-    report = mirror.sync()
+    report = mirror.sync(metrics="cloudwatch")
     assert mirror.account.calls == {SEARCH: pages, METRICS: 2}
     assert dict(forecast.aws_calls) == dict(report.aws_calls) == mirror.account.calls
     assert forecast.estimated_cost_usd == pytest.approx(report.estimated_cost_usd)

@@ -38,7 +38,7 @@ from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned, WatchReport
 from mlflow_smwatch.watch import Watcher, pause_s, settled, watch
-from tests.jobs import HOUR_MS, arn, job_answer, now_ms
+from tests.jobs import HOUR_MS, MINUTE_MS, arn, job_answer, now_ms
 from tests.sync.conftest import Mirror
 
 RECEIVE = "sqs:ReceiveMessage"
@@ -332,8 +332,10 @@ MESSAGES = {
         (pass_of("a", failed=[arn("b")]), False, {"a", "a again"}),
         (pass_of("a", failed=[arn("a")]), False, set()),
         (pass_of(), False, set()),
+        (pass_of("A", failed=[arn("B")]), False, {"a", "a again"}),
+        (pass_of(failed=[arn("B")]), True, {"a", "a again", "c"}),
     ],
-    ids=["written", "not wanted", "failed", "not reached", "both", "nothing"],
+    ids=["written", "not wanted", "failed", "not reached", "both", "nothing", "case", "case too"],
 )
 def test_which_messages_are_done(*, report: SyncReport, whole: bool, done: set[str]) -> None:
     """Those of jobs that are written or not wanted; what a pass did not reach stays."""
@@ -463,6 +465,20 @@ def test_a_queue_that_fails_later(
     assert inbox.count() == (0, 0)
 
 
+def test_without_the_right_to_delete(
+    watching: Making, inbox: Inbox, account: EmulatedAccount, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No further message is received until it is given: they would all come again and again."""
+    inbox.send("a", "b")
+    account.faults.deny(DELETE)
+    made = watching(pass_of(), pass_of("a", "b"), pass_of(), pass_of())
+    with caplog.at_level(logging.WARNING, LOGGER):
+        made.run(queue_url=inbox.url, interval_s=0.5)
+    (warning,) = caplog.messages
+    assert warning.startswith("waiting until it works again: sqs:DeleteMessage is denied")
+    assert inbox.count() == (0, 2)
+
+
 def test_there_is_no_such_queue(watching: Making, account: EmulatedAccount) -> None:
     """Said before anything is mirrored."""
     made = watching(pass_of())
@@ -504,6 +520,28 @@ def test_an_event_reaches_mlflow(mirror: Mirror, inbox: Inbox) -> None:
     assert len(mirror.runs()) == 1
     assert inbox.count() == (0, 0)
     assert {"sagemaker:ListTrainingJobs", DELETE} & set(account.calls) == {DELETE}
+
+
+def test_watchers_share_a_queue(mirror: Mirror, inbox: Inbox) -> None:
+    """Two on one queue: each job is mirrored, in one run, and nothing is left in the queue."""
+    jobs = [f"job-{number:02}" for number in range(24)]
+    for name in jobs:
+        created_ms = now_ms() - HOUR_MS
+        mirror.account.put_training_job(
+            job_answer(name, created_ms=created_ms, ended_ms=created_ms + MINUTE_MS)
+        )
+    with (
+        watched(mirror, queue_url=inbox.url, interval_s=60) as first,
+        watched(mirror, queue_url=inbox.url, interval_s=60) as second,
+    ):
+        inbox.send(*jobs, *jobs)
+        deadline = time.monotonic() + LONGEST_S
+        while inbox.count() != (0, 0):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert sorted(run.data.tags["sagemaker.name"] for run in mirror.runs()) == jobs
+    for passes in (first, second):
+        assert sum(len(passes.get().runs) for _ in range(passes.qsize()))
 
 
 def test_running_jobs_are_followed(mirror: Mirror) -> None:

@@ -96,7 +96,7 @@ def test_warnings_are_sorted_sentences() -> None:
         "metric loss",
         "metric lr",
     ]
-    assert said[0] == "metric acc: its pattern does not compile: acc=[0-9"
+    assert said[0] == "metric acc: its pattern does not compile; pattern acc=[0-9"
     assert said[3] == (
         "metric loss: 2 matches are skipped, the captured text is not a number;"
         " pattern loss=(.*); let the group capture the number alone"

@@ -12,8 +12,6 @@ import pytest
 from mlflow_smwatch.cli.diagnostics import News
 from mlflow_smwatch.cli.signals import stopping
 from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned
-from tests.cli.conftest import Smwatch
-from tests.cli.test_refusals import refused
 
 LONGEST_S = 10
 
@@ -100,16 +98,3 @@ def test_trouble_is_told_once() -> None:
     assert news.of(SyncReport(failed=[failure], warnings=[general, own])) == ([failure], [general])
     assert news.of(SyncReport(runs=[line("a")])) == ([], [])
     assert news.of(trouble) == ([failure], [general])
-
-
-@pytest.mark.parametrize("seconds", ["0", "0.09", "-1", "nan", "inf", "86401"])
-def test_interval_out_of_range(smwatch: Smwatch, seconds: str) -> None:
-    """Seconds that are none, or none to wait for."""
-    message = refused(smwatch("watch", "--interval", seconds), 2)
-    assert message == f"--interval {seconds}: give seconds from 0.1 to 86400"
-
-
-def test_no_names(smwatch: Smwatch) -> None:
-    """A watch is not of single jobs, and does not forecast."""
-    assert "unexpected extra argument" in refused(smwatch("watch", "alpha"), 2).lower()
-    assert "no such option" in refused(smwatch("watch", "--dry-run"), 2).lower()

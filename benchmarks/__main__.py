@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measures, prints a table, and writes the figures as JSON."""
+"""``python -m benchmarks``: measures, prints tables, and writes the figures as JSON."""
 
 from __future__ import annotations
 
@@ -6,47 +6,142 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from benchmarks import table, table_logs
 from benchmarks.machine import machine
 from benchmarks.measure import measure
-from benchmarks.table import document, table
+from benchmarks.measure_logs import SMALL_PAGES, measure_logs
+from benchmarks.measure_watch import measure_watch
 
 _OUTPUT = Path("build/benchmarks.json")
-_QUICK_JOBS = 10
-_QUICK_SAMPLE = 2
+_QUICK = {"jobs": 10, "sample": 2, "lines": 2_000, "megabytes": 100, "running": 5}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one part of the benchmarks gives.
+
+    Attributes
+    ----------
+    document
+        Its members of the JSON document.
+    ratios
+        Name → value.
+    made_of
+        Name → what the ratio is, and what it is made of.
+    lines
+        Of its tables.
+    """
+
+    document: dict[str, Any]
+    ratios: Mapping[str, float]
+    made_of: Mapping[str, tuple[str, str]]
+    lines: Iterable[str]
 
 
 def main() -> None:
     """Parse, measure, render."""
     options = _parser().parse_args()
-    jobs = _QUICK_JOBS if options.quick else options.jobs
-    sample = min(_QUICK_SAMPLE if options.quick else options.sample, jobs)
-    with tempfile.TemporaryDirectory(prefix="smwatch-bench-") as folder:
-        results = measure(jobs, sample, Path(folder), _say)
-    described = machine()
+    if options.quick:
+        vars(options).update(_QUICK)
+    parts = []
+    for name in options.only or _PARTS:
+        with tempfile.TemporaryDirectory(prefix="smwatch-bench-") as folder:
+            parts.append(_PARTS[name](options, Path(folder)))
+    document: dict[str, Any] = {"machine": machine(), "ratios": {}}
+    for part in parts:
+        document |= part.document
+        document["ratios"] |= part.ratios
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(document(results, described), indent=2) + "\n")
-    for line in table(results, described):
-        print(line)
+    options.output.write_text(json.dumps(document, indent=2) + "\n")
+    _print(document, parts)
     _say(f"figures: {options.output}")
-    if results.within_limits is False:
+    if document.get("within_limits") is False:
         sys.exit("the first sync made more calls than it may")
+
+
+def _syncs(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure(options.jobs, min(options.sample, options.jobs), folder, _say)
+    return Part(
+        document=table.document(results),
+        ratios=results.ratios,
+        made_of=table.made_of(results),
+        lines=table.table(results),
+    )
+
+
+def _logs(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_logs(options.lines, options.megabytes, folder, _say)
+    return Part(
+        document={"logs": asdict(results)},
+        ratios=results.ratios,
+        made_of=table_logs.log_made_of(results),
+        lines=table_logs.log_tables(results),
+    )
+
+
+def _watch(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_watch(options.running, folder, _say)
+    return Part(
+        document={"watch": asdict(results)},
+        ratios=results.ratios,
+        made_of=table_logs.watch_made_of(results),
+        lines=table_logs.watch_table(results),
+    )
+
+
+_PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
+    "syncs": _syncs,
+    "logs": _logs,
+    "watch": _watch,
+}
+
+
+def _print(document: Mapping[str, Any], parts: Iterable[Part]) -> None:
+    print(", ".join(f"{name} {value}" for name, value in document["machine"].items()))
+    print()
+    made_of: dict[str, tuple[str, str]] = {}
+    for part in parts:
+        made_of |= part.made_of
+        for line in part.lines:
+            print(line)
+    for line in table.ratio_table(document["ratios"], made_of):
+        print(line)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--jobs", type=_count, default=1000, help="jobs of the account")
     parser.add_argument("--sample", type=_count, default=50, help="jobs that the script copies")
+    parser.add_argument("--lines", type=_lines, default=200_000, help="lines of the log")
+    parser.add_argument("--megabytes", type=_megabytes, default=1000, help="of the long log")
+    parser.add_argument("--running", type=_count, default=50, help="running jobs of the watch")
+    parser.add_argument("--only", action="append", choices=_PARTS, help="this part; repeatable")
     parser.add_argument("--quick", action="store_true", help="small numbers: to see that it works")
     parser.add_argument("--output", type=Path, default=_OUTPUT, help="where the JSON goes")
     return parser
 
 
 def _count(text: str) -> int:
+    return _at_least(text, 2)
+
+
+def _lines(text: str) -> int:
+    return _at_least(text, 100)
+
+
+def _megabytes(text: str) -> int:
+    return _at_least(text, SMALL_PAGES + 1)
+
+
+def _at_least(text: str, least: int) -> int:
     count = int(text)
-    if count < _QUICK_SAMPLE:
-        message = f"{text}: give {_QUICK_SAMPLE} or more"
+    if count < least:
+        message = f"{text}: give {least} or more"
         raise argparse.ArgumentTypeError(message)
     return count
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+import boto3
+
 from benchmarks import log_jobs
 from benchmarks.jobs import ALGORITHM_METRICS, INSTANCE_METRICS, NAMESPACE, place
 from benchmarks.programs import environment
@@ -43,6 +45,18 @@ class Account:
         print(file=self.process.stdin, flush=True)
         counted: dict[str, int] = next_line(self.process)
         return dict(sorted(counted.items()))
+
+    def log_streams(self) -> dict[str, str]:
+        """Return the log stream of each training job: name of the job → of the stream."""
+        session = boto3.Session(
+            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.variables["AWS_DEFAULT_REGION"],
+        )
+        client = session.client("logs", endpoint_url=self.variables["AWS_ENDPOINT_URL"])
+        described = client.describe_log_streams(logGroupName=log_jobs.LOG_GROUP)["logStreams"]
+        names = [each["logStreamName"] for each in described]
+        return {name.partition("/")[0]: name for name in names}
 
 
 @contextmanager

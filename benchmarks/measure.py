@@ -190,7 +190,7 @@ def measure(jobs: int, sample: int, folder: Path, say: Callable[[str], None]) ->
 
 
 def _sync(account: Account, folder: Path) -> Sync:
-    done = _run("mirror", account, folder)
+    done = _run("mirror", account, folder, ["cloudwatch"])
     return Sync(**done, calls=account.calls())
 
 
@@ -214,12 +214,10 @@ def _both(halves: list[_Half], mirrored: Path) -> Today:
     return Today(**totals, calls=dict(calls), same_points=same)
 
 
-def _run(
-    program: str, account: Account, folder: Path, names: list[str] | None = None
-) -> dict[str, Any]:
+def _run(program: str, account: Account, folder: Path, arguments: list[str]) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     uri = f"sqlite:///{folder / _DATABASE}"
-    return run(f"benchmarks.{program}", [uri, *(names or [])], account.variables, folder)
+    return run(f"benchmarks.{program}", [uri, *arguments], account.variables, folder)
 
 
 def _check(results: Results) -> None:

@@ -1,6 +1,6 @@
-"""One sync in a process of its own: ``python -m benchmarks.mirror sqlite:////…``.
+"""One sync in a process of its own: ``python -m benchmarks.mirror sqlite:////… SOURCE NAME …``.
 
-Prints what it did, how long it took and how much memory the process had at most. The clock runs
+Mirrors the named jobs or, without names, all of the last seven days. Prints what it did, how long it took and how much memory the process had at most. The clock runs
 for the sync alone: Python's start, imports and the making of MLflow's tables are over by then.
 """
 
@@ -23,9 +23,9 @@ _STATUS = Path("/proc/self/status")
 
 
 def main() -> None:
-    """Mirror all jobs of the last seven days, their metrics from CloudWatch."""
-    uri = sys.argv[1]
-    options = SyncOptions(tracking_uri=uri, metrics="cloudwatch", since="7d")
+    """Mirror jobs, their algorithm metrics from the source that is named."""
+    uri, source, *names = sys.argv[1:]
+    options = SyncOptions(names=tuple(names), tracking_uri=uri, metrics=source, since="7d")
     with contextlib.redirect_stdout(sys.stderr):
         MlflowClient(uri).search_experiments()
         before = database.transactions(uri)

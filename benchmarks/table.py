@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measure import GROWTH, Results, Sync, Today
 
-_MIB = 1024 * 1024
+MIB = 1024 * 1024
 _HEAD = (
     "what",
     "AWS calls",
@@ -20,46 +20,60 @@ _HEAD = (
 )
 
 
-def document(results: Results, machine: Mapping[str, str]) -> dict[str, Any]:
-    """Return everything that was measured, for the JSON file."""
+def document(results: Results) -> dict[str, Any]:
+    """Return what was measured of syncs, for the JSON file."""
     return {
-        "machine": dict(machine),
         "results": asdict(results),
         "script_scaled_by": results.scale,
-        "ratios": results.ratios,
         "call_limits": results.call_limits,
         "within_limits": results.within_limits,
     }
 
 
-def table(results: Results, machine: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of the table, as Markdown."""
-    yield ", ".join(f"{name} {value}" for name, value in machine.items())
-    yield ""
-    yield _row(_HEAD)
-    yield _row(["---"] * len(_HEAD))
+def table(results: Results) -> Iterator[str]:
+    """Give the lines of the table on syncs, as Markdown."""
+    yield row(_HEAD)
+    yield row(["---"] * len(_HEAD))
     jobs, today = results.jobs, results.today
     yield _sync_row(f"first sync, {jobs:,} jobs", results.first)
     second = f"second sync, nothing changed (median of {results.repeats})"
     yield _sync_row(second, results.second)
     script = f"script of today, {today.jobs:,} of the {jobs:,} jobs"
-    calls, copied = _calls(today.calls), f"{today.points:,}"
-    yield _row((script, calls, "", copied, *_times(today), ""))
+    calls, copied = calls_text(today.calls), f"{today.points:,}"
+    yield row((script, calls, "", copied, *_times(today), ""))
     scaled = f"script of today, × {results.scale:g} = {jobs:,} jobs (scaled)"
-    yield _row((scaled, "", "", "", *_times(today, results.scale), ""))
+    yield row((scaled, "", "", "", *_times(today, results.scale), ""))
     yield _sync_row(f"first sync, {jobs * GROWTH:,} jobs", results.grown)
     yield ""
     if results.call_limits:
         kept = "kept" if results.within_limits else "NOT kept"
-        yield f"Limits of the first sync: {_calls(results.call_limits)}, nothing else: {kept}."
+        yield f"Limits of the first sync: {calls_text(results.call_limits)}, nothing else: {kept}."
         yield ""
-    yield from _ratio_lines(results)
 
 
-def _ratio_lines(results: Results) -> Iterator[str]:
-    yield _row(("ratio", "value", "made of"))
-    yield _row(["---"] * 3)
-    made_of = {
+def ratio_table(
+    ratios: Mapping[str, float], made_of: Mapping[str, tuple[str, str]]
+) -> Iterator[str]:
+    """Give the lines of a table of ratios, as Markdown.
+
+    Parameters
+    ----------
+    ratios
+        Name → value.
+    made_of
+        Name → what it is, and what it is made of.
+    """
+    yield row(("ratio", "value", "made of"))
+    yield row(["---"] * 3)
+    for name, value in ratios.items():
+        title, source = made_of[name]
+        yield row((title, f"{value:.3g}", source))
+    yield ""
+
+
+def made_of(results: Results) -> dict[str, tuple[str, str]]:
+    """Say of each ratio on syncs what it is and what it is made of."""
+    return {
         "script_to_first_sync_seconds": (
             "script ÷ first sync, seconds",
             f"script on {results.today.jobs:,} jobs, scaled to {results.jobs:,}; one run each",
@@ -77,20 +91,17 @@ def _ratio_lines(results: Results) -> Iterator[str]:
             "first syncs, a process each, one run each",
         ),
     }
-    for name, value in results.ratios.items():
-        title, source = made_of[name]
-        yield _row((title, f"{value:.3g}", source))
 
 
 def _sync_row(title: str, sync: Sync) -> str:
-    return _row(
+    return row(
         (
             title,
-            _calls(sync.calls),
+            calls_text(sync.calls),
             f"{sync.transactions:,}",
             f"{sync.points:,}",
             *_times(sync),
-            f"{sync.peak_rss_bytes / _MIB:.0f}",
+            f"{sync.peak_rss_bytes / MIB:.0f}",
         )
     )
 
@@ -99,10 +110,12 @@ def _times(done: Sync | Today, scale: float = 1.0) -> tuple[str, str]:
     return f"{done.seconds * scale:,.1f}", f"{done.cpu_seconds * scale:,.1f}"
 
 
-def _calls(calls: Mapping[str, int]) -> str:
+def calls_text(calls: Mapping[str, int]) -> str:
+    """Write the numbers of calls, by operation."""
     names = (f"{count:,} {name.partition(':')[2]}" for name, count in calls.items())
     return ", ".join(names) or "none"
 
 
-def _row(cells: tuple[str, ...] | list[str]) -> str:
+def row(cells: tuple[str, ...] | list[str]) -> str:
+    """Write one row of a table."""
     return f"| {' | '.join(cells)} |"

@@ -1,7 +1,7 @@
 """Passes of a watch over running jobs: ``python -m benchmarks.watch_passes sqlite:////…``.
 
 The passes are those that ``smwatch watch`` makes between its sweeps. The first one, which mirrors
-all jobs, and one more are not reported; then come passes without news, and one after a job has
+all jobs, is followed by one in which things settle, some without news, and one after a job has
 logged two lines. Prints for each its AWS calls (the mirror's own count; the account's is taken by
 whoever runs this), transactions, points and time.
 """
@@ -40,11 +40,11 @@ def main() -> None:
         MlflowClient(uri).search_experiments()
         mirror = Mirror(SyncOptions(tracking_uri=uri), slack_s=_INTERVAL_S)
         first = _pass(mirror, uri, _SINCE, sweep=True)
-        _pass(mirror, uri, OVERLAP)
+        settling = _pass(mirror, uri, OVERLAP)
         quiet = [_pass(mirror, uri, OVERLAP) for _ in range(QUIET_PASSES)]
         _log_news()
         news = _pass(mirror, uri, OVERLAP)
-    print(json.dumps({"first": first, "quiet": quiet, "news": news}))
+    print(json.dumps({"first": first, "settling": settling, "quiet": quiet, "news": news}))
 
 
 def _pass(mirror: Mirror, uri: str, back: timedelta, *, sweep: bool = False) -> dict[str, Any]:

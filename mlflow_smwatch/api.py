@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from mlflow_smwatch.report import SyncReport
 
 
-def default_tracking_uri() -> str:
-    """Return where MLflow writes if nothing else is said, absolute and without its password."""
+def shown_tracking_uri(given: str | None = None) -> str:
+    """Return where MLflow writes, absolute and without its password; None is MLflow's own choice."""
     from mlflow_smwatch.tracking.uris import chosen_uri, shown_uri
 
-    return shown_uri(chosen_uri(None))
+    return shown_uri(chosen_uri(given))
 
 
 def sync(*names: str, **options: Any) -> SyncReport:

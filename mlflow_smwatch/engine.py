@@ -266,7 +266,8 @@ class _Work:
 
     def _still_there(self, runs: Mapping[str, KnownRun]) -> Iterator[Found]:
         wanted = self._wanted()
-        for found in self._finder.named(tuple(runs)):
+        known = {arn: run.tags[names.NAME] for arn, run in runs.items() if names.NAME in run.tags}
+        for found in self._finder.named(tuple(runs), known):
             if isinstance(found, NotFound):
                 self._job_pass.close_missing(runs[found.asked], found)
             elif found.job is None or wanted.accepts(found.job):

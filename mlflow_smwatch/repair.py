@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mlflow_smwatch.audit import Audited, Finding, Findings
+from mlflow_smwatch.audit import Finding, Findings
+from mlflow_smwatch.audited import Audited
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference, What
 from mlflow_smwatch.core.describe import iso_utc

@@ -102,7 +102,7 @@ def watch(
 
     watcher = Watcher(
         options,
-        lambda: Mirror(options, stopped.is_set, slack_s=interval_s),
+        lambda: Mirror(options, stopped.is_set, slack_s=interval_s / 2),
         interval_s=interval_s,
         queue_url=queue_url,
         stopped=stopped,
@@ -325,7 +325,7 @@ class Watcher:
         self._begun.add(step)
         self._failing.discard(step)
         if self._failures and not self._failing:
-            logger.info("works again after %d failed tries", self._failures)
+            logger.warning("works again after %d failed tries", self._failures)
             self._failures = 0
 
 

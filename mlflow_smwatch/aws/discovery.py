@@ -182,6 +182,13 @@ def search_names(aws: Aws, names: tuple[str, ...]) -> dict[str, Found | NotFound
     return {name: _understood(records[name], _searched) for name in names if name in records}
 
 
+def search_arn(aws: Aws, arn: str) -> Found | NotFound | None:
+    """Find a training job by its ARN with one ``Search``; None where there is none."""
+    pages = _search_pages(aws, [_filter("TrainingJobArn", "Equals", arn)], operator="And")
+    record = next((record for page in pages for record in page), None)
+    return None if record is None else _understood(record, _searched)
+
+
 def list_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found | NotFound, ...]]:
     """Find training jobs by ``ListTrainingJobs``, oldest first; tags are not looked at.
 

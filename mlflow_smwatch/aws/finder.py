@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from types import MappingProxyType
 
 from mlflow_smwatch.aws.discovery import (
     NAMES_PER_SEARCH,
@@ -15,6 +16,7 @@ from mlflow_smwatch.aws.discovery import (
     describe_job,
     found_job,
     list_jobs,
+    search_arn,
     search_jobs,
     search_names,
 )
@@ -32,6 +34,7 @@ from mlflow_smwatch.core.errors import (
 )
 from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
 
+_NONE_KNOWN: Mapping[str, str] = MappingProxyType({})
 _JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
@@ -84,19 +87,33 @@ class JobFinder:
             or (each.job is not None and wanted.accepts(each.job))
         )
 
-    def named(self, asked: Sequence[str]) -> Iterator[Found | NotFound]:
-        """Find jobs by name or ARN, in any order; each asked text has an answer of its own."""
+    def named(
+        self, asked: Sequence[str], known_names: Mapping[str, str] = _NONE_KNOWN
+    ) -> Iterator[Found | NotFound]:
+        """Find jobs by name or ARN, in any order; each asked text has an answer of its own.
+
+        Parameters
+        ----------
+        asked
+            Names and ARNs.
+        known_names
+            ARN → name of the job: SageMaker may write a name in small letters into its ARN
+            (boto/boto3 issue 4606), so that the name cannot be told from the ARN alone.
+        """
         names: dict[str, list[str]] = {}
         for text in dict.fromkeys(asked):
             try:
-                names.setdefault(self._name_of(text), []).append(text)
+                name = self._name_of(text)
+                known = known_names.get(text, name)
+                spelled = known if known.lower() == name.lower() else name
+                names.setdefault(spelled, []).append(text)
             except (UsageError, JobError) as error:
                 yield NotFound(text, error)
         remaining = iter(names)
         while chunk := tuple(islice(remaining, NAMES_PER_SEARCH)):
             found = self._searched(chunk)
             for name in chunk:
-                one = found.get(name) or self._described(name, name)
+                one = found.get(name) or self._by_arn(names[name][0]) or self._described(name, name)
                 yield from (self._checked(text, one) for text in names[name])
 
     def _searched(self, names: tuple[str, ...]) -> dict[str, Found | NotFound]:
@@ -107,6 +124,15 @@ class JobFinder:
         except (AccessDeniedError, RetriableError, JobError) as error:
             self._give_up_search(error, "DescribeTrainingJob")
             return {}
+
+    def _by_arn(self, asked: str) -> Found | NotFound | None:
+        """Find a job by its ARN, where its name is not the one in the ARN."""
+        if not (is_arn(asked) and self._search_works):
+            return None
+        try:
+            return search_arn(self.aws, asked)
+        except (AccessDeniedError, RetriableError, JobError):
+            return None
 
     def _give_up_search(self, error: SmwatchError, instead: str) -> None:
         """Go without ``Search``: for good, or for what it does not take for this one request."""
@@ -133,7 +159,7 @@ class JobFinder:
     def _checked(asked: str, found: Found | NotFound) -> Found | NotFound:
         if isinstance(found, NotFound):
             return replace(found, asked=asked)
-        if is_arn(asked) and found.arn != asked:
+        if is_arn(asked) and found.arn.lower() != asked.lower():
             message = f"{asked} belongs to another account or partition: give --profile"
             return NotFound(asked, JobError(message))
         return found

@@ -23,6 +23,7 @@ _QUIET_LOGGERS = {
     "botocore": logging.ERROR,
     "mlflow_smwatch": logging.ERROR,
     "mlflow_smwatch.watch": logging.WARNING,
+    "mlflow_smwatch.aws.queue": logging.WARNING,
 }
 _OF_A_SERVICE = ("mlflow_smwatch.cli", "mlflow_smwatch.watch")
 
@@ -106,9 +107,9 @@ class Diagnostics:
             What the user said.
         """
         if tracking_uri is None:
-            from mlflow_smwatch.api import default_tracking_uri
+            from mlflow_smwatch.api import shown_tracking_uri
 
-            uri = default_tracking_uri()
+            uri = shown_tracking_uri()
             self.note(f"MLflow tracking URI: {uri}", tracking_uri=uri)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections.abc import Callable
@@ -120,10 +119,9 @@ def _listener(say: Diagnostics, *, as_json: bool) -> Callable[[SyncReport], None
 def _say_what_begins(
     say: Diagnostics, options: SyncOptions, interval_s: float, queue_url: str | None
 ) -> None:
-    from mlflow_smwatch.api import default_tracking_uri
+    from mlflow_smwatch.api import shown_tracking_uri
 
-    given = options.tracking_uri
-    store = re.sub("//.*@", "//***@", given) if given else default_tracking_uri()
+    store = shown_tracking_uri(options.tracking_uri)
     region = options.region or "boto3's choice"
     source = f"queue {queue_url}" if queue_url else f"Region: {region}"
     say.note(

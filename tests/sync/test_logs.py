@@ -115,13 +115,13 @@ MESSAGES = [
     pytest.param(LOSS, ["loss=1 loss=2", "x loss=3"], id="several-matches-in-a-line"),
     pytest.param(LOSS, ["loss=1\nloss=2\n\nno\nloss=3", "loss=4"], id="lines"),
     pytest.param(LOSS, ["10% loss=1\r20% loss=2\r\n30% loss=3\r"], id="progress-bar"),
-    pytest.param({"auc": r"#011auc:(\S+)"}, ["[0]#011auc:0.5#011x:1", "[1]#011auc:0.75"], id="tab"),
+    pytest.param({"auc": r"#011auc:([\d.]+)"}, ["[0]#011auc:0.5#011x:1", "[1]#011auc:0.75"], id="tab"),
     pytest.param({"loss": r"loss=(\S+?)#015"}, ["loss=1#015loss=2#015"], id="escaped-return"),
     pytest.param({"loss": r"^loss=(\S+)$"}, ["loss=1", " loss=2", "x\nloss=3"], id="anchors"),
     pytest.param({"loss": r"loss(=|:)?\s*"}, ["nothing"], id="no-match"),
     pytest.param({"lr": r"lr=(\d+(\.\d+)?)"}, ["lr=1.25", "lr=2"], id="first-group"),
     pytest.param({"loss": r"(?<!val_)loss=(\S+)"}, ["val_loss=1", "a loss=2"], id="look-behind"),
-    pytest.param({"loss": r"(.)\1 loss=(\S+)".replace("(.)", "(7)")}, ["77 loss=3"], id="back"),
+    pytest.param({"loss": r"(7)\1 loss="}, ["77 loss=3"], id="back"),
     pytest.param({"損失": r"損失:(\S+)"}, ["損失:1.5 😀", "é 損失:2"], id="any-language"),
     pytest.param(LOSS, ["loss=" + "9" * 15 + " " + "x" * 250_000, "loss=1"], id="long-line"),
     pytest.param(LOSS, ["", "\n", "\r", "loss=1"], id="empty-messages"),
@@ -178,22 +178,22 @@ def test_not_a_number_and_infinity(mirror: Mirror) -> None:
 BAD = {
     "broken": r"loss=(",
     "groupless": r"loss=\S+",
-    "runaway": r"(?=((a+)+)+$)x(\S+)",
+    "runaway": r"(?=a)(a+)+\1$",
 }
 
 
 def test_bad_patterns_cost_their_metric_only(mirror: Mirror) -> None:
     """Patterns that do not compile, have no group, or run away are named; others go on."""
     put_job(mirror, definitions={**BAD, **LOSS})
-    put_log(mirror.account, "job", events("loss=1", "a" * 60 + "!", "loss=2"))
+    put_log(mirror.account, "job", events("loss=1", "a" * 10_000 + "b", "loss=2"))
     report = mirror.sync()
     assert set(mirror.series("job")) == {"loss"}
     assert values(mirror, "loss") == [1.0, 2.0]
     text = warning(mirror)
-    assert "metric broken: its pattern does not compile: loss=(" in text
+    assert "metric broken: its pattern does not compile" in text
     assert "metric groupless: its pattern has no capture group" in text
     assert "metric runaway: its pattern took too long" in text
-    assert mirror.warnings(report) == "\n".join(text.split("; metric ")[:1]) or text
+    assert "; ".join(mirror.warnings(report).splitlines()) == text
     assert mirror.is_final("job")
     assert mirror.sync().jobs["unchanged"] == 1
 

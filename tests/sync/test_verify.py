@@ -34,6 +34,7 @@ from tests.jobs import (
 from tests.sync.conftest import EVENTS, METRICS, SEARCH, STREAMS, Mirror
 
 STS = "sts:GetCallerIdentity"
+KEPT = "MLflow keeps every point once written"
 CPU = "system/algo-1/cpu_utilization_percentage"
 BILLABLE = "sagemaker/billable_seconds"
 
@@ -134,7 +135,495 @@ def test_equal_accounts(mirror: Mirror) -> None:
         )
     mirror.sync()
     assert_equal(mirror, jobs=5)
-    assert mirror.account.calls == {SEARCH: 1, STREAMS: 4, EVENTS: 4, METRICS: 1}
+    assert mirror.account.calls == {SEARCH: 1, STREAMS: 3, EVENTS: 4, METRICS: 1}
     assert_equal(mirror, "logs", jobs=1)
     assert_equal(mirror, jobs=5, metrics="off")
     assert mirror.account.calls == {SEARCH: 1}
+
+
+def test_missing_point(mirror: Mirror) -> None:
+    """A point that was lost is named with its value; a repair writes it with its step."""
+    created_ms = put_job(mirror)
+    mirror.sync()
+    before, state = mirror.points("job"), mirror.watermark("job")
+    at = whole(created_ms) + 3 * MINUTE_MS
+    delete_point(mirror, "loss", at)
+    found = only(check(mirror))
+    assert found == Difference(
+        arn=arn("job"), what="missing", key="loss", timestamp=at, aws=0.375, mlflow=None
+    )
+    assert repaired(mirror).repaired == ["job: loss: 1 point added"]
+    assert mirror.points("job") == before
+    assert mirror.watermark("job") == state
+    assert mirror.is_final("job")
+
+
+def test_lost_series_and_durations(mirror: Mirror) -> None:
+    """A series of which nothing is left, and a duration, come back too."""
+    put_job(mirror)
+    mirror.sync()
+    before = mirror.content()
+    with closing(sqlite3.connect(mirror.database)) as connection, connection:
+        for key in ("loss", BILLABLE):
+            connection.execute("DELETE FROM metrics WHERE key = ?", (key,))
+            connection.execute("DELETE FROM latest_metrics WHERE key = ?", (key,))
+    assert len(check(mirror).differences) == 11
+    report = repaired(mirror)
+    assert report.repaired == ["job: loss: 10 points added", f"job: {BILLABLE}: 1 point added"]
+    assert mirror.content() == before
+
+
+def test_point_that_came_late(mirror: Mirror) -> None:
+    """A point that CloudWatch got after the last pass is missing; a repair counts it in."""
+    created_ms = put_job(mirror)
+    mirror.sync()
+    late_ms = whole(created_ms) + 30 * MINUTE_MS
+    put_loss(mirror.account, "job", [(late_ms, 4.5)])
+    assert only(check(mirror)).what == "missing"
+    repaired(mirror)
+    samples = [*curve(created_ms, 10), (late_ms, 4.5)]
+    assert mirror.series("job")["loss"] == averages(samples, created_ms)
+    assert mirror.watermark("job").points["loss"] == 11
+
+
+def test_revised_point(mirror: Mirror) -> None:
+    """A value that CloudWatch changed later is revised; it is never written beside the first."""
+    created_ms = put_job(mirror)
+    mirror.sync()
+    put_loss(mirror.account, "job", [(created_ms, 1.0)])
+    found = only(check(mirror))
+    assert found == Difference(
+        arn=arn("job"), what="revised", key="loss", timestamp=whole(created_ms), aws=0.5, mlflow=0.0
+    )
+    before = mirror.dump()
+    report = repaired(mirror)
+    assert mirror.dump() == before
+    assert report.repaired == []
+    assert report.left == [f"job: loss: 1 point revised by CloudWatch, not changed: {KEPT}"]
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["final", "running"])
+def test_points_that_nobody_measured(mirror: Mirror, ended: bool) -> None:
+    """Points that AWS lacks, and points that are there twice, are found and cannot be removed."""
+    created_ms = put_job(mirror, ended=ended)
+    mirror.sync()
+    run_id, at = mirror.run("job").info.run_id, whole(created_ms)
+    mirror.client.log_metric(run_id, "loss", 9.0, timestamp=at + 30 * MINUTE_MS, step=7)
+    mirror.client.log_metric(run_id, "loss", 0.125, timestamp=at + MINUTE_MS, step=8)
+    before = mirror.dump()
+    report = repaired(mirror)
+    assert mirror.dump() == before
+    doubled, extra = report.differences
+    assert (doubled.what, doubled.timestamp, doubled.aws) == ("doubled", at + MINUTE_MS, 0.125)
+    assert (extra.what, extra.timestamp, extra.aws) == ("extra", at + 30 * MINUTE_MS, None)
+    assert (doubled.mlflow, extra.mlflow) == (0.125, 9.0)
+    assert report.to_dict() == {
+        "jobs": 1,
+        "equal": 0,
+        "differences": [
+            {
+                "arn": arn("job"),
+                "what": each.what,
+                "key": "loss",
+                "timestamp": each.timestamp,
+                "aws": each.aws,
+                "mlflow": each.mlflow,
+            }
+            for each in (doubled, extra)
+        ],
+        "repaired": [],
+        "left": [
+            f"job: loss: 1 point there more often than in AWS, not removed: {KEPT}",
+            f"job: loss: 1 point that AWS does not have, not removed: {KEPT}",
+        ],
+    }
+    assert check(mirror).to_dict().keys() == {"jobs", "equal", "differences"}
+
+
+def test_status_and_end(mirror: Mirror) -> None:
+    """Another status, or another end, is a difference; a repair sets both right."""
+    created_ms = put_job(mirror)
+    mirror.sync()
+    run_id, end_ms = mirror.run("job").info.run_id, created_ms + HOUR_MS
+    mirror.client.set_terminated(run_id, "FAILED", end_ms)
+    found = only(check(mirror))
+    assert found == Difference(arn=arn("job"), what="status", aws="FINISHED", mlflow="FAILED")
+    mirror.client.set_terminated(run_id, "FINISHED", end_ms + 1)
+    found = only(check(mirror))
+    assert (found.what, found.key) == ("status", "end_time")
+    assert (found.aws, found.mlflow) == (end_ms, end_ms + 1)
+    (said,) = repaired(mirror).repaired
+    assert said.startswith("job: status FINISHED, ended 20")
+    info = mirror.run("job").info
+    assert (info.status, info.end_time) == ("FINISHED", end_ms)
+
+
+def test_status_of_a_running_job(mirror: Mirror) -> None:
+    """A running job's run that somebody ended runs again; news that are not due are none."""
+    put_job(mirror, ended=False)
+    mirror.sync()
+    mirror.client.set_terminated(mirror.run("job").info.run_id, "KILLED")
+    assert only(check(mirror)).what == "status"
+    assert repaired(mirror).repaired == ["job: status RUNNING"]
+    assert mirror.run("job").info.status == "RUNNING"
+    put_job(mirror)
+    assert_equal(mirror)
+
+
+def test_params(mirror: Mirror) -> None:
+    """A param that was lost comes back; one that is another cannot be changed."""
+    put_job(mirror)
+    mirror.sync()
+    execute(mirror, "DELETE FROM params WHERE key = 'lr'")
+    execute(mirror, "UPDATE params SET value = '4' WHERE key = 'depth'")
+    report = repaired(mirror)
+    assert [(each.what, each.key, each.aws, each.mlflow) for each in report.differences] == [
+        ("param", "depth", "3", "4"),
+        ("param", "lr", "0.1", None),
+    ]
+    assert report.repaired == ["job: param lr"]
+    assert report.left == ["job: param depth: MLflow does not let a param be changed"]
+    assert mirror.run("job").data.params == {"lr": "0.1", "depth": "4"}
+
+
+def test_run_that_is_missing(mirror: Mirror) -> None:
+    """A job without a run is a difference; a repair mirrors it."""
+    put_job(mirror)
+    found = only(check(mirror))
+    assert found == Difference(arn=arn("job"), what="run", aws="1 run", mlflow=None)
+    assert mirror.runs() == []
+    assert repaired(mirror).repaired == ["job: run made, 21 points"]
+    assert mirror.is_final("job")
+
+
+def doubled_run(mirror: Mirror) -> str:
+    """Make a second run of the mirror's own for the job; give its id."""
+    run = mirror.run("job")
+    made = mirror.client.create_run(
+        run.info.experiment_id, start_time=run.info.start_time, tags=run.data.tags
+    )
+    return str(made.info.run_id)
+
+
+def test_run_that_is_doubled(mirror: Mirror) -> None:
+    """Two runs of the mirror's own are a difference; a repair removes all but one."""
+    put_job(mirror)
+    mirror.sync()
+    kept = mirror.run("job").info.run_id
+    both = {kept, doubled_run(mirror)}
+    report = check(mirror)
+    run = next(each for each in report.differences if each.what == "run")
+    assert run.aws == "1 run"
+    assert isinstance(run.mlflow, str)
+    assert run.mlflow.startswith("2 runs: ")
+    assert set(run.mlflow.removeprefix("2 runs: ").split(", ")) == both
+    assert len(mirror.runs("job", ViewType.ACTIVE_ONLY)) == 2
+    said = repaired(mirror).repaired
+    assert said[-1].endswith(": all but one removed")
+    assert len(mirror.runs("job", ViewType.ACTIVE_ONLY)) == 1
+
+
+def test_run_that_the_user_deleted(mirror: Mirror) -> None:
+    """It is respected; who asks for the job by name is told."""
+    put_job(mirror)
+    mirror.sync()
+    mirror.client.delete_run(mirror.run("job").info.run_id)
+    assert_equal(mirror)
+    assert check(mirror).warnings == []
+    (warned,) = check(mirror, "job").warnings
+    assert "mlflow runs restore" in warned.warning
+
+
+def test_what_others_logged_is_left_alone(mirror: Mirror) -> None:
+    """A user's own metrics and params, and foreign runs with the ARN, are no differences."""
+    put_job(mirror)
+    mirror.sync()
+    run = mirror.run("job").info
+    mirror.client.log_metric(run.run_id, "mine", 1.0)
+    mirror.client.log_param(run.run_id, "mine", "1")
+    foreign = mirror.client.create_run(run.experiment_id, tags={"sagemaker.arn": arn("job")})
+    mirror.client.log_metric(foreign.info.run_id, "loss", 5.0)
+    assert_equal(mirror)
+
+
+def adopted_run(client: MlflowClient, created_ms: int) -> str:
+    """Log a run as the job's own script does; give its id."""
+    tags = {
+        "sagemaker.arn": arn("job"),
+        "sagemaker.kind": "training-job",
+        "sagemaker.name": "job",
+        "sagemaker.region": "us-east-1",
+    }
+    run = client.create_run("0", start_time=created_ms + MINUTE_MS, tags=tags)
+    client.log_param(run.info.run_id, "lr", "the script's")
+    client.log_metric(run.info.run_id, "loss", 99.0)
+    return str(run.info.run_id)
+
+
+def test_adopted_run(mirror: Mirror) -> None:
+    """What the script logged is the script's; what the mirror added is compared."""
+    created_ms = put_job(mirror)
+    run_id = adopted_run(mirror.client, created_ms)
+    assert only(check(mirror)).what == "run"
+    mirror.sync()
+    assert mirror.run("job").info.run_id == run_id
+    assert_equal(mirror)
+    delete_point(mirror, CPU, whole(created_ms))
+    assert (found := only(check(mirror))).what == "missing"
+    assert found.key == CPU
+    repaired(mirror)
+    assert len(mirror.points("job")[CPU]) == 10
+
+
+def test_running_job(mirror: Mirror) -> None:
+    """What a run that is not final lacks is not due yet."""
+    created_ms = put_job(mirror, ended=False)
+    mirror.sync()
+    put_loss(mirror.account, "job", [(created_ms + HOUR_MS, 7.0)])
+    delete_point(mirror, "loss", whole(created_ms))
+    assert_equal(mirror)
+    assert_equal(mirror, settle_s=9000)
+
+
+def put_faded(mirror: Mirror) -> tuple[int, list[tuple[int, int, float]]]:
+    """Put a job of 20 days ago, mirrored when its minutes were still stored.
+
+    Returns
+    -------
+    tuple
+        Its CreationTime, and the points of its loss.
+    """
+    created_ms = whole(now_ms(), 3600) - 20 * DAY_MS
+    mirror.account.put_training_job(
+        job_answer("job", created_ms=created_ms, ended_ms=created_ms + HOUR_MS)
+    )
+    samples = curve(created_ms, 30)
+    put_loss(mirror.account, "job", samples)
+    mirror.sync(since="30d")
+    run_id = mirror.run("job").info.run_id
+    assert len(mirror.series("job")["loss"]) == 6
+    with closing(sqlite3.connect(mirror.database)) as connection, connection:
+        connection.execute("DELETE FROM metrics WHERE key = 'loss'")
+    points = averages(samples, created_ms)
+    logged = [Metric("loss", value, at, step) for at, step, value in points]
+    mirror.client.log_batch(run_id, metrics=logged)
+    return created_ms, points
+
+
+def test_periods_that_faded(mirror: Mirror) -> None:
+    """Points at a finer period than AWS still has are right; a period without any is missing."""
+    created_ms, points = put_faded(mirror)
+    assert_equal(mirror)
+    for minute in range(5):
+        assert_equal(mirror)
+        delete_point(mirror, "loss", created_ms + (5 + minute) * MINUTE_MS)
+    found = only(check(mirror))
+    assert (found.what, found.key) == ("missing", "loss")
+    assert (found.timestamp, found.aws) == (created_ms + 5 * MINUTE_MS, 0.875)
+    repaired(mirror)
+    expected = [*points[:5], (created_ms + 5 * MINUTE_MS, 300, 0.875), *points[10:]]
+    assert mirror.series("job")["loss"] == expected
+    (run_id,) = [mirror.run("job").info.run_id]
+    mirror.client.log_metric(run_id, "loss", 0.0, timestamp=created_ms, step=99)
+    assert only(check(mirror)).what == "doubled"
+
+
+def test_beyond_what_is_stored(mirror: Mirror) -> None:
+    """Of a stretch that CloudWatch no longer stores nothing is compared."""
+    created_ms = whole(now_ms(), 3600) - 500 * DAY_MS
+    mirror.account.put_training_job(
+        job_answer("job", created_ms=created_ms, ended_ms=created_ms + HOUR_MS)
+    )
+    mirror.sync("job")
+    run = mirror.run("job").info.run_id
+    mirror.client.log_metric(run, CPU, 5.0, timestamp=created_ms, step=0)
+    assert_equal(mirror, "job")
+
+
+def test_many_points_of_logs(mirror: Mirror) -> None:
+    """A log whose points are gathered in several parts is compared whole."""
+    created_ms = put_logged_job(mirror)
+    lines = [(created_ms + 10_000 + n, f"value={n}") for n in range(12_000)]
+    put_log(mirror.account, "job", lines)
+    mirror.sync()
+    assert_equal(mirror)
+    delete_point(mirror, "loss", created_ms + 10_000 + 7)
+    delete_point(mirror, "loss", created_ms + 10_000 + 11_999)
+    assert [each.aws for each in check(mirror).differences] == [7.0, 11_999.0]
+    repaired(mirror)
+    last = (created_ms + 10_000 + 11_999, 8 + 11_999, 11_999.0)
+    assert mirror.series("job")["loss"][-1] == last
+
+
+def test_points_of_logs(mirror: Mirror) -> None:
+    """A value of a log that was lost is missing; one that no line has is extra, none is revised."""
+    created_ms = put_logged_job(mirror, hosts=2)
+    mirror.sync()
+    before = mirror.content()
+    for key, second in (("loss", 1), ("loss/algo-2", 2), ("loss/algo-2", 4)):
+        delete_point(mirror, key, created_ms + second * 1000)
+    execute(mirror, "DELETE FROM metrics WHERE key = 'loss' AND step = 6")
+    differences = check(mirror).differences
+    assert {each.what for each in differences} == {"missing"}
+    assert [(each.key, each.timestamp, each.aws) for each in differences] == [
+        ("loss", created_ms + 1000, "NaN"),
+        ("loss", created_ms + 5000, 0.25),
+        ("loss/algo-2", created_ms + 2000, 1.7976931348623157e308),
+        ("loss/algo-2", created_ms + 4000, 1e-7),
+    ]
+    assert repaired(mirror).repaired == [
+        "job: loss: 2 points added",
+        "job: loss/algo-2: 2 points added",
+    ]
+    assert str(mirror.content()) == str(before)  # as text, NaN is NaN
+    execute(mirror, "UPDATE metrics SET value = 3 WHERE key = 'loss' AND step = 0")
+    assert {each.what for each in check(mirror).differences} == {"missing", "extra"}
+
+
+def test_log_line_that_came_late(mirror: Mirror) -> None:
+    """An event that came after the last pass is added, and its stream counted as read."""
+    created_ms = put_logged_job(mirror)
+    mirror.sync()
+    put_log(mirror.account, "job", [(created_ms + 9000, "value=8")])
+    assert only(check(mirror)).what == "missing"
+    repaired(mirror)
+    assert mirror.series("job")["loss"][-1] == (created_ms + 9000, 8, 8.0)
+    state = mirror.watermark("job")
+    assert state.points["loss"] == 9
+    assert state.streams == {"algo-1-1700000000": [created_ms + 9000, 1]}
+
+
+def test_logs_that_are_gone(mirror: Mirror) -> None:
+    """Without the streams there is nothing to compare a log metric with; a warning says so."""
+    put_logged_job(mirror, hosts=2)
+    mirror.sync()
+    streams = boto3.client("logs")
+    for host, warning in (("algo-2", "gone, all or some"), ("algo-1", "gone, all or some")):
+        streams.delete_log_stream(logGroupName=NAMESPACE, logStreamName=f"job/{host}-1700000000")
+        assert_equal(mirror)
+        assert warning in check(mirror).warnings[0].warning
+    before = mirror.dump()
+    assert check(mirror, repair=True).repaired == []
+    assert mirror.dump() == before
+
+
+def test_logs_whose_beginning_is_gone(mirror: Mirror) -> None:
+    """Points from before the first event that is left are right; later ones are compared."""
+    created_ms = put_logged_job(mirror, FinalMetricDataList=None)
+    mirror.sync()
+    boto3.client("logs").delete_log_stream(
+        logGroupName=NAMESPACE, logStreamName="job/algo-1-1700000000"
+    )
+    put_log(mirror.account, "job", [(created_ms + 5000, "value=0.25")] * 3)
+    assert_equal(mirror)
+    assert "beginning of its logs" in check(mirror).warnings[0].warning
+    run_id = mirror.run("job").info.run_id
+    mirror.client.log_metric(run_id, "loss", 4.0, timestamp=created_ms + 6000, step=9)
+    assert only(check(mirror)).what == "extra"
+
+
+@pytest.mark.parametrize("operation", [EVENTS, METRICS])
+def test_denied(mirror: Mirror, operation: str) -> None:
+    """What may not be read is not compared, and is named; the rest is."""
+    put_logged_job(mirror, "logs")
+    put_job(mirror, "cloudwatch")
+    mirror.sync()
+    mirror.account.faults.deny(operation)
+    assert_equal(mirror, jobs=2)
+    warnings = check(mirror).warnings
+    assert warnings
+    assert all(operation in each.warning for each in warnings)
+    assert all("not compared" in each.warning for each in warnings)
+
+
+def test_names_that_nobody_knows(mirror: Mirror) -> None:
+    """A name without a job is a failed one; so is a job that AWS has deleted, if it is named."""
+    put_job(mirror)
+    mirror.sync()
+    mirror.account.remove_training_job("job")
+    report = check(mirror, "job", "other", "not a name")
+    assert [each.arn for each in report.failed] == ["not a name", "job", "other"]
+    assert (report.jobs, report.equal, report.differences) == (3, 0, [])
+    report = check(mirror)
+    assert (report.jobs, report.failed, report.differences) == (0, [], [])
+    (warned,) = report.warnings
+    assert (warned.arn, "no longer knows" in warned.warning) == (arn("job"), True)
+
+
+def test_runs_are_compared_whatever_since(mirror: Mirror) -> None:
+    """Mirrored runs are compared though their jobs are old; jobs that were left out are not."""
+    put_job(mirror, "mine")
+    put_job(mirror, "other")
+    mirror.sync()
+    assert_equal(mirror, jobs=2, since="1m")
+    assert mirror.account.calls[STS] == 1
+    assert_equal(mirror, jobs=1, name_contains="min", since="1m")
+
+
+def test_name_that_is_used_again(mirror: Mirror) -> None:
+    """The run of an earlier job of the same name is not compared with the later job."""
+    put_job(mirror)
+    mirror.sync()
+    created_ms = now_ms() - HOUR_MS
+    mirror.account.put_training_job(
+        job_answer("job", created_ms=created_ms, ended_ms=created_ms + MINUTE_MS)
+    )
+    assert only(check(mirror)).what == "run"
+    report = check(mirror, since="1m")
+    assert (report.jobs, report.differences) == (0, [])
+    assert "another job's" in report.warnings[0].warning
+
+
+def test_late_points_of_a_job_without_any(mirror: Mirror) -> None:
+    """A final run without algorithm metrics takes the source that AWS has by now."""
+    created_ms = now_ms() - 3 * HOUR_MS
+    mirror.account.put_training_job(
+        job_answer("job", created_ms=created_ms, ended_ms=created_ms + HOUR_MS)
+    )
+    mirror.sync()
+    assert mirror.run("job").data.tags["smwatch.metric_source"] == "none"
+    put_log(mirror.account, "job", [(created_ms + 1000, "value=8")])
+    assert only(check(mirror)).what == "missing"
+    repaired(mirror)
+    assert mirror.points("job")["loss"] == [(created_ms + 1000, 0, 8.0)]
+    assert mirror.run("job").data.tags["smwatch.metric_source"] == "logs"
+    assert mirror.watermark("job").source == "logs"
+
+
+def test_curve_that_came_after_the_final_value(mirror: Mirror) -> None:
+    """A run that has the final value alone does not get another source's curve beside it."""
+    created_ms = whole(now_ms()) - 3 * HOUR_MS
+    mirror.account.put_training_job(
+        job_answer(
+            "job",
+            created_ms=created_ms,
+            ended_ms=created_ms + HOUR_MS,
+            FinalMetricDataList=final_metrics({"loss": 0.5}, created_ms + 1000),
+        )
+    )
+    mirror.sync()
+    put_loss(mirror.account, "job", [(created_ms + MINUTE_MS, 4.5)])
+    before = mirror.dump()
+    report = check(mirror, repair=True)
+    assert mirror.dump() == before
+    assert [each.what for each in report.differences] == ["extra", "missing"]
+    assert "never mixes two sources" in report.left[1]
+
+
+def test_store_that_is_not_there(mirror: Mirror) -> None:
+    """A comparison makes no database."""
+    path = mirror.database.with_name("none.db")
+    with pytest.raises(StopError):
+        check(mirror, tracking_uri=f"sqlite:///{path}")
+    assert not path.exists()
+
+
+def test_listener_sees_each_job(mirror: Mirror) -> None:
+    """The report grows with each job."""
+    put_job(mirror, "a")
+    put_job(mirror, "b")
+    seen: list[tuple[int, int]] = []
+    options = SyncOptions(tracking_uri=mirror.uri)
+    verify(options, listener=lambda report: seen.append((report.jobs, len(report.differences))))
+    assert seen[-1] == (2, 2)
+    assert len(seen) == 2

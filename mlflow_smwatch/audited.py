@@ -1,0 +1,179 @@
+"""A job that was read whole and afresh, beside its run: what differs and what cannot be compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mlflow_smwatch.core.compare import (
+    Difference,
+    PointDifference,
+    compare_cloudwatch,
+    compare_described,
+    compare_final,
+    compare_logs,
+    compare_points,
+    settled,
+)
+from mlflow_smwatch.core.definitions import RUNAWAY
+from mlflow_smwatch.core.log_progress import LOGS
+from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.points import MetricPoint
+from mlflow_smwatch.core.series import Point, instance_series, metric_of
+from mlflow_smwatch.core.watermark import Watermark
+from mlflow_smwatch.task import Task
+
+History = Callable[[str], Sequence[Point]]
+"""MLflow key → the points that a run has of it."""
+
+_LOGS_GONE = "its logs are gone, all or some: the metrics that were read from them are not compared"
+_LOGS_CUT = (
+    "the beginning of its logs is gone: the points that were read from there are not compared"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """A job that was compared with its run.
+
+    Attributes
+    ----------
+    task
+        The job as it was read.
+    run
+        Its run.
+    known
+        The run's watermark.
+    points
+        Every point that the run is to have, as far as AWS still tells.
+    logged
+        Originals of the series that have points from logs.
+    truth
+        The watermark that a first pass would write with them.
+    due
+        Whether the run is to have all of them by now.
+    """
+
+    task: Task
+    run: KnownRun
+    known: Watermark
+    points: tuple[MetricPoint, ...]
+    logged: frozenset[str]
+    truth: Watermark
+    due: bool
+
+    def described_differences(self) -> Iterator[Difference]:
+        """Compare status and params; what a run that is not final lacks is not due yet."""
+        as_written = self.due or (
+            self.run.mirrored and self.known.fingerprint == self.task.record.fingerprint
+        )
+        return compare_described(self.task.record, self.run, as_written=as_written)
+
+    def point_differences(self, history: History) -> Iterator[Difference]:
+        """Compare the series that AWS can still tell, except what others logged to the run.
+
+        Parameters
+        ----------
+        history
+            Gives what the run has.
+        """
+        series: dict[str, list[MetricPoint]] = {original: [] for original in self.known.points}
+        keys = dict(self.known.given_keys)
+        for point in self.points:
+            series.setdefault(point.original, []).append(point)
+            keys[point.original] = point.key
+        for original, points in sorted(series.items()):
+            if self._is_told(original, told=bool(points)):
+                key = keys[original]
+                have = history(key) if key in self.run.metric_keys else ()
+                aws = [Point(each.timestamp_ms, each.value) for each in points]
+                for each in self._compare(original, aws, have):
+                    yield _placed(self.task.arn, key, each)
+
+    def left_out(self) -> Iterator[str]:
+        """Say what could not be compared."""
+        reading = self.task.log_reading
+        for denied in (*(reading.denied if reading else ()), *self.task.denied):
+            yield f"{denied}; what depends on it is not compared"
+        if reading and not reading.denied and self.known.source == LOGS and not self._has_logs:
+            yield _LOGS_GONE
+        elif self._is_cut:
+            yield _LOGS_CUT
+        for metric in sorted(self._runaways):
+            yield f"the metric {metric} is not compared: its regular expression takes too long"
+
+    @property
+    def _from_logs(self) -> bool:
+        return self.truth.source == LOGS
+
+    @property
+    def _has_logs(self) -> bool:
+        """Whether all that the run was given from logs is still there to be read."""
+        reading = self.task.log_reading
+        there = self.known.streams.keys() <= self.truth.streams.keys()
+        gone = reading is None or reading.denied or reading.expired or reading.missing
+        return there and not gone
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the logs hold fewer points of a metric than the mirror has read from them."""
+        counts = Counter(point.original for point in self.points)
+        written = self.known.points.items() if self.known.source == LOGS else ()
+        return self._has_logs and any(
+            metric_of(original) is not None and count > counts[original]
+            for original, count in written
+        )
+
+    @property
+    def _runaways(self) -> set[str]:
+        found = (self.known.findings, self.truth.findings)
+        return {metric for each in found for metric, codes in each.items() if RUNAWAY in codes}
+
+    def _is_told(self, original: str, *, told: bool) -> bool:
+        """Whether AWS could be asked for a series, so that what it lacks is not there."""
+        metric, complete = metric_of(original), self.task.reading.complete
+        if metric is None and not self._is_measured(original):
+            return complete
+        if metric in self._runaways:
+            return False
+        if metric is not None and not told and not self._has_final_metrics:
+            return False
+        if metric is not None and self._from_logs:
+            return self._has_logs
+        return original in self.task.series or not self.task.reading.windows
+
+    @property
+    def _has_final_metrics(self) -> bool:
+        """Whether FinalMetricDataList stands for its series without points, as in the run."""
+        return not self.task.denied and (self.task.reading.complete or not self.known.final)
+
+    def _is_measured(self, original: str) -> bool:
+        return any(each.original == original for each in instance_series(self.task.job))
+
+    def _compare(
+        self, original: str, aws: Sequence[Point], mlflow: Sequence[Point]
+    ) -> Sequence[PointDifference]:
+        metric, reading = metric_of(original), self.task.reading
+        if metric is not None and self._from_logs:
+            written = self.known.points.get(original, 0)
+            final = aws and original not in self.logged
+            found = compare_final(aws, mlflow) if final else compare_logs(aws, mlflow, written)
+            last_ms = max((point.timestamp_ms for point in aws), default=0)
+            read_to_ms = None if reading.complete else last_ms
+            return settled(found, due=self.due, read_to_ms=read_to_ms)
+        if metric is None and not self._is_measured(original):
+            return settled(compare_points(aws, mlflow, revisable=True), due=self.due)
+        found = compare_cloudwatch(aws, mlflow, reading, self.task.job.created_ms)
+        return settled(found, due=self.due)
+
+
+def _placed(arn: str, key: str, found: PointDifference) -> Difference:
+    return Difference(
+        arn=arn,
+        what=found.what,
+        key=key,
+        timestamp=found.timestamp_ms,
+        aws=found.aws,
+        mlflow=found.mlflow,
+    )

@@ -23,6 +23,7 @@ def main() -> None:
     group, stream, *given = sys.argv[1:]
     definitions = dict(each.split("=", 1) for each in given)
     client = boto3.Session().client("logs")
+    client.describe_log_streams(logGroupName=group, limit=1)  # the connection is made by now
     started, cpu = time.perf_counter(), time.process_time()
     lines, values = read(client, group, stream, definitions)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu

@@ -1,7 +1,8 @@
 """One sync in a process of its own: ``python -m benchmarks.mirror sqlite:////… SOURCE NAME …``.
 
-Mirrors the named jobs or, without names, all of the last seven days. Prints what it did, how long it took and how much memory the process had at most. The clock runs
-for the sync alone: Python's start, imports and the making of MLflow's tables are over by then.
+Mirrors the named jobs or, without names, all of the last seven days. Prints what it did, how long
+it took and how much memory the process had at most. The clock runs for the sync alone: Python's
+start, imports and the making of MLflow's tables are over by then.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A job that was read whole and afresh, beside its run: what differs and what cannot be compared."""
+"""A job that was read whole and afresh, beside its run: what differs, what is not compared."""
 
 from __future__ import annotations
 

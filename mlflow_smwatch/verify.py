@@ -197,10 +197,12 @@ class _Scope:
         runs = self._runs()
         account = self._account() if runs else None
         own = {arn: each for arn, each in runs.items() if Arn.parse(arn).account == account}
-        for found in self._finder.named(tuple(own)):
+        known = {arn: each[0].tags[names.NAME] for arn, each in own.items() if _has_name(each[0])}
+        same = {arn.lower(): each for arn, each in own.items()}
+        for found in self._finder.named(tuple(own), known):
             if isinstance(found, NotFound):
                 self._job_pass.close_missing(own[found.asked][0], found)
-            elif not any(_is_of(run, found) for run in own[found.arn]):
+            elif not any(_is_of(run, found) for run in same[found.arn.lower()]):
                 self._job_pass.report.warn(found.arn, [_REPLACED])
             elif found.job is None or wanted.accepts(found.job):
                 yield found
@@ -232,6 +234,10 @@ class _Scope:
             warning = f"runs of jobs that were not listed are not compared: {error}"
             self._job_pass.report.warn(None, [warning])
             return None
+
+
+def _has_name(run: KnownRun) -> bool:
+    return names.NAME in run.tags
 
 
 def _is_of(run: KnownRun, found: Found) -> bool:

@@ -102,7 +102,7 @@ def watch(
 
     watcher = Watcher(
         options,
-        lambda: Mirror(options, stopped.is_set, slack_s=interval_s / 2),
+        lambda: Mirror(options, stopped.is_set, slack_s=interval_s),
         interval_s=interval_s,
         queue_url=queue_url,
         stopped=stopped,

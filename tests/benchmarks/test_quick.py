@@ -45,6 +45,17 @@ def test_the_table_names_machine_rows_and_ratios(quick: tuple[str, dict[str, Any
         "script on 2 jobs, scaled to 10; one run each",
         "median of 3 ÷ one run",
         "| 40 jobs ÷ 10 jobs, peak memory |",
+        "| loop of today, 5 definitions (median of 3) | 2,000 | 580 |",
+        "| replay, 5 definitions (median of 3) | 2,000 | 580 |",
+        "| loop of today, 40 definitions (median of 3) | 2,000 | 1,280 |",
+        "| replay, 40 definitions (median of 3) | 2,000 | 1,280 |",
+        "| whole sync, 5 definitions | 2,000 |",
+        "| replay of 10 MB | 100,000 | 29,000 |",
+        "| replay of 100 MB | 1,000,000 | 290,000 |",
+        "| replay ÷ loop of today, lines per second, 5 definitions |",
+        "| 100 MB ÷ 10 MB of log, peak memory |",
+        "| no news (median of 3) | ",
+        "| pass without news ÷ first pass, CPU seconds |",
     ):
         assert part in table
 
@@ -67,7 +78,70 @@ def test_the_document_holds_the_counts(quick: tuple[str, dict[str, Any]]) -> Non
     assert {"date", "cpu", "cores", "python", "mlflow"} <= set(document["machine"])
 
 
-@pytest.mark.parametrize("wrong", [["--jobs", "0"], ["--sample", "-1"], ["--jobs", "many"]])
+@pytest.mark.slow
+def test_the_document_holds_what_the_logs_gave(quick: tuple[str, dict[str, Any]]) -> None:
+    """Loop and replay read all lines and found the same; one pattern was stopped."""
+    logs = quick[1]["logs"]
+    for definitions, points in (("5", 580), ("40", 1280)):
+        loop, replay = logs["loops"][definitions], logs["replays"][definitions]
+        assert loop["lines"] == replay["lines"] == 2000
+        assert loop["points"] == replay["points"] == points
+        assert loop["sums"] == pytest.approx(replay["sums"])
+        assert len(loop["sums"]) == int(definitions)
+    assert {name: each["findings"] for name, each in logs["long_line"].items()} == {
+        "harmless": {},
+        "nested": {},
+        "back-reference": {"m0": {"runaway": 1}},
+    }
+    assert all(each["peak_rss_bytes"] > 0 for each in logs["memory"].values())
+
+
+@pytest.mark.slow
+def test_a_watch_pass_without_news_asks_once_a_stream(quick: tuple[str, dict[str, Any]]) -> None:
+    """One listing, one page of each log, at most one request for utilisation, nothing written."""
+    watch = quick[1]["watch"]
+    assert watch["first"]["jobs"]["created"] == watch["jobs"] == 5
+    assert len(watch["quiet"]) == 3
+    for each in watch["quiet"]:
+        assert each["calls"].pop("cloudwatch:GetMetricData", 0) <= 1
+        assert each["calls"] == {"logs:GetLogEvents": 5, "sagemaker:Search": 1}
+        assert (each["transactions"], each["points"]) == (0, 0)
+    assert watch["news"]["jobs"]["updated"] == 1
+    assert watch["news"]["points"] == 5
+    assert watch["news"]["transactions"] > 0
+
+
+@pytest.mark.slow
+def test_every_ratio_is_there(quick: tuple[str, dict[str, Any]]) -> None:
+    """The names by which the figures are compared from run to run."""
+    assert set(quick[1]["ratios"]) == {
+        "script_to_first_sync_seconds",
+        "script_to_first_sync_cpu",
+        "second_to_first_sync_seconds",
+        "grown_to_first_sync_peak_rss",
+        "replay_to_loop_speed_5",
+        "replay_to_loop_cpu_speed_5",
+        "replay_to_loop_speed_40",
+        "replay_to_loop_cpu_speed_40",
+        "log_sync_to_loop_speed",
+        "nested_to_harmless_cpu",
+        "back_reference_to_harmless_cpu",
+        "large_to_small_log_peak_rss",
+        "quiet_to_first_watch_pass_cpu",
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--jobs", "0"],
+        ["--sample", "-1"],
+        ["--jobs", "many"],
+        ["--lines", "99"],
+        ["--megabytes", "10"],
+        ["--only", "nothing"],
+    ],
+)
 def test_wrong_numbers_are_refused(wrong: list[str]) -> None:
     """Usage error, one line, nothing run."""
     done = subprocess.run(

@@ -38,7 +38,11 @@ def test_json_is_one_document(smwatch: Smwatch, tmp_path: Path) -> None:
     assert {run["status"] for run in document["runs"]} == {"FINISHED"}
     assert {run["points"] for run in document["runs"]} == {6}
     assert document["points"] == 12
-    assert document["aws_calls"] == {"cloudwatch:GetMetricData": 1, "sagemaker:Search": 1}
+    assert document["aws_calls"] == {
+        "cloudwatch:GetMetricData": 1,
+        "logs:DescribeLogStreams": 2,
+        "sagemaker:Search": 1,
+    }
     assert document["estimated_cost_usd"] > 0
     for run in document["runs"]:
         page = f"/#/experiments/{run['experiment_id']}/runs/{run['run_id']}"
@@ -111,7 +115,12 @@ def test_forecast_of_new_jobs(smwatch: Smwatch, tmp_path: Path) -> None:
     assert misfits(done.document, FORECAST) == []
     assert done.document["jobs"]["created"] == 2
     assert {run["run_id"] for run in done.document["runs"]} == {None}
-    assert done.document["aws_calls"] == {"cloudwatch:GetMetricData": 1, "sagemaker:Search": 1}
+    assert done.document["aws_calls"] == {
+        "cloudwatch:GetMetricData": 1,
+        "logs:DescribeLogStreams": 2,
+        "logs:GetLogEvents": 4,
+        "sagemaker:Search": 1,
+    }
 
 
 def test_status(smwatch: Smwatch, database: Path) -> None:

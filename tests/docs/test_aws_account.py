@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -13,47 +14,84 @@ from mlflow import MlflowClient
 import mlflow_smwatch as smwatch
 from mlflow_smwatch.aws.operations import (
     DATAPOINTS_PER_SECOND,
+    DESCRIBE_LOG_STREAMS,
     GET_CALLER_IDENTITY,
+    GET_LOG_EVENTS,
     GET_METRIC_DATA,
     OPERATIONS,
     RECENT_DATAPOINTS_PER_SECOND,
+    Operation,
+    permission,
 )
+from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.series import INSTANCE_METRICS
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.docs.documents import blocks, names, read, rows
-from tests.jobs import HOUR_MS, curve, job_answer, now_ms, put_loss, whole
+from tests.jobs import HOUR_MS, curve, job_answer, now_ms, put_log, put_loss, whole
 
 PAGE = read("docs/aws-account.md")
 PRICE = OPERATIONS[GET_METRIC_DATA].price_per_metric_usd
 
 
+def _statements(page: str) -> list[dict[str, Any]]:
+    (text,) = [block.text for block in blocks(page) if block.mark == "policy"]
+    statements: list[dict[str, Any]] = json.loads(text)["Statement"]
+    return statements
+
+
+def _actions(statement: dict[str, Any]) -> list[str]:
+    action = statement["Action"]
+    return [action] if isinstance(action, str) else action
+
+
 def test_the_policy_allows_every_operation_and_no_other() -> None:
     """All but the one that needs no permission."""
-    (text,) = [block.text for block in blocks(PAGE) if block.mark == "policy"]
-    allowed: list[str] = []
-    for statement in json.loads(text)["Statement"]:
-        action = statement["Action"]
-        allowed += [action] if isinstance(action, str) else action
-    assert sorted(allowed) == sorted(set(OPERATIONS) - {GET_CALLER_IDENTITY})
+    allowed = [action for statement in _statements(PAGE) for action in _actions(statement)]
+    needed = {permission(action) for action in OPERATIONS} - {GET_CALLER_IDENTITY}
+    assert sorted(allowed) == sorted(needed)
     explained = {row[0].strip("`") for row in rows(PAGE, "action", "when it is called")}
-    assert explained == set(OPERATIONS)
+    assert explained == needed | {GET_CALLER_IDENTITY}
+
+
+def test_the_queue_has_a_statement_of_its_own() -> None:
+    """The last one, the same as on the page about events; it alone has actions of SQS."""
+    *others, last = _statements(PAGE)
+    assert [last] == _statements(read("docs/events.md"))
+    assert {action.partition(":")[0] for action in _actions(last)} == {"sqs"}
+    assert not any(action.startswith("sqs:") for each in others for action in _actions(each))
+
+
+def test_logs_are_read_in_one_log_group() -> None:
+    """That of the kind of jobs, and no other."""
+    (kind,) = KINDS.values()
+    (found,) = [each for each in _statements(PAGE) if each["Sid"] == "ReadLogs"]
+    assert found["Resource"] == f"arn:aws:logs:*:*:log-group:{kind.log_group}:*"
+    assert {*_actions(found)} == {DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS}
+
+
+def _price(operation: Operation) -> str:
+    if operation.price_per_metric_usd:
+        return f"{operation.price_per_metric_usd * 1000:g} USD per 1,000 metrics requested"
+    if operation.price_per_call_usd:
+        return f"{operation.price_per_call_usd * 1_000_000:.2f} USD per million calls"
+    return "free"
 
 
 def test_rates_and_prices_are_those_of_the_code() -> None:
-    """The table of the page against the table of the code."""
+    """The tables of the page against the table of the code."""
+    table = rows(PAGE, "operation", "calls a second", "price")
     shown = {
-        action.strip("`"): (float(rate), price)
-        for action, rate, price in rows(PAGE, "action", "calls a second", "price")
+        action.strip("`"): (float(rate.removesuffix("; see below")), price)
+        for action, rate, price in table
     }
     assert shown == {
-        action: (
-            operation.rate,
-            f"{operation.price_per_metric_usd * 1000:g} USD per 1,000 metrics requested"
-            if operation.price_per_metric_usd
-            else "free",
-        )
-        for action, operation in OPERATIONS.items()
+        action: (operation.rate, _price(operation)) for action, operation in OPERATIONS.items()
     }
+    *some, (rest, usual) = rows(PAGE, "Region", f"`{GET_LOG_EVENTS}`, calls a second")
+    regions = {region: float(rate) for each, rate in some for region in names(each)}
+    reading = OPERATIONS[GET_LOG_EVENTS]
+    assert (regions, rest) == (dict(reading.region_rates), "all others")
+    assert float(usual) == reading.rate
     assert f"{DATAPOINTS_PER_SECOND:,} data points" in PAGE
     assert f"or {RECENT_DATAPOINTS_PER_SECOND:,} where" in PAGE
 
@@ -64,12 +102,13 @@ def test_cost_examples_add_up() -> None:
         (int(metrics.replace(",", "")), float(usd))
         for _, metrics, usd in rows(PAGE, "example", "metrics requested", "USD")
     ]
-    one_job = 3 + len(INSTANCE_METRICS)
+    one_job = len(INSTANCE_METRICS)
     assert [metrics for metrics, _ in table] == [
         one_job,
-        3 + 16 * len(INSTANCE_METRICS),
+        3 + one_job,
+        16 * one_job,
         1000 * one_job,
-        24 * 6 * one_job,
+        24 * 60 * one_job,
         0,
     ]
     for metrics, usd in table:
@@ -102,7 +141,7 @@ def test_denied_parts(account: EmulatedAccount, empty_database: Path) -> None:
     """Row by row: what is denied, and the exit codes."""
     uri = f"sqlite:///{empty_database}"
     table = list(rows(PAGE, "denied", "what happens", "exit code"))
-    assert len(table) == 5
+    assert len(table) == 7
     for parts, what, codes in table:
         for part in names(parts) | ({"Search"} if "where it is needed" in what else set()):
             account.faults.deny(part if ":" in part else f"sagemaker:{part}")
@@ -146,3 +185,26 @@ def test_a_denied_part_keeps_a_job_open(account: EmulatedAccount, empty_database
     assert final_tag() is None
     give_up = True
     assert final_tag() == "true"
+
+
+@pytest.mark.parametrize("action", [DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS])
+@pytest.mark.parametrize("wanted", ["auto", "logs"])
+def test_denied_logs(
+    account: EmulatedAccount, empty_database: Path, action: str, wanted: str
+) -> None:
+    """CloudWatch stands in for them, and goes on to, unless the logs alone are wanted."""
+    uri = f"sqlite:///{empty_database}"
+
+    def mirrored(metrics: str) -> tuple[str | None, str | None, bool]:
+        run = smwatch.mirror("eyes", tracking_uri=uri, artifacts="none", metrics=metrics)
+        tags = MlflowClient(uri).get_run(run.info.run_id).data.tags
+        warned = action in tags.get("smwatch.warning", "")
+        return tags.get("smwatch.metric_source"), tags.get("smwatch.final"), warned
+
+    put_log(account, "eyes", [(now_ms() - 2 * HOUR_MS, "value=1")])
+    account.faults.deny(action)
+    instead = "cloudwatch" if wanted == "auto" else None
+    assert mirrored(wanted) == (instead, None, True)
+
+    account.faults.clear()
+    assert mirrored("auto") == (instead or "logs", "true", False)

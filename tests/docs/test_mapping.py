@@ -6,19 +6,25 @@ import dataclasses
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import mlflow_smwatch
-from mlflow_smwatch.core import keys, record, tags, watermark
+from mlflow_smwatch.core import distortions, keys, patterns, record, tags, watermark
+from mlflow_smwatch.core.advice import better_pattern, warnings
+from mlflow_smwatch.core.compare import Difference, What
+from mlflow_smwatch.core.definitions import BROKEN, NO_GROUP, RUNAWAY, MetricReader
+from mlflow_smwatch.core.job import MetricDefinition
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.keys import assign_keys, legal_key
 from mlflow_smwatch.core.points import duration_points
 from mlflow_smwatch.core.series import INSTANCE_METRICS
 from mlflow_smwatch.core.watermark import Watermark, from_tags
-from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned
+from mlflow_smwatch.options import METRIC_SOURCES
+from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned, WatchReport
 from mlflow_smwatch.status import ExperimentStatus, OpenRun, StatusReport
+from mlflow_smwatch.verify import VerifyReport
 from tests.docs.documents import blocks, names, read, rows, section
 
 PAGE = read("docs/mapping.md")
@@ -77,6 +83,8 @@ def test_metric_keys() -> None:
     ("title", "kinds"),
     [
         ("sync", (RunLine, Failure, Warned)),
+        ("watch", (Failure, Warned)),
+        ("verify", (Difference,)),
         ("status", (StatusReport, ExperimentStatus, OpenRun)),
     ],
 )
@@ -87,7 +95,77 @@ def test_json_documents(title: str, kinds: tuple[type[Any], ...]) -> None:
     if title == "sync":
         report = SyncReport(dry_run=True)
         fields |= report.to_dict().keys() | report.jobs.keys()
+    elif title == "watch":
+        watched = WatchReport()
+        fields |= watched.to_dict().keys() | watched.jobs.keys()
+    elif title == "verify":
+        fields |= VerifyReport(repairing=True).to_dict().keys()
     assert fields <= shown
+
+
+def test_every_difference_is_explained() -> None:
+    """With what a repair does about it."""
+    table = rows(section(PAGE, "verify"), "difference", "meaning", "with `--repair`")
+    assert tuple(row[0].strip("`") for row in table) == get_args(What)
+
+
+def test_sources_of_algorithm_metrics() -> None:
+    """Each word of the option has a row."""
+    table = rows(PAGE, "`--metrics`", "algorithm metrics come from")
+    assert sorted(row[0].strip("`") for row in table) == sorted(METRIC_SOURCES)
+
+
+def test_limits_of_time() -> None:
+    """The table has the code's figures."""
+    assert [float(seconds) for _, seconds in rows(PAGE, "limit", "seconds")] == [
+        patterns.LINE_TIMEOUT_S,
+        patterns.BUDGET_S,
+        patterns.BUDGET_PER_LINE_S,
+        patterns.PER_CHARACTER_S,
+    ]
+
+
+def _distortions() -> dict[str, dict[str, str]]:
+    (text,) = [block.text for block in blocks(PAGE) if block.mark == "distortions"]
+    found = {}
+    for example in text.strip().split("\n\n"):
+        first, *lines = example.splitlines()
+        parts = (line.split(maxsplit=1) for line in lines)
+        found[first.partition(":")[0]] = dict(parts)
+    return found
+
+
+def _read(regex: str, line: str) -> tuple[str, dict[str, int]]:
+    """Read a line; beside the definition there is one for the longer name of another metric."""
+    other = MetricDefinition(name="val_loss", regex=r"val_loss: (\S+)")
+    reader = MetricReader([MetricDefinition(name="metric", regex=regex), other], float)
+    found = reader.read([line])
+    values = [str(value) for _, value in found.values.get("metric", ())]
+    return " ".join(values) or "nothing", dict(found.findings.get("metric", {}))
+
+
+@pytest.mark.parametrize("code", _distortions())
+def test_examples_of_distorted_values(code: str) -> None:
+    """Each is what the program reads and proposes; the better pattern distorts nothing."""
+    example = _distortions()[code]
+    assert _read(example["regex"], example["line"]) == (example["read"], {code: 1})
+    better = example.get("better")
+    assert better_pattern(example["regex"], code) == better
+    if better:
+        assert _read(better, example["line"])[1] == {}
+
+
+def test_every_finding_has_its_words() -> None:
+    """What a definition can meet is explained, in the examples or with the state."""
+    codes = {value for name, value in vars(distortions).items() if name.isupper()}
+    codes = {code for code in codes if isinstance(code, str) and re.fullmatch("[a-z-]+", code)}
+    assert set(_distortions()) == codes
+    others = {BROKEN, NO_GROUP, RUNAWAY}
+    assert others <= names(section(PAGE, "State"))
+    definition = MetricDefinition(name="loss", regex=r"loss: (\S+)")
+    for code in codes | others:
+        (sentence,) = warnings([definition], {"loss": {code: 1}})
+        assert f"{code} (1)" not in sentence
 
 
 def test_state() -> None:

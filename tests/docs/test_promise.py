@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
+import mlflow_smwatch as smwatch
 from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.log_progress import LogPart, advance
+from mlflow_smwatch.core.log_streams import StreamPosition
 from mlflow_smwatch.core.progress import Measured, progress
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
-from tests.jobs import arn, job_answer
+from mlflow_smwatch.demo.account import EmulatedAccount
+from tests.jobs import HOUR_MS, Points, arn, job_answer, now_ms, put_log
 
 MINUTE_MS = 60_000
 SETTLE_MS = 3 * MINUTE_MS
@@ -113,3 +120,63 @@ def test_last_look_at_an_unchanged_job_writes_nothing() -> None:
 
     assert run.look(_later(hours=1), ENDED_MS) == {"loss": [], CPU: []}
     assert run.watermark.final
+
+
+def _stretch(watermark: Watermark, begin: int, end: int) -> LogPart:
+    """Read the matches of one host from one number to another, a millisecond apart."""
+    part = LogPart(steps=watermark.points)
+    points = [Point(number, number / 8) for number in range(begin, end)]
+    part.add({"loss": points}, {"algo-1-1": StreamPosition(end - 1, 1)}, {})
+    return part
+
+
+def test_a_log_that_is_sent_again_is_the_same_rows() -> None:
+    """Until the watermark is there; the steps are the numbers of the matches."""
+    before = Watermark(made_ms=0)
+    first, after = advance(before, _stretch(before, 0, 5), {"loss": "loss"}, ())
+    again, _ = advance(before, _stretch(before, 0, 5), {"loss": "loss"}, ())
+    assert again == first
+    assert [point.step for point in first] == [0, 1, 2, 3, 4]
+    assert after.positions == {"algo-1-1": StreamPosition(4, 1)}
+    assert after.source == "logs"
+
+
+def test_what_another_mirror_has_written_is_not_sent_again() -> None:
+    """Its watermark went further; it does not go back."""
+    start = Watermark(made_ms=0)
+    slow = _stretch(start, 0, 5)
+    _, fast = advance(start, _stretch(start, 0, 8), {"loss": "loss"}, ())
+    assert advance(fast, slow, {"loss": "loss"}, ()) == ([], fast)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedAccount]:
+    """Serve an account, and lead there."""
+    with EmulatedAccount() as account:
+        for name, value in account.environment.items():
+            monkeypatch.setenv(name, value)
+        yield account
+
+
+def test_late_log_events_get_the_next_free_step(
+    account: EmulatedAccount, empty_database: Path
+) -> None:
+    """The last look finds them, once; nothing else is written again."""
+    uri = f"sqlite:///{empty_database}"
+    begin_ms = now_ms() - HOUR_MS
+
+    def mirrored() -> Points:
+        run = smwatch.mirror("job", tracking_uri=uri, artifacts="none")
+        history = MlflowClient(uri).get_metric_history(run.info.run_id, "loss")
+        return sorted((each.timestamp, each.step, each.value) for each in history)
+
+    account.put_training_job(job_answer("job", created_ms=begin_ms))
+    put_log(account, "job", [(begin_ms, "value=1"), (begin_ms + 2000, "value=3")])
+    on_time = [(begin_ms, 0, 1.0), (begin_ms + 2000, 1, 3.0)]
+    assert mirrored() == on_time
+
+    put_log(account, "job", [(begin_ms + 1000, "value=2")])
+    assert mirrored() == on_time
+    account.put_training_job(job_answer("job", created_ms=begin_ms, ended_ms=begin_ms + 5000))
+    assert mirrored() == sorted([*on_time, (begin_ms + 1000, 2, 2.0)])
+    assert smwatch.sync("job", tracking_uri=uri, artifacts="none").points == 0

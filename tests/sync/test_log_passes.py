@@ -83,15 +83,11 @@ class Follower:
 
 
 def interrupted(mirror: Mirror, pages: int, **options: Any) -> SyncReport:
-    """Make a pass that is told to stop after so many looks at whether it is to stop."""
-    looks = 0
-
-    def stopped() -> bool:
-        nonlocal looks
-        looks += 1
-        return looks > pages
-
-    return Engine(SyncOptions(tracking_uri=mirror.uri, **options), stopped).sync()
+    """Make a pass that is told to stop once so many pages of logs have been asked for."""
+    calls = mirror.account.calls
+    limit = calls[EVENTS] + pages
+    options["tracking_uri"] = mirror.uri
+    return Engine(SyncOptions(**options), lambda: calls[EVENTS] >= limit).sync()
 
 
 def test_a_running_job_is_followed(mirror: Mirror) -> None:
@@ -477,9 +473,9 @@ def big(count: int, seed: int = 1) -> Events:
 
 
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "running"])
-@pytest.mark.parametrize("looks", [1, 2, 3, 5, 9, 14])
+@pytest.mark.parametrize("pages", [0, 1, 2, 5, 9])
 def test_a_pass_that_is_stopped_is_gone_on_with(
-    mirror: Mirror, looks: int, *, ended: bool
+    mirror: Mirror, pages: int, *, ended: bool
 ) -> None:
     """What is written stays and is vouched for; nothing is doubled, no step is given twice."""
     put_job(mirror, hosts=2, ended=ended)
@@ -487,14 +483,13 @@ def test_a_pass_that_is_stopped_is_gone_on_with(
     for host, each in logs.items():
         put_log(mirror.account, "job", each, host=host)
     mirror.account.faults.page_size(EVENTS, 100)
-    report = interrupted(mirror, looks)
-    assert report.failed == []
-    runs = mirror.runs("job")
-    if runs:
-        written = {key: len(points) for key, points in mirror.series("job").items()}
-        noted = mirror.watermark("job").points
-        assert sum(written.values()) == sum(noted.values())
-        assert sum(written.values()) < 1000 or looks == 14
+    assert interrupted(mirror, pages).failed == []
+    if pages:
+        written = sum(len(points) for points in mirror.series("job").values())
+        assert written == sum(mirror.watermark("job").points.values())
+        assert 0 < written < 1000
+    else:
+        assert mirror.runs("job") == []
     mirror.sync()
     assert mirror.series("job") == replayed(LOSS, logs)
     put_job(mirror, hosts=2, ended=True)
@@ -508,7 +503,7 @@ def test_a_stop_in_the_middle_keeps_what_was_read(mirror: Mirror) -> None:
     put_job(mirror, ended=True)
     put_log(mirror.account, "job", big(600))
     mirror.account.faults.page_size(EVENTS, 100)
-    interrupted(mirror, 8)
+    interrupted(mirror, 3)
     assert 0 < len(values(mirror)) < 600
     assert source(mirror) == "logs"
     assert not mirror.is_final("job")
@@ -523,8 +518,9 @@ def test_stopped_again_and_again_in_a_restarted_host(mirror: Mirror) -> None:
     put_log(mirror.account, "job", logs[:200], epoch_s=EPOCH_S)
     put_log(mirror.account, "job", logs[200:], epoch_s=EPOCH_S + 90)
     mirror.account.faults.page_size(EVENTS, 30)
-    for looks in (4, 5, 6, 7):
-        interrupted(mirror, looks)
+    for pages in (1, 2, 3, 2):
+        interrupted(mirror, pages)
+        assert len(values(mirror)) < 300
     mirror.sync()
     assert values(mirror) == [float(n) for n in range(300)]
     put_job(mirror, ended=True)
@@ -548,7 +544,7 @@ def test_many_points_are_written_in_parts(
     report = Engine(SyncOptions(tracking_uri=mirror.uri), fail_after).sync()
     assert [failure.arn for failure in report.failed] == [arn("job")]
     assert "logs:GetLogEvents failed" in report.failed[0].error
-    assert len(values(mirror)) > 5000
+    assert len(values(mirror)) >= 5000
     assert sum(mirror.watermark("job").points.values()) == sum(
         map(len, mirror.series("job").values())
     )
@@ -637,7 +633,7 @@ def test_any_split_into_passes_gives_the_result_of_one(mirror: Mirror, seed: int
         if way == 0:
             mirror.sync()
         elif way == 1:
-            interrupted(mirror, chance.randrange(1, 12))
+            interrupted(mirror, chance.randrange(1, 6))
         else:
             follower.look()
     put_job(mirror, hosts=3, definitions=definitions, ended=True)

@@ -480,6 +480,23 @@ def test_points_of_logs(mirror: Mirror) -> None:
     assert {each.what for each in check(mirror).differences} == {"missing", "extra"}
 
 
+def test_definition_that_takes_too_long(mirror: Mirror) -> None:
+    """A metric that the mirror dropped for its expression is not compared, and is named."""
+    runaway = {"Name": "slow", "Regex": r"(?=(a+)+$)x(\S+)"}
+    fine = {"Name": "loss", "Regex": r"value=(\S+)"}
+    specification = {"TrainingInputMode": "File", "MetricDefinitions": [runaway, fine]}
+    created_ms = put_logged_job(mirror, AlgorithmSpecification=specification)
+    put_log(mirror.account, "job", [(created_ms + 7000, "a" * 10_000 + "!")])
+    mirror.sync()
+    run_id = mirror.run("job").info.run_id
+    findings = mirror.watermark("job").findings
+    assert "runaway" in findings["slow"]
+    assert_equal(mirror)
+    assert "metric slow is not compared" in check(mirror).warnings[0].warning
+    mirror.client.log_metric(run_id, "loss", 1.0, timestamp=created_ms + 7000)
+    assert only(check(mirror)).what == "extra"
+
+
 def test_log_line_that_came_late(mirror: Mirror) -> None:
     """An event that came after the last pass is added, and its stream counted as read."""
     created_ms = put_logged_job(mirror)

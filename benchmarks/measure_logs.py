@@ -40,8 +40,9 @@ class LogReading:
         Lines read and values found.
     seconds, cpu_seconds
         Medians over the repeats; CPU seconds are those of the reader's process.
-    peak_rss_bytes
-        Of the whole process; None where it was not taken.
+    rss_before_bytes, peak_rss_bytes
+        The most memory of the whole process, before it began to read and in all; None where it was
+        not taken.
     sums
         Metric → sum of its values.
     findings
@@ -52,9 +53,15 @@ class LogReading:
     points: int
     seconds: float
     cpu_seconds: float
+    rss_before_bytes: int | None = None
     peak_rss_bytes: int | None = None
     sums: dict[str, float] = field(default_factory=dict)
     findings: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def grown_bytes(self) -> int:
+        """How much the process grew by reading."""
+        return (self.peak_rss_bytes or 0) - (self.rss_before_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,7 @@ class LogResults:
     @property
     def ratios(self) -> dict[str, float]:
         """What is compared with what, each as a ratio of two figures of this run."""
-        small, large = (self.memory[pages].peak_rss_bytes or 0 for pages in sorted(self.memory))
+        small, large = (self.memory[pages] for pages in sorted(self.memory))
         harmless = self.long_line["harmless"].cpu_seconds
         ratios: dict[str, float] = {}
         for count, loop in self.loops.items():
@@ -95,7 +102,9 @@ class LogResults:
             "nested_to_harmless_cpu": self.long_line["nested"].cpu_seconds / harmless,
             "back_reference_to_harmless_cpu": self.long_line["back-reference"].cpu_seconds
             / harmless,
-            "large_to_small_log_peak_rss": large / small,
+            "large_to_small_log_peak_rss": (large.peak_rss_bytes or 0)
+            / (small.peak_rss_bytes or 1),
+            "large_to_small_log_growth": large.grown_bytes / small.grown_bytes,
         }
 
 
@@ -190,7 +199,8 @@ def _middle(done: list[dict[str, Any]], lines: int) -> LogReading:
         points=first["points"],
         seconds=median(each["seconds"] for each in done),
         cpu_seconds=median(each["cpu_seconds"] for each in done),
-        peak_rss_bytes=max(each.get("peak_rss_bytes", 0) for each in done) or None,
+        rss_before_bytes=first.get("rss_before_bytes"),
+        peak_rss_bytes=first.get("peak_rss_bytes"),
         sums=first.get("sums", {}),
         findings=first.get("findings", {}),
     )
@@ -208,6 +218,7 @@ def _check(results: LogResults, lines: int) -> None:
         "all points written": results.sync.points >= loops[FEW].points,
         "only the back-reference stopped": findings
         == {"harmless": {}, "nested": {}, "back-reference": _RUNAWAY},
+        "memory taken": all(each.rss_before_bytes for each in results.memory.values()),
         "the long log read": results.memory[large].points * small
         == results.memory[small].points * large,
     }

@@ -17,6 +17,7 @@ _LOG_HEAD = (
     "CPU seconds",
     "lines per CPU second",
     "peak RSS, MiB",
+    "of it by reading",
 )
 _LINE_HEAD = ("one line of 10,000 characters", "milliseconds", "CPU milliseconds", "found")
 _WATCH_HEAD = (
@@ -92,6 +93,10 @@ def log_made_of(results: LogResults) -> dict[str, tuple[str, str]]:
             f"{large:,} MB ÷ {small:,} MB of log, peak memory",
             "a process each, one run each",
         ),
+        "large_to_small_log_growth": (
+            f"{large:,} MB ÷ {small:,} MB of log, growth of memory by reading",
+            "the same runs",
+        ),
     }
 
 
@@ -118,6 +123,7 @@ def _log_row(title: str, reading: LogReading) -> str:
             f"{reading.cpu_seconds:,.2f}",
             f"{reading.lines / reading.cpu_seconds:,.0f}",
             f"{memory / MIB:.0f}" if memory else "",
+            f"{reading.grown_bytes / MIB:.1f}" if reading.rss_before_bytes else "",
         )
     )
 

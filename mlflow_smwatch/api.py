@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def shown_tracking_uri(given: str | None = None) -> str:
-    """Return where MLflow writes, absolute and without its password; None is MLflow's own choice."""
+    """Return where MLflow writes, absolute, without its password; None is MLflow's own choice."""
     from mlflow_smwatch.tracking.uris import chosen_uri, shown_uri
 
     return shown_uri(chosen_uri(given))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from mlflow_smwatch.audit import Finding, Findings
 from mlflow_smwatch.aws.discovery import Found, describe_job
 from mlflow_smwatch.core.compare import Difference
+from mlflow_smwatch.core.definitions import RUNAWAY
 from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS
@@ -129,11 +130,19 @@ def _doubled(found: Found, matched: Match) -> Difference:
 
 
 def _afresh(known: Watermark) -> Watermark:
-    """Return the watermark of a run that has the keys of another and nothing else of it."""
+    """Return the watermark of a run that is to be written anew, under the keys that it has.
+
+    What the mirror stopped applying to the logs is not applied again.
+    """
     return Watermark(
         made_ms=known.made_ms,
         adopted=known.adopted,
         source=known.source if known.source in {LOGS, CLOUDWATCH} else None,
         points=dict.fromkeys(known.points, 0),
         keys=known.keys,
+        findings={
+            metric: {RUNAWAY: codes[RUNAWAY]}
+            for metric, codes in known.findings.items()
+            if RUNAWAY in codes
+        },
     )

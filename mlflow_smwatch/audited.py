@@ -120,8 +120,9 @@ class Audited:
         """Whether the logs hold fewer points of a metric than the mirror has read from them."""
         counts = Counter(point.original for point in self.points)
         written = self.known.points.items() if self.known.source == LOGS else ()
+        left_out = {None, *self._runaways}
         return self._has_logs and any(
-            metric_of(original) is not None and count > counts[original]
+            metric_of(original) not in left_out and count > counts[original]
             for original, count in written
         )
 

@@ -250,7 +250,7 @@ class JobPass:
         self._begun[task.arn] = found_job(task.job, task.undescribed)
         reads_logs = task.reads_logs(self._options.metrics)
         queries = list(task.instance_queries())
-        if not reads_logs:
+        if not task.takes_logs(self._options.metrics):
             queries += task.algorithm_queries(task.reading.windows)
         task.waiting = len(queries) + reads_logs
         if self._options.dry_run:

@@ -48,7 +48,7 @@ class JobWriter:
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do at most, for a dry run."""
         points = sum(query.window.periods for query in task.instance_queries())
-        if not task.reads_logs(self._pass.options.metrics):
+        if not task.takes_logs(self._pass.options.metrics):
             windows = task.reading.windows
             points += sum(query.window.periods for query in task.algorithm_queries(windows))
         word: Word = "updated" if task.run else "created"
@@ -202,10 +202,11 @@ class JobWriter:
     def _progress(self, task: Task, run: KnownRun) -> Progress:
         source = self._pass.options.metrics
         denied = task.log_reading.denied if task.log_reading else ()
+        chosen = task.takes_logs(source) and not task.falls_back(source)
         measured = Measured(
             series=task.series,
             reading=task.reading,
-            denied=(*task.denied, *(denied if not task.falls_back(source) else ())),
+            denied=(*task.denied, *(denied if chosen else ())),
             logs=task.logs,
             log_hosts=task.log_hosts,
             logs_denied=denied,
@@ -263,4 +264,5 @@ def _state(watermark: Watermark) -> tuple[object, ...]:
         watermark.document,
         watermark.fingerprint,
         dict(watermark.streams),
+        watermark.logs_denied,
     )

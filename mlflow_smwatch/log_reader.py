@@ -15,7 +15,7 @@ from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.core.definitions import RUNAWAY, MetricReader
 from mlflow_smwatch.core.errors import AccessDeniedError, LogsGoneError
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.log_progress import LOGS, LogPart
+from mlflow_smwatch.core.log_progress import LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host
 from mlflow_smwatch.core.points import comparable, metric_keys
 from mlflow_smwatch.core.series import Point
@@ -69,6 +69,8 @@ class JobLogReader:
         task.logs = LogPart(steps=task.watermark.points)
         task.log_hosts = task.job.hosts
         try:
+            if not task.takes_logs(self._pass.options.metrics):
+                return self._tried(task)
             streams = self._streams(task)
             reading = self._read(task, by_host(streams)) if streams else LogReading(missing=True)
         except LogsGoneError:
@@ -78,6 +80,13 @@ class JobLogReader:
         if task.logs.size > (0 if self._stopped() else _KEPT_POINTS):
             self._commit(task)
         return reading
+
+    def _tried(self, task: Task) -> LogReading:
+        """Look whether logs that were denied can be read by now; nothing is taken of them."""
+        group, job = task.job.kind.log_group, task.job.name
+        for stream in self._pass.logs.list_streams(group, job)[:1]:
+            next(self._pass.logs.read(group, job, stream.name, START), None)
+        return LogReading()
 
     def forecast(self, task: Task) -> Counter[str]:
         """Give the AWS calls that reading a job's logs takes, if each stream has one page."""
@@ -113,19 +122,16 @@ class JobLogReader:
 
     def _read(self, task: Task, hosts: dict[str, tuple[LogStream, ...]]) -> LogReading:
         task.log_hosts = tuple(dict.fromkeys((*task.job.hosts, *hosts)))
-        again = task.reading.complete and task.watermark.source == LOGS
+        again = task.reading.complete and bool(task.watermark.streams)
         written = dict(task.watermark.points)
         replays = [self._replay(task, streams, again=again) for streams in hosts.values()]
-        unread = {each.name: START for streams in hosts.values() for each in streams}
-        task.logs.add(
-            {}, {n: at for n, at in unread.items() if n not in task.watermark.streams}, {}
-        )
         whole = self._gather(task, replays)
+        listed = {each.name for streams in hosts.values() for each in streams}
+        empty = listed - task.watermark.streams.keys() - task.logs.positions.keys()
+        task.logs.add({}, dict.fromkeys(empty, START), {})
         if again and whole:
             for replay in replays:
-                late = {
-                    name for name, count in replay.counted.items() if count > written.get(name, 0)
-                }
+                late = {each for each, n in replay.counted.items() if n > written.get(each, 0)}
                 self._add_late(task, replay.streams, late)
         if self._is_cut(task, replays):
             task.logs = LogPart(steps=task.watermark.points)
@@ -137,9 +143,8 @@ class JobLogReader:
     ) -> HostReplay:
         watermark = task.watermark
         dropped = {metric for metric, codes in watermark.findings.items() if RUNAWAY in codes}
-        undecided = task.reading.complete and watermark.source is None
         stretch = Stretch(
-            positions={} if anew or undecided else watermark.positions,
+            positions={} if anew else watermark.positions,
             again=again,
             until_ms=None if task.job.ended else self._pass.clock_ms() - self._pass.slack_ms,
         )

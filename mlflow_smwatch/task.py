@@ -134,7 +134,7 @@ class Task:
         """The job's ARN."""
         return self.record.arn
 
-    def reads_logs(self, source: str) -> bool:
+    def takes_logs(self, source: str) -> bool:
         """Whether its algorithm metrics come from the logs, or may do so.
 
         Parameters
@@ -146,6 +146,12 @@ class Task:
         if source == "off" or not self.job.definitions or not self._reads:
             return False
         return (self.watermark.source or source) in {"auto", LOGS}
+
+    def reads_logs(self, source: str) -> bool:
+        """Whether to look at its logs: to take them, or to see whether they are denied still."""
+        return self.takes_logs(source) or (
+            self.watermark.logs_denied and self._reads and source in {"auto", LOGS}
+        )
 
     @property
     def _reads(self) -> bool:

@@ -141,6 +141,7 @@ def progress(
         final=complete and (measured.metrics or before.read_to_ms is None),
         modified_ms=job.modified_ms,
         read_to_ms=_read_to(before, measured),
+        logs_denied=bool(measured.logs_denied),
     )
     return Progress(points=(*logged, *points), watermark=after)
 

@@ -54,6 +54,9 @@ class Watermark:
         how many events of exactly that timestamp were.
     findings
         Metric name → what its definition met in the lines read so far, by code → how often.
+    logs_denied
+        Whether the logs could not be read when they were looked at last: as long as that is so, the
+        run stays open, also where CloudWatch was taken instead.
     """
 
     made_ms: int
@@ -68,6 +71,7 @@ class Watermark:
     document: bool = False
     streams: Mapping[str, Sequence[int]] = field(default_factory=dict)
     findings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    logs_denied: bool = False
 
     @property
     def positions(self) -> dict[str, StreamPosition]:
@@ -163,6 +167,7 @@ def to_tags(watermark: Watermark) -> dict[str, str]:
             "document": watermark.document,
             "streams": dict(sorted(watermark.streams.items())),
             "findings": dict(sorted(watermark.findings.items())),
+            "logs_denied": watermark.logs_denied,
         }
     )
     parts = [text[at : at + TAG_VALUE_LIMIT] for at in range(0, len(text), TAG_VALUE_LIMIT)]

@@ -127,6 +127,7 @@ def test_every_ratio_is_there(quick: tuple[str, dict[str, Any]]) -> None:
         "nested_to_harmless_cpu",
         "back_reference_to_harmless_cpu",
         "large_to_small_log_peak_rss",
+        "large_to_small_log_growth",
         "quiet_to_first_watch_pass_cpu",
     }
 

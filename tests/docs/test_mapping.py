@@ -15,17 +15,19 @@ from mlflow_smwatch.core import distortions, keys, patterns, record, tags, water
 from mlflow_smwatch.core.advice import better_pattern, warnings
 from mlflow_smwatch.core.compare import Difference, What
 from mlflow_smwatch.core.definitions import BROKEN, NO_GROUP, RUNAWAY, MetricReader
+from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.job import MetricDefinition
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.keys import assign_keys, legal_key
-from mlflow_smwatch.core.points import duration_points
-from mlflow_smwatch.core.series import INSTANCE_METRICS
+from mlflow_smwatch.core.points import duration_points, metric_keys
+from mlflow_smwatch.core.series import INSTANCE_METRICS, host_original
 from mlflow_smwatch.core.watermark import Watermark, from_tags
 from mlflow_smwatch.options import METRIC_SOURCES
 from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned, WatchReport
 from mlflow_smwatch.status import ExperimentStatus, OpenRun, StatusReport
 from mlflow_smwatch.verify import VerifyReport
 from tests.docs.documents import blocks, names, read, rows, section
+from tests.jobs import arn, job_answer
 
 PAGE = read("docs/mapping.md")
 PACKAGE = Path(mlflow_smwatch.__file__).parent
@@ -77,6 +79,17 @@ def test_metric_keys() -> None:
     assert prefixes == ["sagemaker/billable_seconds", "sagemaker/phase_seconds"]
     for prefix in prefixes:
         assert f"`{prefix}" in PAGE
+
+
+def test_keys_of_hosts() -> None:
+    """The name of a metric goes before that of another metric's host."""
+    (example,) = re.findall(r"of metrics named `(.+?)` and `(.+?)`.*? gets `(.+?)`", PAGE)
+    short, long, key = example
+    answer = job_answer("job", created_ms=0, metrics=(short, long), hosts=2)
+    job = training_job({**answer, "TrainingJobArn": arn("job")})
+    keys_of = metric_keys(job, {}, job.hosts)
+    assert keys_of[long] == long
+    assert keys_of[host_original(short, "algo-2")] == key
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mlflow_smwatch.cli import NOTHING_DONE, SOME_FAILED, main
+from mlflow_smwatch.cli.config import FILE
 from mlflow_smwatch.core.errors import StopError, UsageError
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.docs.documents import PAGES, ROOT, Block, blocks, names, read, rows
-from tests.jobs import DAY_MS, HOUR_MS, curve, job_answer, now_ms, put_loss, whole
+from tests.jobs import DAY_MS, HOUR_MS, curve, job_answer, now_ms, put_log, put_loss, whole
 
 README = read("README.md")
 JOB = "my-training-job"
@@ -44,6 +46,7 @@ def account() -> Iterator[EmulatedAccount]:
         answer = job_answer(JOB, created_ms=begin_ms, ended_ms=begin_ms + HOUR_MS)
         account.put_training_job(answer, {"team": "vision"})
         put_loss(account, JOB, curve(whole(begin_ms), 30))
+        put_log(account, JOB, [(begin_ms + 1000 * each, f"value={each}") for each in range(70)])
         yield account
 
 
@@ -85,10 +88,11 @@ def _mirrored(database: Path) -> Run:
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     """A new block must say how it is tested."""
-    kinds = {("make", "bash"), ("install", "bash"), ("serve", "bash")}
+    kinds = {("make", "bash"), ("install", "bash"), ("serve", "bash"), ("watch", "bash")}
     assert {(block.mark, block.language) for block in blocks(README)} == kinds | {
         ("run", "bash"),
         ("run", "python"),
+        ("configuration", "toml"),
     }
 
 
@@ -99,9 +103,35 @@ def test_the_commands_run(empty_database: Path, env: dict[str, str]) -> None:
     assert f"created    {JOB}  FINISHED" in out
     assert "would be: 1 seen, 1 created" in out
     assert '"unchanged": 1' in out
+    assert "1 jobs, 1 equal; 0 differences" in out
     run = _mirrored(empty_database)
     assert run.info.run_name == JOB
-    assert "loss" in run.data.metrics
+    assert run.data.tags["smwatch.metric_source"] == "logs"
+    client = MlflowClient(tracking_uri=f"sqlite:///{empty_database}")
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [(each.step, each.value) for each in history] == [(step, step) for step in range(70)]
+
+
+def test_the_watch_runs_and_stops(empty_database: Path, env: dict[str, str]) -> None:
+    """With the file of options that is shown, until SIGTERM; then exit code 0."""
+    folder = empty_database.parent
+    (folder / FILE).write_text(_marked("configuration", "toml").text, encoding="utf-8")
+    command = shlex.split(_marked("watch").text, comments=True)
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**env, "SMWATCH_REGION": env["AWS_DEFAULT_REGION"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as watch:
+        assert watch.stdout is not None
+        assert JOB in watch.stdout.readline()
+        watch.send_signal(signal.SIGTERM)
+        _, said = watch.communicate(timeout=LONGEST_S)
+    assert watch.returncode == 0, said
+    assert "watching every 30 s" in said
+    assert _mirrored(empty_database).info.run_name == JOB
 
 
 def test_the_python_runs(empty_database: Path, env: dict[str, str]) -> None:

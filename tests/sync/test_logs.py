@@ -1,4 +1,4 @@
-"""Logs of ended jobs, replayed in one pass: keys, steps, values, sources."""
+"""Logs of ended jobs, replayed in one pass: hosts, steps, values, keys."""
 
 from __future__ import annotations
 
@@ -9,65 +9,11 @@ from typing import Any
 
 import pytest
 
-from mlflow_smwatch.demo.account import EmulatedAccount
-from tests.jobs import (
-    HOUR_MS,
-    NAMESPACE,
-    Events,
-    Points,
-    arn,
-    averages,
-    curve,
-    final_metrics,
-    logged_job,
-    now_ms,
-    put_host,
-    put_log,
-    put_loss,
-    replayed,
-    whole,
-)
+from tests.jobs import arn, averages, curve, put_host, put_log, put_loss, replayed
 from tests.sync.conftest import EVENTS, METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.logged import CREATED_MS, LOSS, events, put_job, source, values, warning
 
-LOSS = {"loss": r"loss=(\S+)"}
 LARGEST = sys.float_info.max
-CREATED_MS = whole(now_ms()) - 3 * HOUR_MS
-
-
-def put_job(
-    mirror: Mirror, name: str = "job", definitions: dict[str, str] | None = None, **changes: Any
-) -> None:
-    """Put a job of one hour that ended two hours ago."""
-    times = {"created_ms": CREATED_MS, "ended_ms": CREATED_MS + HOUR_MS}
-    answer = logged_job(name, LOSS if definitions is None else definitions, **times, **changes)
-    mirror.account.put_training_job(answer)
-
-
-def events(*messages: str, start_s: int = 60, every_ms: int = 1000) -> Events:
-    """Give messages their times, from so many seconds after the job's creation."""
-    begin_ms = CREATED_MS + start_s * 1000
-    return [(begin_ms + place * every_ms, text) for place, text in enumerate(messages)]
-
-
-def values(mirror: Mirror, key: str, job: str = "job") -> list[float]:
-    """Give the values of a metric in order of their steps, which count from 0."""
-    points = sorted(mirror.series(job)[key], key=lambda point: point[1])
-    assert [step for _, step, _ in points] == list(range(len(points)))
-    return [value for _, _, value in points]
-
-
-def source(mirror: Mirror, job: str = "job") -> str | None:
-    """Give where the algorithm metrics came from; tag and watermark must agree."""
-    tagged: str | None = mirror.run(job).data.tags.get("smwatch.metric_source")
-    noted = mirror.watermark(job).source
-    assert tagged == noted
-    return tagged
-
-
-def warning(mirror: Mirror, job: str = "job") -> str:
-    """Give the run's warning."""
-    text: str = mirror.run(job).data.tags.get("smwatch.warning", "")
-    return text
 
 
 def test_each_host_has_its_own_curve(mirror: Mirror) -> None:
@@ -93,9 +39,7 @@ def test_each_host_has_its_own_curve(mirror: Mirror) -> None:
 def test_restarts_follow_each_other_in_time(mirror: Mirror) -> None:
     """Epochs are numbers, in seconds or milliseconds: names alone would sort otherwise."""
     put_job(mirror, hosts=2)
-    first, second, third = (
-        events(f"loss={n}", f"loss={n}.5", start_s=n * 100) for n in (1, 2, 3)
-    )
+    first, second, third = (events(f"loss={n}", f"loss={n}.5", start_s=n * 100) for n in (1, 2, 3))
     put_log(mirror.account, "job", second, epoch_s=1_000_000_000)
     put_log(mirror.account, "job", third, epoch_s=1_700_000_000_000)
     put_log(mirror.account, "job", first, epoch_s=999_999_999)
@@ -115,7 +59,9 @@ MESSAGES = [
     pytest.param(LOSS, ["loss=1 loss=2", "x loss=3"], id="several-matches-in-a-line"),
     pytest.param(LOSS, ["loss=1\nloss=2\n\nno\nloss=3", "loss=4"], id="lines"),
     pytest.param(LOSS, ["10% loss=1\r20% loss=2\r\n30% loss=3\r"], id="progress-bar"),
-    pytest.param({"auc": r"#011auc:([\d.]+)"}, ["[0]#011auc:0.5#011x:1", "[1]#011auc:0.75"], id="tab"),
+    pytest.param(
+        {"auc": r"#011auc:([\d.]+)"}, ["[0]#011auc:0.5#011x:1", "[1]#011auc:0.75"], id="tab"
+    ),
     pytest.param({"loss": r"loss=(\S+?)#015"}, ["loss=1#015loss=2#015"], id="escaped-return"),
     pytest.param({"loss": r"^loss=(\S+)$"}, ["loss=1", " loss=2", "x\nloss=3"], id="anchors"),
     pytest.param({"loss": r"loss(=|:)?\s*"}, ["nothing"], id="no-match"),
@@ -276,7 +222,10 @@ def test_forty_definitions_on_four_hosts(mirror: Mirror, size: int, *, empty: bo
     put_job(mirror, definitions=definitions, hosts=4)
     written = {
         f"algo-{host}": events(
-            *(" ".join(f"m{n}={host * 1000 + n}.{line}" for n in range(line, 40)) for line in range(20)),
+            *(
+                " ".join(f"m{n}={host * 1000 + n}.{line}" for n in range(line, 40))
+                for line in range(20)
+            ),
             every_ms=host - 1,
         )
         for host in range(1, 5)
@@ -319,213 +268,6 @@ def test_utilisation_stands_beside_the_logs(mirror: Mirror) -> None:
     assert mirror.account.calls == {SEARCH: 1, STREAMS: 1, EVENTS: 2, METRICS: 1}
 
 
-# ------------------------------------------------------------------------------- other sources
-
-FINAL_MS = CREATED_MS + 61_000
-SAMPLES = curve(CREATED_MS, 5)
-CLOUDWATCH: dict[str, Points] = {"loss": averages(SAMPLES, CREATED_MS)}
-FINALS: dict[str, Points] = {"loss": [(FINAL_MS, 61, 9.0)], "extra": [(FINAL_MS, 61, 7.0)]}
-EXTRA = {"extra": FINALS["extra"]}
-
-
-def put_both(mirror: Mirror, *messages: str) -> None:
-    """Put a job with CloudWatch points, final values, and a log where messages are given."""
-    final = final_metrics({"loss": 9.0, "extra": 7.0}, FINAL_MS)
-    put_job(mirror, FinalMetricDataList=final)
-    put_loss(mirror.account, "job", SAMPLES)
-    if messages:
-        put_log(mirror.account, "job", events(*messages))
-
-
-def expire(account: EmulatedAccount, job: str, before_ms: int) -> None:
-    """Take away early events, as retention does; AWS goes on telling when the first one was."""
-    store = account._home.log_store
-    for stream in store.with_prefix(NAMESPACE, f"{job}/"):
-        stream.to_describe_dict()
-        stream._update = lambda: None  # type: ignore[method-assign]
-        stream.events = [each for each in stream.events if each.timestamp >= before_ms]
-
-
-NOTHING_TO_FIND = [
-    pytest.param((), id="gone"),
-    pytest.param(("nothing here", "nor here"), id="no-match"),
-    pytest.param(("loss=oops",), id="no-number"),
-]
-
-
-@pytest.mark.parametrize("messages", NOTHING_TO_FIND)
-def test_auto_falls_back_to_cloudwatch(mirror: Mirror, messages: tuple[str, ...]) -> None:
-    """Where logs are gone or hold no match, CloudWatch is taken; final values for the rest."""
-    put_both(mirror, *messages)
-    mirror.sync()
-    assert mirror.series("job") == CLOUDWATCH | EXTRA
-    assert source(mirror) == "cloudwatch"
-    assert mirror.is_final("job")
-    mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
-
-
-@pytest.mark.parametrize("messages", NOTHING_TO_FIND)
-def test_logs_alone_do_not_fall_back(mirror: Mirror, messages: tuple[str, ...]) -> None:
-    """The chosen source was read to its end without a point: final values stand in."""
-    put_both(mirror, *messages)
-    mirror.sync(metrics="logs")
-    assert mirror.series("job") == FINALS
-    assert source(mirror) == "final"
-    assert mirror.is_final("job")
-
-
-@pytest.mark.parametrize("wanted", ["auto", "logs"])
-def test_final_values_stand_beside_logs(mirror: Mirror, wanted: str) -> None:
-    """Only for a metric that no host logged."""
-    put_both(mirror, "loss=1")
-    mirror.sync(metrics=wanted)
-    assert mirror.series("job") == {"loss": [(CREATED_MS + 60_000, 0, 1.0)]} | EXTRA
-    assert source(mirror) == "logs"
-
-
-def test_no_final_value_where_another_host_has_points(mirror: Mirror) -> None:
-    """A metric that only algo-2 logged has a point."""
-    put_job(mirror, hosts=2, FinalMetricDataList=final_metrics({"loss": 9.0}, FINAL_MS))
-    put_log(mirror.account, "job", events("no match"))
-    put_log(mirror.account, "job", events("loss=1"), host="algo-2")
-    mirror.sync()
-    assert mirror.series("job") == {"loss/algo-2": [(CREATED_MS + 60_000, 0, 1.0)]}
-
-
-DENIALS = [STREAMS, EVENTS, "logs:*"]
-
-
-@pytest.mark.parametrize("denied", DENIALS)
-def test_denied_logs_in_auto(mirror: Mirror, denied: str) -> None:
-    """CloudWatch is taken, with a warning; final once the logs can be read, without them."""
-    put_both(mirror, "loss=1")
-    mirror.account.faults.deny(denied)
-    report = mirror.sync()
-    assert report.failed == []
-    assert "no logs: " in mirror.warnings(report)
-    assert "no logs: " in warning(mirror)
-    assert mirror.series("job") == CLOUDWATCH
-    assert source(mirror) == "cloudwatch"
-    assert "sagemaker.log_streams" not in mirror.run("job").data.tags
-    assert not mirror.is_final("job")
-    mirror.account.faults.clear()
-    mirror.sync()
-    assert mirror.series("job") == CLOUDWATCH | EXTRA
-    assert mirror.is_final("job")
-    assert warning(mirror) == ""
-
-
-@pytest.mark.parametrize("denied", DENIALS)
-def test_denied_logs_are_not_empty(mirror: Mirror, denied: str) -> None:
-    """With logs alone nothing stands in for them; once they can be read they are mirrored."""
-    put_both(mirror, "loss=1")
-    mirror.account.faults.deny(denied)
-    report = mirror.sync(metrics="logs")
-    assert report.failed == []
-    assert "no logs: " in warning(mirror)
-    assert mirror.series("job") == {}
-    assert not mirror.is_final("job")
-    before = mirror.dump()
-    mirror.sync(metrics="logs")
-    assert mirror.dump() == before
-    mirror.account.faults.clear()
-    mirror.sync(metrics="logs")
-    assert mirror.series("job") == {"loss": [(CREATED_MS + 60_000, 0, 1.0)]} | EXTRA
-    assert warning(mirror) == ""
-    assert mirror.is_final("job")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "series", "origin"),
-    [("auto", CLOUDWATCH | EXTRA, "cloudwatch"), ("logs", {}, "none")],
-)
-def test_denied_logs_given_up(
-    mirror: Mirror, wanted: str, series: dict[str, Points], origin: str
-) -> None:
-    """The run is final with what could be read; final values only of a source that was read."""
-    put_both(mirror, "loss=1")
-    mirror.account.faults.deny("logs:*")
-    mirror.sync(metrics=wanted, give_up_denied=True)
-    assert mirror.series("job") == series
-    assert source(mirror) == origin
-    assert mirror.is_final("job")
-
-
-def test_denied_logs_and_metrics(mirror: Mirror) -> None:
-    """With neither readable there is no point and no source, and both are named."""
-    put_both(mirror, "loss=1")
-    mirror.account.faults.deny("logs:*")
-    mirror.account.faults.deny(METRICS)
-    report = mirror.sync()
-    assert report.failed == []
-    assert mirror.series("job") == {}
-    assert "logs:DescribeLogStreams" in warning(mirror)
-    assert METRICS in warning(mirror)
-    assert source(mirror) is None
-    mirror.account.faults.clear()
-    mirror.sync()
-    assert values(mirror, "loss") == [1.0]
-    assert source(mirror) == "logs"
-    assert mirror.is_final("job")
-
-
-def test_logs_whose_beginning_has_expired(mirror: Mirror) -> None:
-    """Steps would not be those of the job: auto takes CloudWatch, logs takes what is left."""
-    put_both(mirror, *(f"loss={n}" for n in range(120)))
-    expire(mirror.account, "job", CREATED_MS + 60_000 + 100_000)
-    other = mirror.beside()
-    mirror.sync()
-    assert mirror.series("job") == CLOUDWATCH | EXTRA
-    assert source(mirror) == "cloudwatch"
-    assert mirror.is_final("job")
-    other.sync(metrics="logs")
-    assert values(other, "loss") == [float(n) for n in range(100, 120)]
-    assert source(other) == "logs"
-
-
-def test_one_host_has_lost_its_beginning(mirror: Mirror) -> None:
-    """One source for the whole job."""
-    put_job(mirror, hosts=2)
-    put_loss(mirror.account, "job", SAMPLES)
-    put_log(mirror.account, "job", events(*(f"loss={n}" for n in range(120))), host="algo-2")
-    expire(mirror.account, "job", CREATED_MS + 60_000 + 100_000)
-    put_log(mirror.account, "job", events("loss=1"))
-    mirror.sync()
-    assert mirror.series("job") == CLOUDWATCH
-    assert source(mirror) == "cloudwatch"
-
-
-def test_a_job_without_definitions_has_no_look_at_its_logs(mirror: Mirror) -> None:
-    """There is nothing to find."""
-    put_job(mirror, definitions={})
-    put_log(mirror.account, "job", events("loss=1"))
-    mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1, METRICS: 1}
-    assert mirror.is_final("job")
-
-
-@pytest.mark.parametrize("wanted", ["off", "cloudwatch"])
-def test_logs_are_not_looked_at_where_they_are_not_wanted(mirror: Mirror, wanted: str) -> None:
-    """Neither streams nor events are asked for, and no stream is named."""
-    put_both(mirror, "loss=1")
-    mirror.sync(metrics=wanted)
-    assert not {STREAMS, EVENTS} & set(mirror.account.calls)
-    assert "sagemaker.log_streams" not in mirror.run("job").data.tags
-    assert mirror.series("job") == ({} if wanted == "off" else CLOUDWATCH | EXTRA)
-
-
-def test_what_was_off_is_replayed_when_it_is_wanted(mirror: Mirror) -> None:
-    """A pass without metrics chooses no source."""
-    put_both(mirror, "loss=1")
-    mirror.sync(metrics="off")
-    mirror.sync()
-    assert values(mirror, "loss") == [1.0]
-    assert source(mirror) == "logs"
-    mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
-
-
 def test_a_dry_run_looks_at_no_log(mirror: Mirror) -> None:
     """The calls are forecast: one list of streams, two looks at each host."""
     put_job(mirror, hosts=3)
@@ -542,8 +284,9 @@ def test_a_dry_run_looks_at_no_log(mirror: Mirror) -> None:
 
 def test_a_second_sync_reads_job_lists_only(mirror: Mirror) -> None:
     """It writes nothing."""
-    put_both(mirror, "loss=1", "loss=nan", "loss=x")
-    assert mirror.sync().points == 3
+    put_job(mirror)
+    put_log(mirror.account, "job", events("loss=1", "loss=nan", "loss=x"))
+    assert mirror.sync().points == 2
     before = mirror.dump()
     report = mirror.sync()
     assert mirror.dump() == before

@@ -385,6 +385,25 @@ def test_running_job(mirror: Mirror) -> None:
     assert_equal(mirror, settle_s=9000)
 
 
+def test_job_that_settles_longer_than_before(mirror: Mirror) -> None:
+    """What a pass that did not wait has written is right, though this one would still wait."""
+    created_ms = now_ms() - HOUR_MS
+    mirror.account.put_training_job(
+        job_answer(
+            "job",
+            created_ms=created_ms,
+            ended_ms=now_ms() - MINUTE_MS,
+            BillableTimeInSeconds=5,
+            FinalMetricDataList=final_metrics({"loss": 0.5}, created_ms + 1000),
+        )
+    )
+    put_host(mirror.account, "job", curve(whole(created_ms), 60))
+    mirror.sync(settle_s=0)
+    assert mirror.is_final("job")
+    assert set(mirror.points("job")) == {"loss", CPU, BILLABLE}
+    assert_equal(mirror)
+
+
 def put_faded(mirror: Mirror) -> tuple[int, list[tuple[int, int, float]]]:
     """Put a job of 20 days ago, mirrored when its minutes were still stored.
 
@@ -482,17 +501,20 @@ def test_points_of_logs(mirror: Mirror) -> None:
 
 def test_definition_that_takes_too_long(mirror: Mirror) -> None:
     """A metric that the mirror dropped for its expression is not compared, and is named."""
-    runaway = {"Name": "slow", "Regex": r"(?=(a+)+$)x(\S+)"}
+    runaway = {"Name": "slow", "Regex": r"(?=[av])(?:value=(\S+)|(a+)+\2$)"}
     fine = {"Name": "loss", "Regex": r"value=(\S+)"}
     specification = {"TrainingInputMode": "File", "MetricDefinitions": [runaway, fine]}
     created_ms = put_logged_job(mirror, AlgorithmSpecification=specification)
     put_log(mirror.account, "job", [(created_ms + 7000, "a" * 10_000 + "!")])
+    mirror.account.faults.page_size(EVENTS, 8)
     mirror.sync()
+    assert len(mirror.points("job")["slow"]) == 8
     run_id = mirror.run("job").info.run_id
     findings = mirror.watermark("job").findings
     assert "runaway" in findings["slow"]
     assert_equal(mirror)
-    assert "metric slow is not compared" in check(mirror).warnings[0].warning
+    (warned,) = check(mirror).warnings
+    assert "metric slow is not compared" in warned.warning
     mirror.client.log_metric(run_id, "loss", 1.0, timestamp=created_ms + 7000)
     assert only(check(mirror)).what == "extra"
 

@@ -106,7 +106,7 @@ def events(job: LoggedJob, lines: int) -> Iterator[tuple[int, str]]:
 
 
 def line(number: int, *, has_classes: bool = False) -> str:
-    """Write one line of a log, about 100 characters."""
+    """Write one line of a log, about 85 characters."""
     kind, epoch = number % 10, number / 10_000
     if kind:
         return _OTHER_LINES[kind % len(_OTHER_LINES)].format(n=number, e=epoch, p=number % 100)

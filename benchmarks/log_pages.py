@@ -1,8 +1,9 @@
 """A stand-in for CloudWatch Logs that makes its pages up as they are asked for.
 
 ``python -m benchmarks.log_pages 1000`` serves, for every job, one stream of that many pages of
-10,000 lines and about 1 MB; it prints the environment that leads there, then serves until stdin
-ends. Only ``DescribeLogStreams`` and ``GetLogEvents`` from the head are answered.
+10,000 lines, 1.1 MB as CloudWatch Logs counts them; it prints the environment that leads there,
+then serves until stdin ends. Only ``DescribeLogStreams`` and ``GetLogEvents`` from the head are
+answered.
 """
 
 from __future__ import annotations

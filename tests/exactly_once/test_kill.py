@@ -19,7 +19,7 @@ from tests.exactly_once.truth import check
 
 KILLS = int(os.environ.get("SMWATCH_TEST_KILLS", "200"))
 CHAPTER = 5
-"""After so many kills there is a new job with logs; after twice as many the running one ends."""
+"""After so many kills there are new jobs."""
 
 LATER, EARLIER = 1.05, 0.8
 """The moments follow the work as it changes: about one pass in five ends before it is killed."""
@@ -89,6 +89,15 @@ def tell(author: Author, uri: str, big: int) -> None:
     author.begin(hosts=2)
 
 
+def turn_page(author: Author, uri: str, chapter: int) -> None:
+    """Tell of a new job with logs; now and then of one with a run of its own, and of an end."""
+    author.ended(hosts=1 + chapter % 3, lines=300 + chapter % 4 * 700)
+    if chapter % 2 == 0:
+        author.adopted(uri, lines=900)
+        author.end()
+        author.begin(hosts=1 + chapter % 3)
+
+
 def kill_again_and_again(
     account: EmulatedAccount, store: str, folder: Path, *, seed: int, kills: int, big: int
 ) -> None:
@@ -105,10 +114,7 @@ def kill_again_and_again(
             if killing.struck == kills:
                 break
             if number % CHAPTER == 0:
-                author.ended(hosts=1 + number % 3, lines=300 + number % 4 * 700)
-            if number % (2 * CHAPTER) == 0:
-                author.end()
-                author.begin(hosts=1 + number % 2)
+                turn_page(author, store, number // CHAPTER)
         time.sleep(SETTLE_S + 1)
         running.sync()
     check(store, author.jobs)

@@ -72,6 +72,11 @@ class Onlooker:
             while awaited and self._seen(client, info.run_id, key) >= awaited[0][0]:
                 self.passes.append(begun - awaited.pop(0)[1])
 
+    def sees_it_wait(self) -> bool:
+        """Whether the run stands for a job that waits for its hosts; MLflow makes runs running."""
+        self.look()
+        return self.statuses[-1:] == ["SCHEDULED"]
+
     def look_for(self, seconds: float) -> None:
         """Go on looking for some time."""
         end = time.monotonic() + seconds
@@ -84,22 +89,20 @@ class Onlooker:
 
 
 class LiveJob:
-    """A job of two hosts that lives in real time.
+    """The life of a job of two hosts in real time, from the end of its wait for them on.
 
     Parameters
     ----------
-    account
-        Where it runs.
+    job
+        Whose; it is starting.
     seconds
         How long.
     settle_s
         Until how long after its end its utilisation may come.
     """
 
-    def __init__(self, account: EmulatedAccount, seconds: float, settle_s: int) -> None:
-        created_ms = now_ms() - 5 * MINUTE_MS
-        self.job = TrueJob(account=account, name="live", created_ms=created_ms, hosts=2)
-        self.job.put([("Starting", created_ms)])
+    def __init__(self, job: TrueJob, seconds: float, settle_s: int) -> None:
+        self.job = job
         self._chance = Random(5)
         self._begun = time.monotonic()
         self._seconds = seconds
@@ -156,9 +159,12 @@ def live(running: Programs, account: EmulatedAccount, *, seconds: float, settle_
     """Let a job live under the eyes of a watch; compare, and see that it is then left alone."""
     watch = running.start("watch", "--interval", "1", "--settle", str(settle_s))
     see_passes(account, watch, 1)
-    alive, chance = LiveJob(account, seconds, settle_s), Random(6)
-    job = alive.job
+    created_ms = now_ms() - 5 * MINUTE_MS
+    job = TrueJob(account=account, name="live", created_ms=created_ms, hosts=2)
+    job.put([("Starting", created_ms)])
     onlooker = Onlooker(account, running.uri, job)
+    assert watch.wait_until(onlooker.sees_it_wait), watch.log.read_text()
+    alive, chance = LiveJob(job, seconds, settle_s), Random(6)
     while alive.lives:
         alive.go_on()
         onlooker.expect()
@@ -168,7 +174,7 @@ def live(running: Programs, account: EmulatedAccount, *, seconds: float, settle_
         onlooker.look_for(1)
     onlooker.look()
     check(running.uri, [job])
-    assert onlooker.statuses == ["SCHEDULED", "RUNNING", "FINISHED"]
+    assert onlooker.statuses[-3:] == ["SCHEDULED", "RUNNING", "FINISHED"]
     assert len(onlooker.passes) > seconds
     assert max(onlooker.passes) <= MOST_PASSES, onlooker.passes
     see_passes(account, watch, 1)

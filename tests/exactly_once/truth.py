@@ -252,6 +252,14 @@ def are_final(uri: str, jobs: Sequence[TrueJob], name: str = "%") -> bool:
     )
 
 
+def doubles(uri: str) -> int:
+    """Count the runs that were removed because another mirror had made one of the same job."""
+    client = MlflowClient(tracking_uri=uri)
+    ids = [each.experiment_id for each in client.search_experiments(view_type=ViewType.ALL)]
+    wanted = "tags.`smwatch.duplicate_of` LIKE '%'"
+    return len(client.search_runs(ids, wanted, ViewType.DELETED_ONLY, max_results=50_000))
+
+
 def check(uri: str, jobs: Iterable[TrueJob], name: str = "%") -> None:
     """Fail with every difference between MLflow and the truth."""
     wrong = differences(uri, jobs, name)

@@ -26,9 +26,9 @@ from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.series import metric_of
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.log_reader import JobLogReader
+from mlflow_smwatch.engine.log_reader import JobLogReader
+from mlflow_smwatch.engine.task import PassContext, Task
 from mlflow_smwatch.options import SyncOptions
-from mlflow_smwatch.task import PassContext, Task
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.store import open_tracking

@@ -17,7 +17,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from benchmarks import database
-from mlflow_smwatch.engine import sync
+from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.options import SyncOptions
 
 _STATUS = Path("/proc/self/status")

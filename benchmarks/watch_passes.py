@@ -21,7 +21,7 @@ from mlflow import MlflowClient
 from benchmarks import database
 from benchmarks.log_jobs import LOG_GROUP, line
 from mlflow_smwatch.core.describe import to_ms
-from mlflow_smwatch.engine import Mirror
+from mlflow_smwatch.engine.mirror import Mirror
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.watch import OVERLAP
 

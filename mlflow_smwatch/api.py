@@ -52,7 +52,7 @@ def sync(*names: str, **options: Any) -> SyncReport:
     >>> report.jobs["failed"]  # doctest: +SKIP
     0
     """
-    from mlflow_smwatch.engine import sync as run_sync
+    from mlflow_smwatch.engine.mirror import sync as run_sync
     from mlflow_smwatch.options import SyncOptions
 
     return run_sync(SyncOptions(names=names, **_plain(options)))

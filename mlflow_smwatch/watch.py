@@ -47,9 +47,11 @@ Listener = Callable[[SyncReport], None]
 
 
 class Follower(Protocol):
-    """What a watcher needs of :class:`mlflow_smwatch.engine.Mirror`."""
+    """What a watcher needs of :class:`mlflow_smwatch.engine.mirror.Mirror`."""
 
-    aws: Aws
+    @property
+    def aws(self) -> Aws:
+        """The clients."""
 
     def follow(
         self, *, since: datetime | None, names: Sequence[str] = (), sweep: bool
@@ -98,7 +100,7 @@ def watch(
     if options.names or options.dry_run or interval_s <= 0:
         message = "a watch takes no job names and no --dry-run, and --interval above 0"
         raise UsageError(message)
-    from mlflow_smwatch.engine import Mirror
+    from mlflow_smwatch.engine.mirror import Mirror
 
     watcher = Watcher(
         options,

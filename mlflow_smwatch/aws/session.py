@@ -17,6 +17,7 @@ from botocore import exceptions as boto
 from botocore.config import Config
 
 from mlflow_smwatch._version import __version__
+from mlflow_smwatch.aws import raw_events
 from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.operations import GET_CALLER_IDENTITY, permission
 from mlflow_smwatch.core.errors import (
@@ -124,6 +125,8 @@ class Aws:
             message = f"AWS cannot be reached ({error}): check the Region and the endpoint"
             raise AwsUnreachableError(message) from error
         self.ledger.attach(client)
+        if service == "logs":
+            raw_events.register(client)
         return client
 
 

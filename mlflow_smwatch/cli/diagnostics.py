@@ -170,7 +170,7 @@ def quiet(*, verbose: bool, log_json: bool = False) -> Iterator[None]:
         if log_json or not verbose:
             os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
             # MLflow sets up its loggers while it is imported: so not before.
-            import mlflow_smwatch.engine  # noqa: F401 - brings MLflow in
+            import mlflow_smwatch.engine.mirror  # noqa: F401 - brings MLflow in
         if not verbose:
             warnings.simplefilter("ignore")
             for name, level in _QUIET_LOGGERS.items():

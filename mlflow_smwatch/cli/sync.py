@@ -50,7 +50,7 @@ def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None
     say = Diagnostics(as_records=log_json)
     with quiet(verbose=verbose, log_json=log_json):
         say.name_default_store(options.tracking_uri)
-        from mlflow_smwatch.engine import sync as run_sync
+        from mlflow_smwatch.engine.mirror import sync as run_sync
         from mlflow_smwatch.render import sync_text
 
         with progress_bar(shown=not log_json) as advance:

@@ -24,7 +24,7 @@ from mlflow_smwatch.cli.output import SOME_FAILED, print_result, progress_bar
 from mlflow_smwatch.options import SyncOptions
 
 if TYPE_CHECKING:
-    from mlflow_smwatch.verify import Difference, VerifyReport
+    from mlflow_smwatch.audit.verify import Difference, VerifyReport
 
 
 @click.command(cls=Command)
@@ -55,7 +55,7 @@ def verify(*, repair: bool, as_json: bool, log_json: bool, verbose: bool, **chos
     say = Diagnostics(as_records=log_json)
     with quiet(verbose=verbose, log_json=log_json):
         say.name_default_store(options.tracking_uri)
-        from mlflow_smwatch.verify import verify as run_verify
+        from mlflow_smwatch.audit.verify import verify as run_verify
 
         with progress_bar(shown=not log_json) as advance:
             report = run_verify(

@@ -23,7 +23,7 @@ from mlflow_smwatch.core.tags import NOTE
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.record import load_recordings
 from mlflow_smwatch.demo.replay import LiveJob, advance, replay
-from mlflow_smwatch.engine import sync
+from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.tracking.pages import LOCAL_UI, experiment_url

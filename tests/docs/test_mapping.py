@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 import mlflow_smwatch
+from mlflow_smwatch.audit.verify import VerifyReport
 from mlflow_smwatch.core import distortions, keys, patterns, record, tags, watermark
 from mlflow_smwatch.core.advice import better_pattern, warnings
 from mlflow_smwatch.core.compare import Difference, What
@@ -25,7 +26,6 @@ from mlflow_smwatch.core.watermark import Watermark, from_tags
 from mlflow_smwatch.options import METRIC_SOURCES
 from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned, WatchReport
 from mlflow_smwatch.status import ExperimentStatus, OpenRun, StatusReport
-from mlflow_smwatch.verify import VerifyReport
 from tests.docs.documents import blocks, names, read, rows, section
 from tests.jobs import arn, job_answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from mlflow_smwatch.engine import Mirror as Engine
+from mlflow_smwatch.engine.mirror import Mirror as Engine
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, Events, logged_job, now_ms, whole

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mlflow_smwatch.core.errors import StopError
-from mlflow_smwatch.engine import sync
+from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, arn, curve, final_metrics, job_answer, now_ms, put_loss, whole

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mlflow_smwatch.engine import Mirror as Engine
+from mlflow_smwatch.engine.mirror import Mirror as Engine
 from mlflow_smwatch.options import SyncOptions
 from tests.jobs import Events, arn, moment, put_log, replayed
 from tests.sync.conftest import EVENTS, Mirror

@@ -11,10 +11,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, ViewType
 
+from mlflow_smwatch.audit.verify import VerifyReport, verify
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.options import SyncOptions
-from mlflow_smwatch.verify import VerifyReport, verify
 from tests.jobs import (
     DAY_MS,
     HOUR_MS,
@@ -610,7 +610,7 @@ def test_name_that_is_used_again(mirror: Mirror) -> None:
     assert only(check(mirror)).what == "run"
     report = check(mirror, since="1m")
     assert (report.jobs, report.differences) == (0, [])
-    assert "another job's" in report.warnings[0].warning
+    assert "no longer knows" in report.warnings[0].warning
 
 
 def test_late_points_of_a_job_without_any(mirror: Mirror) -> None:

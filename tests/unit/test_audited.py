@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlflow_smwatch.audited import Audited
+from mlflow_smwatch.audit.audited import Audited
 from mlflow_smwatch.core.job import MetricDefinition
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
@@ -15,7 +15,7 @@ from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.task import LogReading, Task
+from mlflow_smwatch.engine.task import LogReading, Task
 from tests.unit.jobs import completed_job
 
 RUNAWAY = {"loss": {"runaway": 1}}

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlflow_smwatch import log_reader
 from mlflow_smwatch.aws.logs import LogPage, LogReader
 from mlflow_smwatch.core.definitions import MetricReader
 from mlflow_smwatch.core.job import Job, MetricDefinition
@@ -27,8 +26,9 @@ from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark, from_tags, to_tags
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.host_replay import HostReplay, Stretch
-from mlflow_smwatch.task import LogReading, PassContext, Task
+from mlflow_smwatch.engine import log_reader
+from mlflow_smwatch.engine.host_replay import HostReplay, Stretch
+from mlflow_smwatch.engine.task import LogReading, PassContext, Task
 from tests.unit.jobs import completed_job
 
 T0 = 1_790_000_100_000

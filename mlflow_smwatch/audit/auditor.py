@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from mlflow_smwatch.audited import Audited
+from mlflow_smwatch.audit.audited import Audited
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import JobError, StopError, reason
-from mlflow_smwatch.core.log_progress import advance
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.points import MetricPoint, metric_keys
-from mlflow_smwatch.core.progress import Measured, progress
-from mlflow_smwatch.task import Outcome, PassContext, Task
+from mlflow_smwatch.core.points import MetricPoint
+from mlflow_smwatch.core.progress import progress
+from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _GONE = "AWS no longer knows this job: its run is not compared"
 
@@ -82,10 +81,8 @@ class Auditor:
 
     def write_gathered(self, task: Task) -> None:
         """Keep what is gathered of a job's logs so far."""
-        keys = metric_keys(task.job, task.watermark.given_keys, task.log_hosts)
-        not_sent = _logged_keys(task) - frozenset(task.watermark.given_keys.values())
-        points, task.watermark = advance(task.watermark, task.logs, keys, not_sent)
-        task.logs = task.logs.rest()
+        points, after = task.gathered()
+        task.move_on(after)
         self._gathered.setdefault(task.arn, []).extend(points)
 
     def forecast(self, task: Task) -> Outcome:
@@ -119,8 +116,8 @@ class Auditor:
         truth = progress(
             task.job,
             task.watermark,
-            self._measured(task),
-            logged_keys=_logged_keys(task),
+            task.measured(self._pass.options.metrics),
+            logged_keys=task.logged_keys,
             written_ms=lambda _: (),
             give_up_denied=True,
         )
@@ -133,22 +130,3 @@ class Auditor:
             truth=truth.watermark,
             due=self._pass.is_read(known),
         )
-
-    def _measured(self, task: Task) -> Measured:
-        source = self._pass.options.metrics
-        denied = task.log_reading.denied if task.log_reading else ()
-        return Measured(
-            series=task.series,
-            reading=task.reading,
-            denied=(*task.denied, *(denied if not task.falls_back(source) else ())),
-            logs=task.logs,
-            log_hosts=task.log_hosts,
-            logs_denied=denied,
-            described=not task.undescribed,
-            metrics=source != "off",
-        )
-
-
-def _logged_keys(task: Task) -> frozenset[str]:
-    """Give the keys of a run that its job logs itself."""
-    return task.run.metric_keys if task.run and not task.run.mirrored else frozenset()

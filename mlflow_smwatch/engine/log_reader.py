@@ -19,8 +19,8 @@ from mlflow_smwatch.core.log_progress import LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host
 from mlflow_smwatch.core.points import comparable, metric_keys
 from mlflow_smwatch.core.series import Point
-from mlflow_smwatch.host_replay import HostReplay, ReplayedPage, Stretch
-from mlflow_smwatch.task import LogReading, PassContext, Task
+from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch
+from mlflow_smwatch.engine.task import LogReading, PassContext, Task
 
 _MANY_POINTS = 5_000
 _KEPT_POINTS = 1_000
@@ -102,17 +102,24 @@ class JobLogReader:
     def _live_streams(self, task: Task) -> tuple[LogStream, ...]:
         """Give the streams that may have grown, where nothing tells of new ones; else none.
 
-        Of a host with several, only the latest still grows.
+        Of a host with several, only the latest still grows, once it is begun.
         """
         job, watermark = task.job, task.watermark
         if task.reading.complete or job.modified_ms != watermark.modified_ms:
             return ()
         known = by_host(LogStream(name=name) for name in watermark.streams)
-        latest = tuple(streams[-1] for streams in known.values())
+        latest = [streams[-1] for streams in known.values()]
         listed_s = self._pass.logs.listed_s_ago(job.kind.log_group, job.name)
         if len(latest) < len(job.hosts) or listed_s is None or listed_s > _LISTED_FOR_S:
             return ()
-        return () if self._restarts(job, latest) else latest
+        if self._restarts(job, latest):
+            return ()
+        positions = watermark.positions
+        return tuple(
+            stream
+            for streams in known.values()
+            for stream in (streams if positions[streams[-1].name] == START else streams[-1:])
+        )
 
     def _restarts(self, job: Job, latest: Iterable[LogStream]) -> bool:
         """Whether hosts were started again of late, and a stream of the new start is not there."""

@@ -13,14 +13,12 @@ from mlflow_smwatch.core.advice import warnings as advice_on
 from mlflow_smwatch.core.describe import iso_utc, with_log_streams
 from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
-from mlflow_smwatch.core.log_progress import advance
 from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun, match
-from mlflow_smwatch.core.points import metric_keys
-from mlflow_smwatch.core.progress import NONE, Measured, Progress, progress
+from mlflow_smwatch.core.progress import NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
-from mlflow_smwatch.task import ENDED, Outcome, PassContext, Task
 from mlflow_smwatch.tracking.writer import RunUpdate
 
 
@@ -89,14 +87,10 @@ class JobWriter:
         if not task.made and task.watermark.fingerprint is None:
             self._look_again(task)
         run = self._run_of(task)
-        keys = metric_keys(task.job, task.watermark.given_keys, task.log_hosts)
-        logged = frozenset() if run.mirrored else run.metric_keys
-        not_sent = logged - frozenset(task.watermark.given_keys.values())
-        points, after = advance(task.watermark, task.logs, keys, not_sent)
+        points, after = task.gathered()
         self._claim(task, run, after)
         self._pass.writer.write_points(run, points, self._notes(task.job.name, after, ()))
-        task.watermark = after
-        task.logs = task.logs.rest()
+        task.move_on(after)
         task.logged += len(points)
 
     def _write_seen(self, task: Task) -> Outcome:
@@ -200,24 +194,11 @@ class JobWriter:
         return refused is None
 
     def _progress(self, task: Task, run: KnownRun) -> Progress:
-        source = self._pass.options.metrics
-        denied = task.log_reading.denied if task.log_reading else ()
-        chosen = task.takes_logs(source) and not task.falls_back(source)
-        measured = Measured(
-            series=task.series,
-            reading=task.reading,
-            denied=(*task.denied, *(denied if chosen else ())),
-            logs=task.logs,
-            log_hosts=task.log_hosts,
-            logs_denied=denied,
-            described=not task.undescribed,
-            metrics=source != "off",
-        )
         return progress(
             task.job,
             task.watermark,
-            measured,
-            logged_keys=frozenset() if run.mirrored else run.metric_keys,
+            task.measured(self._pass.options.metrics),
+            logged_keys=task.logged_keys,
             written_ms=lambda key: (
                 point.timestamp_ms for point in self._pass.index.history(run.run_id, key)
             ),
@@ -265,4 +246,5 @@ def _state(watermark: Watermark) -> tuple[object, ...]:
         watermark.fingerprint,
         dict(watermark.streams),
         watermark.logs_denied,
+        watermark.final and watermark.modified_ms,
     )

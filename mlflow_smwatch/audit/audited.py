@@ -22,7 +22,7 @@ from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.series import Point, instance_series, metric_of
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.task import Task
+from mlflow_smwatch.engine.task import Task
 
 History = Callable[[str], Sequence[Point]]
 """MLflow key → the points that a run has of it."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mlflow_smwatch.audit import Finding, Findings
-from mlflow_smwatch.audited import Audited
+from mlflow_smwatch.audit.audited import Audited
+from mlflow_smwatch.audit.auditor import Finding, Findings
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference, What
 from mlflow_smwatch.core.describe import iso_utc
@@ -18,9 +18,9 @@ from mlflow_smwatch.core.points import MetricPoint, comparable
 from mlflow_smwatch.core.progress import NONE
 from mlflow_smwatch.core.series import metric_of
 from mlflow_smwatch.core.watermark import Watermark, to_tags
-from mlflow_smwatch.engine import sync
+from mlflow_smwatch.engine.mirror import sync
+from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.report import Failure, RunLine
-from mlflow_smwatch.task import PassContext
 from mlflow_smwatch.tracking.writer import RunUpdate
 
 _KEPT = "MLflow keeps every point once written"

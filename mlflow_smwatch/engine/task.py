@@ -12,8 +12,10 @@ from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.log_progress import LOGS, LogPart
+from mlflow_smwatch.core.log_progress import LOGS, LogPart, advance
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
+from mlflow_smwatch.core.points import MetricPoint, metric_keys
+from mlflow_smwatch.core.progress import Measured
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
 from mlflow_smwatch.core.watermark import Watermark
@@ -164,6 +166,43 @@ class Task:
             return False
         unreadable = bool(logs.denied) or logs.missing or logs.expired
         return unreadable or (self.reading.complete and logs.whole)
+
+    @property
+    def logged_keys(self) -> frozenset[str]:
+        """Metric keys of a run that its job logs itself; empty for a run of the mirror's own."""
+        return self.run.metric_keys if self.run and not self.run.mirrored else frozenset()
+
+    def measured(self, source: str) -> Measured:
+        """Give what was read of it.
+
+        Parameters
+        ----------
+        source
+            As of :meth:`takes_logs`.
+        """
+        denied = self.log_reading.denied if self.log_reading else ()
+        chosen = self.takes_logs(source) and not self.falls_back(source)
+        return Measured(
+            series=self.series,
+            reading=self.reading,
+            denied=(*self.denied, *(denied if chosen else ())),
+            logs=self.logs,
+            log_hosts=self.log_hosts,
+            logs_denied=denied,
+            described=not self.undescribed,
+            metrics=source != "off",
+        )
+
+    def gathered(self) -> tuple[list[MetricPoint], Watermark]:
+        """Give the points gathered of its logs, and the watermark once they are written."""
+        keys = metric_keys(self.job, self.watermark.given_keys, self.log_hosts)
+        not_sent = self.logged_keys - frozenset(self.watermark.given_keys.values())
+        return advance(self.watermark, self.logs, keys, not_sent)
+
+    def move_on(self, after: Watermark) -> None:
+        """Go on after what was gathered, which is written now."""
+        self.watermark = after
+        self.logs = self.logs.rest()
 
     def instance_queries(self) -> Iterator[Query]:
         """Give what is to be asked of the hosts' utilisation, window by window."""

@@ -23,9 +23,9 @@ from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobE
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.log_reader import JobLogReader
+from mlflow_smwatch.engine.log_reader import JobLogReader
+from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
 from mlflow_smwatch.report import Failure, SyncReport
-from mlflow_smwatch.task import LogReading, Outcome, PassContext, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Self

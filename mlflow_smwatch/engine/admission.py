@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from mlflow_smwatch.aws.discovery import Found, describe_job, found_job
-from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, StopError, reason
+from mlflow_smwatch.aws.discovery import Found, found_job
+from mlflow_smwatch.core.errors import StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import Life, Reading, plan_reading
-from mlflow_smwatch.task import ENDED, Outcome, PassContext, Task
-
-logger = logging.getLogger(__name__)
+from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.engine.recognition import Recognition, is_leaving
+from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _NOTHING_TO_READ = Reading(windows=(), complete=True)
 
@@ -32,6 +30,7 @@ class Admission:
 
     def __init__(self, context: PassContext) -> None:
         self._pass = context
+        self._recognition = Recognition(context)
 
     def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
         """Match a page of jobs with their runs, and make the runs that are missing.
@@ -68,7 +67,7 @@ class Admission:
             )
         if run and watermark and self._settled(found, run, watermark):
             return Outcome(found.arn, "unchanged", self._pass.known_line(run))
-        job, denied = self._described(found, watermark)
+        job, denied = self._recognition.describe(found, watermark)
         return Task(
             job=job,
             record=run_record(job, self._pass.options.experiment),
@@ -79,21 +78,11 @@ class Admission:
         )
 
     def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
-        matched = match(self._pass.identity(found), candidates)
-        if matched.run is None and any(not each.mirrored for each in candidates):
-            matched = match(self._pass.identity(found, self._own_run_id(found)), candidates)
+        matched = self._recognition.match(found, candidates)
         if matched.run and not self._pass.options.dry_run:
             for duplicate in matched.duplicates:
                 self._pass.index.remove_duplicate(duplicate, matched.run)
         return matched
-
-    def _own_run_id(self, found: Found) -> str | None:
-        """Ask SageMaker which run the job logged itself; a foreign run is there that may be it."""
-        try:
-            return describe_job(self._pass.aws, found.name).job.own_run_id
-        except (AccessDeniedError, RetriableError) as error:
-            logger.warning("%s: its own run cannot be told from foreign ones: %s", found.arn, error)
-            return None
 
     def _removed(self, run: KnownRun) -> tuple[str, ...]:
         """Tell who asked for a job by name that the user deleted its run."""
@@ -105,7 +94,7 @@ class Admission:
     def _settled(self, found: Found, run: KnownRun, watermark: Watermark) -> bool:
         """Whether a run is final and its job is as it was, or is being deleted."""
         job = found.job
-        if job and job.status not in job.kind.known_statuses and run.status in ENDED:
+        if is_leaving(job, run):
             return True
         if not self._pass.is_read(watermark):
             return False
@@ -115,33 +104,16 @@ class Admission:
         experiment = self._pass.options.experiment
         return job is None or run_record(job, experiment).fingerprint == watermark.fingerprint
 
-    def _described(self, found: Found, watermark: Watermark | None) -> tuple[Job, tuple[str, ...]]:
-        """Take the job as it was found; ask for it where the listing lacks it or lags behind."""
-        behind = watermark is not None and found.modified_ms < (watermark.modified_ms or 0)
-        if found.job and not behind:
-            return found.job, found.denied
-        described = describe_job(self._pass.aws, found.name)
-        return described.job, described.denied
-
     def whole_life(self, job: Job) -> Reading:
         """Plan the reading of series of which nothing was read before."""
-        return self._plan_from(job, None)
-
-    def _plan_from(self, job: Job, read_to_ms: int | None) -> Reading:
-        life = Life(
-            created_ms=job.created_ms,
-            ended_ms=job.ended_ms if job.ended else None,
-            read_to_ms=read_to_ms,
-        )
-        return plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
+        return self._recognition.plan(job)
 
     def _plan(self, job: Job, watermark: Watermark | None) -> Reading:
-        reading = self._plan_from(job, watermark.read_to_ms if watermark else None)
-        if self._pass.options.metrics == "off":
-            return replace(reading, windows=())
-        if watermark and self._pass.is_read(watermark) and watermark.modified_ms == job.modified_ms:
+        wanted = self._pass.options.metrics != "off"
+        same = watermark is not None and watermark.modified_ms == job.modified_ms
+        if wanted and watermark and same and self._pass.is_read(watermark):
             return _NOTHING_TO_READ
-        return reading
+        return self._recognition.plan(job, watermark.read_to_ms if watermark else None)
 
     def _with_run(self, admitted: Task | Outcome) -> Task | Outcome:
         if isinstance(admitted, Outcome) or admitted.run is not None:

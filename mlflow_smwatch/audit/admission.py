@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 
-from mlflow_smwatch.audit import Finding, Findings
-from mlflow_smwatch.aws.discovery import Found, describe_job
+from mlflow_smwatch.audit.auditor import Finding, Findings
+from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.definitions import RUNAWAY
-from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, StopError, reason
+from mlflow_smwatch.core.errors import StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS
-from mlflow_smwatch.core.matching import KnownRun, Match, match
+from mlflow_smwatch.core.matching import KnownRun, Match
 from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import Life, Reading, plan_reading
-from mlflow_smwatch.task import ENDED, Outcome, PassContext, Task
-
-logger = logging.getLogger(__name__)
+from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.engine.recognition import Recognition, is_leaving
+from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _LEAVING = "AWS is deleting this job: its run is not compared"
 _ONE_RUN = "1 run"
@@ -41,6 +38,7 @@ class AuditAdmission:
     def __init__(self, context: PassContext, findings: Findings) -> None:
         self._pass = context
         self._findings = findings
+        self._recognition = Recognition(context)
 
     def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
         """Match a page of jobs with their runs.
@@ -55,9 +53,7 @@ class AuditAdmission:
 
     def whole_life(self, job: Job) -> Reading:
         """Plan the reading of series of which nothing was read before."""
-        life = Life(created_ms=job.created_ms, ended_ms=job.ended_ms if job.ended else None)
-        reading = plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
-        return replace(reading, windows=()) if self._pass.options.metrics == "off" else reading
+        return self._recognition.plan(job)
 
     def _admit(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
         try:
@@ -68,7 +64,7 @@ class AuditAdmission:
             return Outcome(found.arn, "failed", error=reason(error))
 
     def _decide(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
-        matched = self._match(found, candidates)
+        matched = self._recognition.match(found, candidates)
         run, known = matched.run, matched.run.watermark if matched.run else None
         if run and not run.active:
             self._pass.experiments.require_active(run.experiment_id)
@@ -77,8 +73,8 @@ class AuditAdmission:
             return self._close(found.arn, Difference(arn=found.arn, what="run", aws=_ONE_RUN))
         if matched.duplicates:
             self._findings.enter(found.arn, Finding(differences=(_doubled(found, matched),)))
-        job, denied = self._described(found, known)
-        if job.status not in job.kind.known_statuses and run.status in ENDED:
+        job, denied = self._recognition.describe(found, known)
+        if is_leaving(job, run):
             return self._close(found.arn, warnings=(_LEAVING,))
         return Task(
             job=job,
@@ -93,34 +89,12 @@ class AuditAdmission:
         self._findings.enter(arn, Finding(differences=differences))
         return Outcome(arn, "unchanged", warnings=warnings)
 
-    def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
-        matched = match(self._pass.identity(found), candidates)
-        if matched.run is None and any(not each.mirrored for each in candidates):
-            return match(self._pass.identity(found, self._own_run_id(found)), candidates)
-        return matched
-
-    def _own_run_id(self, found: Found) -> str | None:
-        """Ask SageMaker which run the job logged itself; a foreign run is there that may be it."""
-        try:
-            return describe_job(self._pass.aws, found.name).job.own_run_id
-        except (AccessDeniedError, RetriableError) as error:
-            logger.warning("%s: its own run cannot be told from foreign ones: %s", found.arn, error)
-            return None
-
     def _removed(self, run: KnownRun) -> tuple[str, ...]:
         """Tell who asked for a job by name that the user deleted its run."""
         if not self._pass.options.names:
             return ()
         command = f"mlflow runs restore --run-id {run.run_id}"
         return (f"its run was deleted in MLflow, so nothing is compared: '{command}' restores it",)
-
-    def _described(self, found: Found, watermark: Watermark | None) -> tuple[Job, tuple[str, ...]]:
-        """Take the job as it was found; ask for it where the listing lacks it or lags behind."""
-        behind = watermark is not None and found.modified_ms < (watermark.modified_ms or 0)
-        if found.job and not behind:
-            return found.job, found.denied
-        described = describe_job(self._pass.aws, found.name)
-        return described.job, described.denied
 
 
 def _doubled(found: Found, matched: Match) -> Difference:

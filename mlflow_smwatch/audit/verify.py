@@ -1,0 +1,140 @@
+"""Reads AWS and MLflow afresh and compares them: runs, status, params and points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from mlflow_smwatch.audit.admission import AuditAdmission
+from mlflow_smwatch.audit.auditor import Auditor, Findings
+from mlflow_smwatch.audit.repair import Repairer
+from mlflow_smwatch.core.compare import Difference
+from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.job_pass import JobPass
+from mlflow_smwatch.engine.scope import Scope
+from mlflow_smwatch.engine.task import PassContext
+from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.report import Failure, SyncReport, Warned
+
+__all__ = ["Difference", "VerifyReport", "verify"]
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """The result of a comparison.
+
+    Attributes
+    ----------
+    jobs
+        Jobs that were looked at, failed ones included.
+    differences
+        Job by job.
+    failed
+        Jobs that could not be compared, or not be repaired.
+    warnings
+        What was not compared.
+    repaired
+        What was added to MLflow, in words.
+    left
+        What stays different, and why, in words.
+    repairing
+        Whether a repair was asked for.
+    """
+
+    jobs: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    repairing: bool = False
+
+    @property
+    def equal(self) -> int:
+        """Jobs without a difference."""
+        different = {each.arn for each in self.differences} | {each.arn for each in self.failed}
+        return self.jobs - len(different)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document that ``--json`` prints."""
+        document: dict[str, Any] = {
+            "jobs": self.jobs,
+            "equal": self.equal,
+            "differences": [asdict(each) for each in self.differences],
+        }
+        if self.repairing:
+            document |= {"repaired": list(self.repaired), "left": list(self.left)}
+        return document
+
+
+Listener = Callable[[VerifyReport], None]
+
+
+def verify(
+    options: SyncOptions, *, repair: bool = False, listener: Listener | None = None
+) -> VerifyReport:
+    """Compare jobs with their runs, point by point.
+
+    Without names: the jobs that were modified since ``options.since``, and every mirrored run of
+    this account and Region whose job AWS still knows.
+
+    Parameters
+    ----------
+    options
+        Which jobs, from where, in which MLflow.
+    repair
+        Whether to add what MLflow lacks; without it nothing is written.
+    listener
+        Called after each job with the report so far, which goes on growing.
+
+    Returns
+    -------
+    VerifyReport
+        The differences as they were found, before any repair.
+
+    Raises
+    ------
+    StopError
+        When nothing can be done: no credentials, no access, no MLflow.
+    """
+    options = replace(options, dry_run=False)
+    context = Connection.to(options, create=repair).context(options)
+    findings = Findings()
+    report = VerifyReport(differences=findings.differences, repairing=repair)
+
+    def show(so_far: SyncReport) -> None:
+        _enter(report, so_far, findings)
+        if listener:
+            listener(report)
+
+    admission, auditor = AuditAdmission(context, findings), Auditor(context, findings)
+    with JobPass(context, admission, auditor, show) as job_pass:
+        scope = Scope(context, job_pass)
+        _take(scope, context)
+        job_pass.finish()
+        job_pass.report.warn(None, scope.warnings)
+    _enter(report, job_pass.report, findings)
+    report.differences.sort(key=lambda each: each.arn)
+    if repair:
+        mended = Repairer(context).repair(findings)
+        report.repaired, report.left = mended.repaired, mended.left
+        report.failed += mended.failed
+    return report
+
+
+def _enter(report: VerifyReport, so_far: SyncReport, findings: Findings) -> None:
+    report.failed, report.warnings = list(so_far.failed), list(so_far.warnings)
+    failed = sum(each.arn not in findings.by_arn for each in so_far.failed)
+    report.jobs = len(findings.by_arn) + failed
+
+
+def _take(scope: Scope, context: PassContext) -> None:
+    """Take the jobs that are named or, without names, those that changed or were mirrored."""
+    options = context.options
+    if options.names:
+        scope.take_named(options.names)
+        return
+    scope.take_modified(moment(options.since, datetime.now(tz=timezone.utc), "--since"))
+    scope.take_runs(context.index.mirrored_runs())

@@ -1,0 +1,81 @@
+"""One account and Region, and one MLflow store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from mlflow_smwatch.aws.logs import LogReader
+from mlflow_smwatch.aws.session import Aws, connect
+from mlflow_smwatch.core.describe import to_ms
+from mlflow_smwatch.engine.task import PassContext
+from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.pages import ui_address
+from mlflow_smwatch.tracking.runs import RunIndex
+from mlflow_smwatch.tracking.store import Tracking, open_tracking
+from mlflow_smwatch.tracking.writer import RunWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Both edges, connected; may be used for many passes.
+
+    Attributes
+    ----------
+    aws, logs
+        The clients, and what reads logs with them.
+    tracking
+        The store.
+    """
+
+    aws: Aws
+    logs: LogReader
+    tracking: Tracking
+
+    @classmethod
+    def to(cls, options: SyncOptions, *, create: bool = True) -> Connection:
+        """Connect.
+
+        Parameters
+        ----------
+        options
+            Where to.
+        create
+            Whether MLflow may make its tables where there are none.
+
+        Raises
+        ------
+        StopError
+            When there are no credentials, or MLflow cannot be used.
+        """
+        aws = connect(options.region, options.profile, options.workers)
+        tracking = open_tracking(options.tracking_uri, create=create)
+        return cls(aws=aws, logs=LogReader(aws), tracking=tracking)
+
+    def context(
+        self,
+        options: SyncOptions,
+        stopped: Callable[[], bool] = lambda: False,
+        slack_ms: int = 0,
+    ) -> PassContext:
+        """Make what the jobs of one pass share; what MLflow holds is looked at anew."""
+        experiments = Experiments(self.tracking)
+        return PassContext(
+            aws=self.aws,
+            logs=self.logs,
+            options=options,
+            now_ms=_now_ms(),
+            clock_ms=_now_ms,
+            stopped=stopped,
+            slack_ms=slack_ms,
+            experiments=experiments,
+            index=RunIndex(self.tracking, experiments),
+            writer=RunWriter(self.tracking),
+            address=ui_address(self.tracking.uri, options.ui_url),
+        )
+
+
+def _now_ms() -> int:
+    return to_ms(datetime.now(tz=timezone.utc))

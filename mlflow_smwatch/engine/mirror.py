@@ -1,0 +1,163 @@
+"""The mirror: which jobs a pass takes, and what is kept between passes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+
+from mlflow_smwatch.aws.discovery import Found
+from mlflow_smwatch.aws.session import Aws
+from mlflow_smwatch.core.errors import StopError
+from mlflow_smwatch.engine.admission import Admission
+from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.job_pass import Interrupted, JobPass, Listener
+from mlflow_smwatch.engine.job_writer import JobWriter
+from mlflow_smwatch.engine.scope import Scope
+from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.report import SyncReport
+
+
+def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
+    """Mirror once.
+
+    Parameters
+    ----------
+    options
+        What to mirror, from where, to where.
+    listener
+        Called after each job with the report so far.
+
+    Returns
+    -------
+    SyncReport
+
+    Raises
+    ------
+    StopError
+        When nothing can be done: no credentials, no access, no MLflow.
+    """
+    return Mirror(options).sync(listener)
+
+
+class Mirror:
+    """One account and Region, mirrored into one MLflow store, pass after pass.
+
+    What it keeps between passes only saves calls; all state is in MLflow.
+
+    Parameters
+    ----------
+    options
+        What to mirror, from where, to where.
+    stopped
+        Tells whether to end early.
+    slack_s
+        How old the newest event of a live log stream may be, seconds, for the stream to count as
+        read: what is newer comes with the next pass.
+
+    Raises
+    ------
+    StopError
+        When there are no credentials, or MLflow cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: SyncOptions,
+        stopped: Callable[[], bool] = lambda: False,
+        slack_s: float = 0,
+    ) -> None:
+        self._options = options
+        self._stopped = stopped
+        self._slack_ms = round(slack_s * 1000)
+        self._connection = Connection.to(options)
+        self._open: dict[str, Found] = {}
+
+    @property
+    def aws(self) -> Aws:
+        """The clients, with the ledger of all passes."""
+        return self._connection.aws
+
+    def sync(self, listener: Listener | None = None) -> SyncReport:
+        """Mirror the jobs that the options name or, without names, that were modified since.
+
+        Raises
+        ------
+        StopError
+            When nothing can be done.
+        """
+        if self._options.names:
+            return self._run(lambda scope: scope.take_named(self._options.names), listener)
+        since = moment(self._options.since, datetime.now(tz=timezone.utc), "--since")
+        return self.follow(since=since, sweep=True, listener=listener)
+
+    def follow(
+        self,
+        *,
+        since: datetime | None,
+        names: Sequence[str] = (),
+        sweep: bool,
+        listener: Listener | None = None,
+    ) -> SyncReport:
+        """Mirror what changed, and look at every job that is not final.
+
+        Parameters
+        ----------
+        since
+            List the jobs modified since then; None lists none.
+        names
+            ARNs of further jobs.
+        sweep
+            Whether to describe anew every job whose run is not final, whoever made the run. Without
+            it, the jobs that this mirror has left open are looked at as they were described last.
+        listener
+            Called after each job with the report so far.
+
+        Raises
+        ------
+        StopError
+            When nothing can be done.
+        """
+
+        def take(scope: Scope) -> None:
+            if since is not None:
+                scope.take_modified(since)
+            if names:
+                scope.take_wanted(names)
+            if sweep:
+                scope.take_open_runs()
+            else:
+                scope.take_known(self._open)
+
+        return self._run(take, listener)
+
+    def _run(self, take: Callable[[Scope], None], listener: Listener | None) -> SyncReport:
+        started, ledger = time.monotonic(), self.aws.ledger
+        calls, cost_usd = Counter(ledger.calls), ledger.cost_usd
+        context = self._connection.context(self._options, self._stopped, self._slack_ms)
+        admission, writer = Admission(context), JobWriter(context)
+        with JobPass(context, admission, writer, listener or (lambda _: None)) as job_pass:
+            scope = Scope(context, job_pass)
+            try:
+                take(scope)
+                job_pass.finish()
+            except Interrupted:
+                job_pass.interrupt()
+            except StopError as error:
+                if not job_pass.abandon(error):
+                    raise
+        self._remember(job_pass)
+        report = job_pass.report
+        report.warn(None, scope.warnings)
+        report.seconds = time.monotonic() - started
+        report.dry_run = self._options.dry_run
+        report.aws_calls = dict(Counter(ledger.calls) - calls)
+        report.estimated_cost_usd = ledger.cost_usd - cost_usd
+        return report
+
+    def _remember(self, job_pass: JobPass) -> None:
+        """Keep the jobs that are not final, as they were described."""
+        for arn in job_pass.seen - {failure.arn for failure in job_pass.report.failed}:
+            self._open.pop(arn, None)
+        self._open.update(job_pass.open)

@@ -1,0 +1,143 @@
+"""The ways in which a pass comes to its jobs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+
+from mlflow_smwatch.aws.discovery import Found, JobFilter, NotFound
+from mlflow_smwatch.aws.finder import JobFinder
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.errors import SmwatchError, UnknownJobError, UsageError
+from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.engine.job_pass import JobPass
+from mlflow_smwatch.engine.task import PassContext
+from mlflow_smwatch.options import moment
+
+logger = logging.getLogger(__name__)
+
+
+class Scope:
+    """Finds jobs for a pass, as far as the options do not leave them out.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    job_pass
+        Takes the jobs.
+    """
+
+    def __init__(self, context: PassContext, job_pass: JobPass) -> None:
+        self._aws = context.aws
+        self._options = context.options
+        self._index = context.index
+        self._job_pass = job_pass
+        self._finder = JobFinder(context.aws)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why a dearer way was taken, in words."""
+        return self._finder.warnings
+
+    def take_modified(self, since: datetime) -> None:
+        """Take the jobs that were modified since a moment."""
+        for page in self._finder.modified(self.wanted(since)):
+            self._job_pass.take(page)
+
+    def take_named(self, asked: Sequence[str]) -> None:
+        """Take jobs by name or ARN, whatever else the options say."""
+        self._job_pass.take(self._finder.named(asked))
+
+    def take_wanted(self, arns: Sequence[str]) -> None:
+        """Take jobs by ARN, as far as the options do not leave them out."""
+        wanted = self.wanted()
+        self._job_pass.take(
+            found
+            for found in self._finder.named(arns)
+            if isinstance(found, NotFound) or found.job is None or wanted.accepts(found.job)
+        )
+
+    def take_known(self, jobs: Mapping[str, Found]) -> None:
+        """Take jobs as they were described before, except those that the pass has taken."""
+        seen = self._job_pass.seen
+        self._job_pass.take([found for arn, found in jobs.items() if arn not in seen])
+
+    def take_open_runs(self) -> None:
+        """Take the jobs whose runs are not final, whatever the window says."""
+        self.take_runs(self._index.open_runs())
+
+    def take_runs(self, runs: Iterable[KnownRun]) -> None:
+        """Take the jobs of runs that were mirrored from here, unless the pass has taken them.
+
+        The run of a job that AWS no longer has is given to the pass as gone; so is one whose job
+        has given its name to another.
+        """
+        seen = self._job_pass.seen
+        here: dict[str, list[KnownRun]] = {}
+        for run in runs:
+            arn = run.tags.get(names.ARN, "")
+            if arn not in seen and self._is_here(run):
+                here.setdefault(arn, []).append(run)
+        account = self._account() if here else None
+        own = {arn: each for arn, each in here.items() if Arn.parse(arn).account == account}
+        self._job_pass.take(self._still_there(own))
+
+    def wanted(self, since: datetime | None = None) -> JobFilter:
+        """Return what the options say of jobs, apart from kinds."""
+        options, until = self._options, self._options.until
+        return JobFilter(
+            since=since,
+            until=moment(until, datetime.now(tz=timezone.utc), "--until") if until else None,
+            name_contains=options.name_contains,
+            tags=options.tags,
+        )
+
+    def _still_there(self, runs: Mapping[str, Sequence[KnownRun]]) -> Iterator[Found]:
+        wanted = self.wanted()
+        known = {
+            arn: run.tags[names.NAME] for arn, (run, *_) in runs.items() if names.NAME in run.tags
+        }
+        same = {arn.lower(): each for arn, each in runs.items()}
+        for found in self._finder.named(tuple(runs), known):
+            if isinstance(found, NotFound):
+                self._close_gone(runs[found.asked], found)
+                continue
+            mirrored = same[found.arn.lower()]
+            replaced = [run for run in mirrored if not _is_of(run, found)]
+            another = UnknownJobError(f"the name of {found.arn} is another job's by now")
+            self._close_gone(replaced, NotFound(found.arn, another))
+            accepted = found.job is None or wanted.accepts(found.job)
+            if accepted and len(replaced) < len(mirrored):
+                yield found
+
+    def _close_gone(self, runs: Iterable[KnownRun], missing: NotFound) -> None:
+        for run in runs:
+            self._job_pass.close_missing(run, missing)
+
+    def _is_here(self, run: KnownRun) -> bool:
+        try:
+            arn = Arn.parse(run.tags.get(names.ARN, ""))
+        except UsageError:
+            logger.warning("run %s has lost its tag %s: it is left alone", run.run_id, names.ARN)
+            return False
+        return arn.region == self._aws.region and arn.resource_type in self._options.kinds
+
+    def _account(self) -> str | None:
+        """Tell whose jobs these are: MLflow may hold the runs of several accounts."""
+        for arn in self._job_pass.seen:
+            return Arn.parse(arn).account
+        try:
+            return self._aws.account
+        except SmwatchError as error:
+            warning = f"runs of jobs that were not listed are left alone: {error}"
+            self._job_pass.report.warn(None, [warning])
+            return None
+
+
+def _is_of(run: KnownRun, found: Found) -> bool:
+    """Whether a run stands for this job, and not for an earlier one of the same name."""
+    return run.tags.get(names.CREATED) == iso_utc(found.created_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlflow_smwatch.engine import Mirror as Engine
+from mlflow_smwatch.engine.mirror import Mirror as Engine
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import MINUTE_MS, Events, job_answer, moment, now_ms, put_log

@@ -14,14 +14,15 @@ from contextlib import contextmanager
 import pytest
 from mlflow.entities import ViewType
 
-from mlflow_smwatch.admission import Admission
 from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.wire import Call, HttpRequest, Reply
-from mlflow_smwatch.engine import Mirror as Engine
+from mlflow_smwatch.engine.admission import Admission
+from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.mirror import Mirror as Engine
+from mlflow_smwatch.engine.task import Task
 from mlflow_smwatch.options import SyncOptions
-from mlflow_smwatch.task import Task
 from tests.jobs import HOUR_MS, MINUTE_MS, job_answer, now_ms, put_log
 from tests.sync.conftest import EVENTS, METRICS, Mirror
 
@@ -62,10 +63,10 @@ class SlowMirror:
     """
 
     def __init__(self, options: SyncOptions) -> None:
-        engine = Engine(options)
-        context = engine._context()
+        connection = Connection.to(options)
+        context = connection.context(options)
         self._admission = Admission(context)
-        named = JobFinder(engine.aws).named(("job",))
+        named = JobFinder(connection.aws).named(("job",))
         page = [each for each in named if isinstance(each, Found)]
         found = context.index.find([context.identity(each) for each in page])
         self._tasks = [self._admission._admit(each, found) for each in page]

@@ -14,7 +14,7 @@ from tests.cli.program import environment
 from tests.exactly_once.conftest import SERVER, SETTLE_S, SQLITE
 from tests.exactly_once.programs import SYNC, WATCH, Program, Programs, programs
 from tests.exactly_once.stories import Author
-from tests.exactly_once.truth import TrueJob, are_final, check, doubles
+from tests.exactly_once.truth import TrueJob, are_final, check, differences, doubles
 
 ROUNDS = int(os.environ.get("SMWATCH_TEST_ROUNDS", "50"))
 NEW_JOBS = 20
@@ -63,8 +63,62 @@ class ManyMirrors:
             author.grow()
         author.end()
         sync.wait()
-        self._await_end(author.jobs, f"{name}-%")
-        check(self._store, author.jobs, f"{name}-%")
+        self._await_truth(author.jobs, f"{name}-%")
+        self.jobs += author.jobs
+
+    def stop(self) -> None:
+        """End the watches."""
+        for program in self._watches:
+            if program.running:
+                program.stop()
+
+    def _watch(self) -> None:
+        """Have two watches; a database that is locked at the first pass ends one."""
+        self._watches = [each for each in self._watches if each.running]
+        while len(self._watches) < 2:
+            self._watches.append(self._programs.start(*WATCH))
+
+    def _see_another_pass(self, sync: Program) -> None:
+        """Wait until the sync is about to list the jobs."""
+        before = self._account.calls.total()
+        sync.wait_until(lambda: self._account.calls.total() > before + 1)
+
+    def _tell(self, author: Author) -> None:
+        author.begin(hosts=2, lines=50)
+        author.adopted(self._store, lines=30)
+        for hosts in (1, 2):
+            author.ended(lines=1200, hosts=hosts)
+        for _ in range(NEW_JOBS):
+            author.ended(lines=self._chance.randrange(10, 40), restarts=self._chance.randrange(2))
+
+    def _await_truth(self, jobs: list[TrueJob], name: str) -> None:
+        """Wait until all is there; the slower mirror may open a final run for one more pass."""
+        end = time.monotonic() + LONGEST_S
+        while not are_final(self._store, jobs, name) or differences(self._store, jobs, name):
+            self._watch()
+            if time.monotonic() > end:
+                check(self._store, jobs, name)
+            time.sleep(0.5)
+
+
+def play(self, number: int, *, kill: bool) -> None:
+        """Let many jobs come at once and one grow and end, while three programs look on."""
+        self._watch()
+        name = f"round-{number}"
+        author = Author(self._account, self._chance.randrange(10**9), name)
+        sync = self._programs.start(*SYNC)
+        self._see_another_pass(sync)
+        self._tell(author)
+        victim = self._chance.choice((sync, *self._watches)) if kill else None
+        strikes_at = self._chance.randrange(GROWTHS)
+        for growth in range(GROWTHS):
+            time.sleep(self._chance.uniform(0, 1))
+            if victim and growth == strikes_at:
+                victim.kill()
+            author.grow()
+        author.end()
+        sync.wait()
+        self._await_truth(author.jobs, f"{name}-%")
         self.jobs += author.jobs
 
     def stop(self) -> None:

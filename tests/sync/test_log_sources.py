@@ -117,6 +117,9 @@ def test_denied_logs_in_auto(mirror: Mirror, denied: str) -> None:
     assert source(mirror) == "cloudwatch"
     assert "sagemaker.log_streams" not in mirror.run("job").data.tags
     assert not mirror.is_final("job")
+    before = mirror.dump()
+    assert mirror.sync().failed == []
+    assert mirror.dump() == before
     mirror.account.faults.clear()
     mirror.sync()
     assert mirror.series("job") == CLOUDWATCH | EXTRA

@@ -101,60 +101,6 @@ class ManyMirrors:
             time.sleep(0.5)
 
 
-def play(self, number: int, *, kill: bool) -> None:
-        """Let many jobs come at once and one grow and end, while three programs look on."""
-        self._watch()
-        name = f"round-{number}"
-        author = Author(self._account, self._chance.randrange(10**9), name)
-        sync = self._programs.start(*SYNC)
-        self._see_another_pass(sync)
-        self._tell(author)
-        victim = self._chance.choice((sync, *self._watches)) if kill else None
-        strikes_at = self._chance.randrange(GROWTHS)
-        for growth in range(GROWTHS):
-            time.sleep(self._chance.uniform(0, 1))
-            if victim and growth == strikes_at:
-                victim.kill()
-            author.grow()
-        author.end()
-        sync.wait()
-        self._await_truth(author.jobs, f"{name}-%")
-        self.jobs += author.jobs
-
-    def stop(self) -> None:
-        """End the watches."""
-        for program in self._watches:
-            if program.running:
-                program.stop()
-
-    def _watch(self) -> None:
-        """Have two watches; a database that is locked at the first pass ends one."""
-        self._watches = [each for each in self._watches if each.running]
-        while len(self._watches) < 2:
-            self._watches.append(self._programs.start(*WATCH))
-
-    def _see_another_pass(self, sync: Program) -> None:
-        """Wait until the sync is about to list the jobs."""
-        before = self._account.calls.total()
-        sync.wait_until(lambda: self._account.calls.total() > before + 1)
-
-    def _tell(self, author: Author) -> None:
-        author.begin(hosts=2, lines=50)
-        author.adopted(self._store, lines=30)
-        for hosts in (1, 2):
-            author.ended(lines=1200, hosts=hosts)
-        for _ in range(NEW_JOBS):
-            author.ended(lines=self._chance.randrange(10, 40), restarts=self._chance.randrange(2))
-
-    def _await_end(self, jobs: list[TrueJob], name: str) -> None:
-        end = time.monotonic() + LONGEST_S
-        while not are_final(self._store, jobs, name):
-            self._watch()
-            if time.monotonic() > end:
-                check(self._store, jobs, name)
-            time.sleep(0.5)
-
-
 def play(account: EmulatedAccount, store: str, folder: Path, *, seed: int, rounds: int) -> None:
     """Play rounds, with a kill in every second one; compare after each, and after a last pass."""
     env = environment(folder, account.environment)

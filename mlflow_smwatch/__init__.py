@@ -1,7 +1,7 @@
 """Mirror SageMaker jobs into MLflow runs: metrics, utilisation, links, models."""
 
 from mlflow_smwatch._version import __version__
-from mlflow_smwatch.api import mirror, sync
+from mlflow_smwatch.api import mirror, sync, verify
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     AwsUnreachableError,
@@ -33,4 +33,5 @@ __all__ = [
     "__version__",
     "mirror",
     "sync",
+    "verify",
 ]

@@ -11,6 +11,7 @@ from mlflow_smwatch.core.errors import JobError
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+    from mlflow_smwatch.audit.verify import VerifyReport
     from mlflow_smwatch.report import SyncReport
 
 
@@ -56,6 +57,45 @@ def sync(*names: str, **options: Any) -> SyncReport:
     from mlflow_smwatch.options import SyncOptions
 
     return run_sync(SyncOptions(names=names, **_plain(options)))
+
+
+def verify(*names: str, repair: bool = False, **options: Any) -> VerifyReport:
+    """Read AWS and MLflow afresh and compare them, point by point.
+
+    Parameters
+    ----------
+    *names
+        Job names or ARNs; none for every job that was modified since ``since``, and every run that
+        was mirrored from this account and Region.
+    repair
+        Whether to add what MLflow lacks; without it nothing is written.
+    **options
+        As for :func:`sync`, but for ``dry_run``.
+
+    Returns
+    -------
+    VerifyReport
+        The same content as ``smwatch verify --json`` prints; the two sides are equal where it has
+        neither ``differences`` nor ``failed`` jobs.
+
+    Raises
+    ------
+    UsageError
+        When an option cannot be understood.
+    StopError
+        When nothing can be done: no credentials, no access, no MLflow.
+
+    Examples
+    --------
+    >>> import mlflow_smwatch as smwatch
+    >>> report = smwatch.verify("my-job", tracking_uri="sqlite:///mlflow.db")  # doctest: +SKIP
+    >>> report.differences, report.failed  # doctest: +SKIP
+    ([], [])
+    """
+    from mlflow_smwatch.audit.verify import verify as run_verify
+    from mlflow_smwatch.options import SyncOptions
+
+    return run_verify(SyncOptions(names=names, **_plain(options)), repair=repair)
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

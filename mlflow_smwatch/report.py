@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from mlflow_smwatch.core.arn import is_arn
-
 Word = Literal["created", "updated", "unchanged", "failed"]
 """What a pass did with one job."""
+
+NOT_REACHED = "jobs that were not reached"
+"""Stands in place of an ARN where a pass was broken off."""
+
+KEPT = 10_000
+"""How many failures, and how many warnings, a watch keeps."""
+
+_COUNT = re.compile(r"(?<![\w.-])\d+(?:[.,]\d+)*(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,22 @@ class Warned:
     warning: str
 
 
+def without_counts(text: str) -> str:
+    """Return what a failure or a warning says, whatever the numbers in it have grown to.
+
+    Parameters
+    ----------
+    text
+        One line.
+
+    Returns
+    -------
+    str
+        The text with ``#`` for each number that stands alone.
+    """
+    return _COUNT.sub("#", text)
+
+
 @dataclass(slots=True)
 class SyncReport:
     """The result of one sync.
@@ -100,6 +123,11 @@ class SyncReport:
     def warn(self, arn: str | None, warnings: Iterable[str]) -> None:
         """Enter what was left out of a job, or of all (arn is None)."""
         self.warnings += [Warned(arn, warning) for warning in warnings]
+
+    @property
+    def broken_off(self) -> str | None:
+        """Why the pass did not reach every job; None where it did."""
+        return next((each.error for each in self.failed if each.arn == NOT_REACHED), None)
 
     @property
     def jobs(self) -> dict[str, int]:
@@ -144,9 +172,9 @@ class WatchReport:
     seconds
         Duration of the watch.
     failed
-        The jobs whose last try failed.
+        The jobs whose last try failed; of very many the latest.
     warnings
-        What was left out, each once.
+        What was left out, as it was said last of each job; of very many the latest.
     """
 
     passes: int = 0
@@ -164,16 +192,39 @@ class WatchReport:
         done = {word: self.counts[word] for word in ("created", "updated")}
         return {**done, "failed": len(self.failed)}
 
-    def add(self, report: SyncReport) -> None:
-        """Enter a pass: what it tried again is judged by its outcome there."""
+    def add(self, report: SyncReport, asked: Iterable[str] = ()) -> None:
+        """Enter a pass: what it tried again is judged by its outcome there.
+
+        Parameters
+        ----------
+        report
+            Of the pass.
+        asked
+            ARNs that it looked for; those that are not in the report are gone or not wanted.
+        """
         self.passes += 1
         for word in ("created", "updated"):
             self.counts[word] += report.counts[word]
         self.points += report.points
-        tried = {line.arn for line in report.runs} | {each.arn for each in report.failed}
-        earlier = [each for each in self.failed if is_arn(each.arn) and each.arn not in tried]
-        self.failed = list({each.arn: each for each in (*earlier, *report.failed)}.values())
-        self.warnings = list(dict.fromkeys([*self.warnings, *report.warnings]))
+        self._judge(report, asked)
+        self._note(report)
+
+    def _judge(self, report: SyncReport, asked: Iterable[str]) -> None:
+        written = (text for line in report.runs for text in (line.arn, line.name))
+        tried = {text.lower() for text in (NOT_REACHED, *written, *asked)}
+        earlier = [each for each in self.failed if each.arn.lower() not in tried]
+        latest = {each.arn.lower(): each for each in (*earlier, *report.failed)}
+        self.failed = list(latest.values())[-KEPT:]
+
+    def _note(self, report: SyncReport) -> None:
+        """Keep the warnings of the jobs of which nothing was written or said anew."""
+        anew = {each.arn for each in report.warnings if each.arn}
+        anew |= {line.arn for line in report.runs if line.word != "unchanged"}
+        earlier = [each for each in self.warnings if each.arn not in anew]
+        latest = {
+            (each.arn, without_counts(each.warning)): each for each in (*earlier, *report.warnings)
+        }
+        self.warnings = list(latest.values())[-KEPT:]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document that ``--json`` prints."""

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from mlflow_smwatch.core.errors import (
     UsageError,
 )
 from mlflow_smwatch.core.events import JobEvent, job_event
+from mlflow_smwatch.engine.messages import settled, written
 from mlflow_smwatch.options import SyncOptions, moment
 from mlflow_smwatch.report import SyncReport, WatchReport
 
@@ -58,6 +59,9 @@ class Follower(Protocol):
     ) -> SyncReport:
         """Mirror what was modified, what is named, and what is open."""
 
+    def follow_changed(self, jobs: Mapping[str, str]) -> SyncReport:
+        """Mirror exactly these jobs: ARN → name."""
+
 
 def watch(
     options: SyncOptions,
@@ -66,6 +70,7 @@ def watch(
     queue_url: str | None,
     stopped: threading.Event,
     listener: Listener,
+    connected: Callable[[str], None] = lambda _: None,
 ) -> WatchReport:
     """Mirror until told to stop.
 
@@ -85,6 +90,8 @@ def watch(
         Set to end the watch; the jobs in hand are finished.
     listener
         Called after each pass with its report.
+    connected
+        Called once, before the first pass, with the Region.
 
     Returns
     -------
@@ -97,9 +104,7 @@ def watch(
     StopError
         When the first pass cannot be made: no credentials, no access, no queue, no MLflow.
     """
-    if options.names or options.dry_run or interval_s <= 0:
-        message = "a watch takes no job names and no --dry-run, and --interval above 0"
-        raise UsageError(message)
+    _require_watchable(options, interval_s)
     from mlflow_smwatch.engine.mirror import Mirror
 
     watcher = Watcher(
@@ -109,43 +114,24 @@ def watch(
         queue_url=queue_url,
         stopped=stopped,
         listener=listener,
+        connected=connected,
     )
     return watcher.run()
+
+
+def _require_watchable(options: SyncOptions, interval_s: float) -> None:
+    if options.names or options.dry_run:
+        message = "a watch takes no job names and makes no forecast: call sync for that"
+        raise UsageError(message)
+    if not interval_s > 0:
+        message = f"--interval {interval_s:g}: give seconds above 0"
+        raise UsageError(message)
 
 
 def pause_s(failures: int, interval_s: float) -> float:
     """Say how long to wait after a number of failures on end: twice as long after each."""
     doubled = max(_SHORTEST_PAUSE_S, interval_s) * 2.0 ** min(failures - 1, _MOST_DOUBLINGS)
     return min(_LONGEST_PAUSE_S, doubled)
-
-
-def settled(
-    events: Mapping[QueueMessage, JobEvent], report: SyncReport, *, whole: bool
-) -> tuple[QueueMessage, ...]:
-    """Choose the messages that have done their work.
-
-    Parameters
-    ----------
-    events
-        What each message says.
-    report
-        Of the pass that followed.
-    whole
-        Whether the pass reached every job; if not, a job that it does not mention waits.
-
-    Returns
-    -------
-    tuple of QueueMessage
-        Those whose job is written, or is one that the options leave out. SageMaker gives the ARN of
-        one job in lower case here and as it was typed there, so case makes no difference.
-    """
-    failed = {failure.arn.lower() for failure in report.failed}
-    written = _written(report)
-    return tuple(
-        message
-        for message, event in events.items()
-        if event.arn.lower() not in failed and (whole or event.arn.lower() in written)
-    )
 
 
 class Watcher:
@@ -157,7 +143,7 @@ class Watcher:
         What is wanted.
     connect
         Makes a mirror; called again when credentials were refused.
-    interval_s, queue_url, stopped, listener
+    interval_s, queue_url, stopped, listener, connected
         As of :func:`watch`.
     """
 
@@ -170,6 +156,7 @@ class Watcher:
         queue_url: str | None,
         stopped: threading.Event,
         listener: Listener,
+        connected: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._options = options
         self._connect = connect
@@ -177,12 +164,15 @@ class Watcher:
         self._queue_url = queue_url
         self._stopped = stopped
         self._listener = listener
+        self._say_connected = connected
         self._report = WatchReport()
         self._mirror: Follower | None = None
         self._queue: JobQueue | None = None
         self._earliest = moment(options.since, datetime.now(tz=timezone.utc), "--since")
         self._since = self._earliest
         self._look_due = self._sweep_due = time.monotonic()
+        self._poll_due = False
+        self._retried: tuple[str, ...] = ()
         self._steps = (self._look, self._listen) if queue_url else (self._look,)
         self._begun: set[Callable[[], None]] = set()
         self._failing: set[Callable[[], None]] = set()
@@ -193,8 +183,7 @@ class Watcher:
         """Watch until stopped."""
         started = time.monotonic()
         while not self._stopped.is_set():
-            is_due = time.monotonic() >= self._look_due
-            step = self._look if is_due or not self._queue_url else self._listen
+            step = self._next_step()
             try:
                 step()
             except SmwatchError as error:
@@ -205,6 +194,11 @@ class Watcher:
         self._report.seconds = time.monotonic() - started
         return self._report
 
+    def _next_step(self) -> Callable[[], None]:
+        """Choose a look when it is due, but let messages be received between any two."""
+        is_due = time.monotonic() >= self._look_due and not self._poll_due
+        return self._look if is_due or not self._queue_url else self._listen
+
     def _look(self) -> None:
         """Make a pass over what changed and what is open, once its time has come."""
         if self._stopped.wait(max(0.0, self._look_due - time.monotonic())):
@@ -214,19 +208,24 @@ class Watcher:
         sweep = begun >= self._sweep_due
         report = mirror.follow(
             since=None if self._queue else self._since,
-            names=() if self._queue else self._failed_jobs(),
+            names=self._retried,
             sweep=sweep,
         )
-        self._look_due = begun + self._interval_s
+        self._begun.add(self._look)
+        self._look_due, self._poll_due = begun + self._interval_s, True
         if sweep:
             self._sweep_due = begun + SWEEP_S
-        if _is_whole(report):
+        if report.broken_off is None:
             self._since = max(self._earliest, now - OVERLAP)
-        self._enter(report)
+        self._enter(report, self._retried)
+        if not self._queue:
+            self._retried = tuple(each.arn for each in self._report.failed if is_arn(each.arn))
+        _require_whole(report)
 
     def _listen(self) -> None:
         """Wait for messages, no longer than until the next look, and mirror their jobs."""
         self._connected()
+        self._poll_due = False
         queue = self._queue
         if queue is None:
             return
@@ -235,24 +234,28 @@ class Watcher:
         self._begun.add(self._listen)
         events = self._understood(messages)
         if events:
-            queue.delete(self._mirrored(queue, events))
+            report = self._mirrored(queue, events)
+            queue.delete(self._settled(queue, events, report))
+            _require_whole(report)
 
-    def _mirrored(
-        self, queue: JobQueue, events: Mapping[QueueMessage, JobEvent]
-    ) -> tuple[QueueMessage, ...]:
-        wanted = [each.arn for each in events.values() if each.kind in self._options.kinds]
+    def _mirrored(self, queue: JobQueue, events: Mapping[QueueMessage, JobEvent]) -> SyncReport:
+        kinds = self._options.kinds
+        wanted = {each.arn: each.name for each in events.values() if each.kind in kinds}
         with queue.held(tuple(events)):
-            report = self._connected().follow(
-                since=None, names=tuple(dict.fromkeys(wanted)), sweep=False
-            )
-        self._enter(report)
-        whole = _is_whole(report) and not self._stopped.is_set()
-        done = settled(events, report, whole=whole)
+            report = self._connected().follow_changed(wanted)
+        self._enter(report, wanted)
+        return report
+
+    def _settled(
+        self, queue: JobQueue, events: Mapping[QueueMessage, JobEvent], report: SyncReport
+    ) -> tuple[QueueMessage, ...]:
+        """Choose the messages to be deleted; at a stop the others are given back."""
+        done = settled(events, report, whole=self._is_whole(report))
         if self._stopped.is_set():
             queue.release([message for message in events if message not in done])
-        written = _written(report)
+        mirrored = written(report)
         for arn in dict.fromkeys(events[message].arn for message in done):
-            if arn.lower() not in written:
+            if arn.lower() not in mirrored:
                 logger.info("%s: not wanted by the options", arn, extra={"arn": arn})
         return done
 
@@ -274,16 +277,16 @@ class Watcher:
         if len(self._misread) > _IDS_KEPT:
             del self._misread[next(iter(self._misread))]
 
-    def _failed_jobs(self) -> tuple[str, ...]:
-        return tuple(each.arn for each in self._report.failed if is_arn(each.arn))
-
-    def _enter(self, report: SyncReport) -> None:
+    def _enter(self, report: SyncReport, asked: Iterable[str]) -> None:
         created, updated = report.counts["created"], report.counts["updated"]
         if created or updated:
             told = "%d jobs created, %d updated, %d points"
             logger.info(told, created, updated, report.points)
-        self._report.add(report)
+        self._report.add(report, asked if self._is_whole(report) else ())
         self._listener(report)
+
+    def _is_whole(self, report: SyncReport) -> bool:
+        return report.broken_off is None and not self._stopped.is_set()
 
     def _connected(self) -> Follower:
         if self._mirror is None:
@@ -293,6 +296,8 @@ class Watcher:
                 logger.debug("messages are kept from others for %d s", queue.visibility_s)
                 self._queue = queue
             self._mirror = mirror
+            if not self._begun:
+                self._say_connected(mirror.aws.region)
         return self._mirror
 
     def _disconnect(self) -> None:
@@ -311,7 +316,7 @@ class Watcher:
         """
         if step not in self._begun:
             self._disconnect()
-            if isinstance(error, StopError):
+            if isinstance(error, StopError | UsageError):
                 raise error
             raise StopError(str(error)) from error
         if not self._failures:
@@ -321,6 +326,7 @@ class Watcher:
         self._failures += 1
         self._failing = set(self._steps)
         self._look_due = self._sweep_due = time.monotonic()
+        self._poll_due = False
         self._stopped.wait(pause_s(self._failures, self._interval_s))
 
     def _note_success(self, step: Callable[[], None]) -> None:
@@ -331,10 +337,7 @@ class Watcher:
             self._failures = 0
 
 
-def _written(report: SyncReport) -> set[str]:
-    return {line.arn.lower() for line in report.runs}
-
-
-def _is_whole(report: SyncReport) -> bool:
-    """Tell whether a pass reached every job: those that it did not reach have an entry in words."""
-    return all(is_arn(failure.arn) for failure in report.failed)
+def _require_whole(report: SyncReport) -> None:
+    """Raise what broke a pass off after it had written some jobs."""
+    if report.broken_off is not None:
+        raise StopError(report.broken_off)

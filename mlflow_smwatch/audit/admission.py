@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 
-from mlflow_smwatch.audit.auditor import Finding, Findings
+from mlflow_smwatch.audit.auditor import Findings
 from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.definitions import RUNAWAY
-from mlflow_smwatch.core.errors import StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun, Match
@@ -17,7 +17,7 @@ from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.engine.recognition import Recognition, is_leaving
+from mlflow_smwatch.engine.recognition import Recognition, alone, is_leaving
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _LEAVING = "AWS is deleting this job: its run is not compared"
@@ -49,52 +49,39 @@ class AuditAdmission:
             A task for each job that has a run, an outcome for each other one.
         """
         runs = self._pass.index.find([self._pass.identity(found) for found in page])
-        return list(pool.map(lambda found: self._admit(found, runs.get(found.arn, ())), page))
+        return list(pool.map(lambda found: self._admit(found, runs), page))
 
     def whole_life(self, job: Job) -> Reading:
         """Plan the reading of series of which nothing was read before."""
         return self._recognition.plan(job)
 
-    def _admit(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
-        try:
-            return self._decide(found, candidates)
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return Outcome(found.arn, "failed", error=reason(error))
+    def _admit(self, found: Found, runs: dict[str, tuple[KnownRun, ...]]) -> Task | Outcome:
+        return alone(found.arn, lambda: self._decide(found, runs.get(found.arn, ())))
 
     def _decide(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
         matched = self._recognition.match(found, candidates)
         run, known = matched.run, matched.run.watermark if matched.run else None
         if run and not run.active:
-            self._pass.experiments.require_active(run.experiment_id)
-            return self._close(found.arn, warnings=self._removed(run))
+            return self._close(found.arn, warnings=self._recognition.respect_removal(run))
         if run is None or known is None:
             return self._close(found.arn, Difference(arn=found.arn, what="run", aws=_ONE_RUN))
         if matched.duplicates:
-            self._findings.enter(found.arn, Finding(differences=(_doubled(found, matched),)))
+            self._findings.enter(found.arn, [_doubled(found, matched)])
         job, denied = self._recognition.describe(found, known)
         if is_leaving(job, run):
             return self._close(found.arn, warnings=(_LEAVING,))
         return Task(
             job=job,
             record=run_record(job, self._pass.options.experiment),
-            run=run,
+            run=replace(run, last_steps={}),  # as if nothing were written, so that all is read
             watermark=_afresh(known),
             reading=self.whole_life(job),
             undescribed=denied,
         )
 
     def _close(self, arn: str, *differences: Difference, warnings: tuple[str, ...] = ()) -> Outcome:
-        self._findings.enter(arn, Finding(differences=differences))
+        self._findings.enter(arn, differences)
         return Outcome(arn, "unchanged", warnings=warnings)
-
-    def _removed(self, run: KnownRun) -> tuple[str, ...]:
-        """Tell who asked for a job by name that the user deleted its run."""
-        if not self._pass.options.names:
-            return ()
-        command = f"mlflow runs restore --run-id {run.run_id}"
-        return (f"its run was deleted in MLflow, so nothing is compared: '{command}' restores it",)
 
 
 def _doubled(found: Found, matched: Match) -> Difference:

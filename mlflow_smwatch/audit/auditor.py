@@ -1,35 +1,22 @@
-"""Compares jobs that were read whole and afresh with their runs; writes nothing."""
+"""Compares jobs that were read whole and afresh with their runs, and has them mended if asked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from mlflow_smwatch.audit.audited import Audited
+from mlflow_smwatch.audit.repair import Mended, Repairer
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference
-from mlflow_smwatch.core.errors import JobError, StopError, reason
+from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.progress import progress
+from mlflow_smwatch.engine.recognition import alone
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _GONE = "AWS no longer knows this job: its run is not compared"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What the audit of one job found.
-
-    Attributes
-    ----------
-    differences
-        In the order in which they are shown.
-    audited
-        The job with its run; None where there is no run to compare.
-    """
-
-    differences: tuple[Difference, ...] = ()
-    audited: Audited | None = None
 
 
 @dataclass(slots=True)
@@ -38,24 +25,28 @@ class Findings:
 
     Attributes
     ----------
-    by_arn
-        ARN → finding, of the jobs that were compared.
+    compared
+        ARNs of the jobs that were compared.
     differences
         All of them, those of one job together.
+    mended
+        ARN → what was done about its differences.
     """
 
-    by_arn: dict[str, Finding] = field(default_factory=dict)
+    compared: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
+    mended: dict[str, Mended] = field(default_factory=dict)
 
-    def enter(self, arn: str, finding: Finding) -> None:
+    def enter(self, arn: str, differences: Iterable[Difference]) -> None:
         """Enter what was found of a job, after what was found of it before."""
-        before = self.by_arn.get(arn, Finding()).differences
-        self.by_arn[arn] = replace(finding, differences=(*before, *finding.differences))
-        self.differences += finding.differences
+        self.compared.add(arn)
+        self.differences.extend(differences)
 
 
 class Auditor:
     """Compares jobs that are read with their runs; called from several threads.
+
+    Of a job nothing is kept but what differs, however many jobs and points there are.
 
     Parameters
     ----------
@@ -63,21 +54,19 @@ class Auditor:
         What all jobs of the audit share.
     findings
         Takes what is found.
+    repairer
+        Mends each run that differs, as soon as that is found; None leaves them as they are.
     """
 
-    def __init__(self, context: PassContext, findings: Findings) -> None:
+    def __init__(self, context: PassContext, findings: Findings, repairer: Repairer | None) -> None:
         self._pass = context
         self._findings = findings
+        self._repairer = repairer
         self._gathered: dict[str, list[MetricPoint]] = {}
 
     def write(self, task: Task) -> Outcome:
         """Compare a job that is read whole."""
-        try:
-            return self._compare(task)
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return Outcome(task.arn, "failed", error=reason(error))
+        return alone(task.arn, lambda: self._compare(task))
 
     def write_gathered(self, task: Task) -> None:
         """Keep what is gathered of a job's logs so far."""
@@ -103,7 +92,9 @@ class Auditor:
             differences += audited.point_differences(
                 lambda key: self._pass.index.history(run_id, key)
             )
-        self._findings.enter(task.arn, Finding(differences=tuple(differences), audited=audited))
+        self._findings.enter(task.arn, differences)
+        if self._repairer and differences:
+            self._findings.mended[task.arn] = self._repairer.mend(audited, differences)
         return Outcome(task.arn, "unchanged", warnings=tuple(audited.left_out()))
 
     def _audited(self, task: Task) -> Audited:

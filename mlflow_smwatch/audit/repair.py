@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count as numbers
 
 from mlflow_smwatch.audit.audited import Audited
-from mlflow_smwatch.audit.auditor import Finding, Findings
 from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.compare import Difference, What
+from mlflow_smwatch.core.compare import Difference, Value, What
 from mlflow_smwatch.core.describe import iso_utc
-from mlflow_smwatch.core.errors import JobError, StopError, reason
+from mlflow_smwatch.core.errors import JobError, StopError
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint, comparable
@@ -20,8 +20,12 @@ from mlflow_smwatch.core.series import metric_of
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.engine.task import PassContext
+from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import Failure, RunLine
 from mlflow_smwatch.tracking.writer import RunUpdate
+
+Steps = Callable[[str], frozenset[int]]
+"""MLflow key → the steps at which a run has points of it."""
 
 _KEPT = "MLflow keeps every point once written"
 _STAYS: Mapping[What, str] = {
@@ -31,9 +35,9 @@ _STAYS: Mapping[What, str] = {
 }
 
 
-@dataclass(slots=True)
-class Repair:
-    """What a repair did.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What a repair did about one job or several.
 
     Attributes
     ----------
@@ -45,62 +49,67 @@ class Repair:
         Jobs that could not be repaired.
     """
 
-    repaired: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
+    repaired: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+def mirror_again(options: SyncOptions, runs: Mapping[str, Difference]) -> Mended:
+    """Make runs that are missing, remove doubled ones: what an ordinary pass does.
+
+    Parameters
+    ----------
+    options
+        Of the audit.
+    runs
+        ARN → what was found.
+    """
+    try:
+        report = sync(replace(options, names=tuple(sorted(runs))))
+    except StopError as error:
+        return not_mirrored(runs, error)
+    repaired = tuple(_mirrored(line, runs[line.arn]) for line in report.runs)
+    return Mended(repaired=repaired, failed=tuple(report.failed))
+
+
+def not_mirrored(arns: Iterable[str], error: StopError) -> Mended:
+    """Say of jobs that their runs stay as they are, because nothing more can be done."""
+    return Mended(failed=tuple(Failure(arn, str(error)) for arn in sorted(arns)))
 
 
 class Repairer:
-    """Repairs runs, one after the other.
+    """Repairs runs, each right after it was compared; called from several threads.
 
     Parameters
     ----------
     context
-        What all jobs of the audit shared.
+        What all jobs of the audit share.
     """
 
     def __init__(self, context: PassContext) -> None:
         self._pass = context
 
-    def repair(self, findings: Findings) -> Repair:
-        """Add what is missing; nothing else of a run is touched.
+    def mend(self, audited: Audited, differences: Sequence[Difference]) -> Mended:
+        """Add what is missing; nothing else of the run is touched.
 
         Raises
         ------
+        JobError
+            When another mirror changed the run in the meantime, or MLflow refuses.
         StopError
             When nothing more can be done.
         """
-        done = Repair()
-        for arn, finding in sorted(findings.by_arn.items()):
-            try:
-                self._mend(finding, done)
-            except StopError:
-                raise
-            except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-                done.failed.append(Failure(arn, reason(error)))
-        self._mirror_again(findings, done)
-        return done
-
-    def _mirror_again(self, findings: Findings, done: Repair) -> None:
-        """Make the runs that are missing, remove doubled ones: what an ordinary pass does."""
-        runs = {each.arn: each for each in findings.differences if each.what == "run"}
-        if not runs:
-            return
-        report = sync(replace(self._pass.options, names=tuple(sorted(runs))))
-        done.failed += report.failed
-        done.repaired += [_mirrored(line, runs[line.arn]) for line in report.runs]
-
-    def _mend(self, finding: Finding, done: Repair) -> None:
-        found = [each for each in finding.differences if each.what != "run"]
-        audited = finding.audited
-        if audited is None or not found:
-            return
         run = self._unchanged(audited)
-        mending = _Mending.of(audited, found)
-        name = audited.task.job.name
+        mending = _Mending.of(audited, differences, lambda key: self._steps(run, key))
         self._write(run, audited, mending)
-        done.repaired += [f"{name}: {each}" for each in mending.added()]
-        done.left += [f"{name}: {each}" for each in mending.stays()]
+        name = audited.task.job.name
+        return Mended(
+            repaired=tuple(f"{name}: {each}" for each in mending.added()),
+            left=tuple(f"{name}: {each}" for each in mending.stays()),
+        )
+
+    def _steps(self, run: KnownRun, key: str) -> frozenset[int]:
+        return self._pass.index.steps(run.run_id, key) if key in run.metric_keys else frozenset()
 
     def _unchanged(self, audited: Audited) -> KnownRun:
         """Look at the run again; another mirror may have written it since it was compared."""
@@ -156,17 +165,23 @@ class _Mending:
     points: tuple[MetricPoint, ...]
 
     @classmethod
-    def of(cls, audited: Audited, differences: Sequence[Difference]) -> _Mending:
-        missing = {
-            (each.key, each.timestamp, each.aws) for each in differences if each.what == "missing"
-        }
-        points = tuple(
-            point
-            for point in audited.points
-            if (point.key, point.timestamp_ms, comparable(point.value)) in missing
-            and _fits(audited, point)
+    def of(cls, audited: Audited, differences: Sequence[Difference], steps: Steps) -> _Mending:
+        lacking = Counter(
+            (str(each.key), each.timestamp or 0, each.aws)
+            for each in differences
+            if each.what == "missing"
         )
-        return cls(audited=audited, differences=differences, points=points)
+        keys = {key for key, _, _ in lacking}
+        by_key: dict[str, list[MetricPoint]] = {key: [] for key in sorted(keys)}
+        for point in audited.points:
+            if point.key in by_key and _fits(audited, point):
+                by_key[point.key].append(point)
+        points = [
+            placed
+            for key, series in by_key.items()
+            for placed in _placed(series, lacking, set(steps(key)), audited.logged)
+        ]
+        return cls(audited=audited, differences=differences, points=tuple(points))
 
     @property
     def status(self) -> Difference | None:
@@ -186,9 +201,7 @@ class _Mending:
             ended = f", ended {iso_utc(record.end_ms)}" if record.end_ms is not None else ""
             yield f"status {record.status}{ended}"
         yield from (f"param {key}" for key in sorted(filter(None, self.params)))
-        keys = {point.key for point in self.points}
-        lacking = [each for each in self.differences if each.what == "missing" and each.key in keys]
-        for key, count in sorted(Counter(str(each.key) for each in lacking).items()):
+        for key, count in sorted(Counter(point.key for point in self.points).items()):
             yield f"{key}: {_points(count)} added"
 
     def stays(self) -> Iterator[str]:
@@ -219,6 +232,41 @@ class _Mending:
         if truth.source == LOGS:
             after = after.read_up_to(truth.positions, {})
         return replace(after, source=truth.source if _is_open(before.source) else before.source)
+
+
+def _placed(
+    series: Iterable[MetricPoint],
+    lacking: Counter[tuple[str, int, Value | None]],
+    taken: set[int],
+    logged: Collection[str],
+) -> Iterator[MetricPoint]:
+    """Choose as many points of a series as the run lacks, each at a step of its own.
+
+    A point whose step the run has is rather there than one whose step it has not. The step of a
+    match in a log is its number, which may be another match's in the run; then the next free one
+    is taken.
+
+    Parameters
+    ----------
+    series
+        What the run is to have under one key.
+    lacking
+        Key, timestamp (ms) and value → how many points it lacks.
+    taken
+        Steps that it has.
+    logged
+        Originals of the series from logs.
+    """
+    for point in sorted(series, key=lambda each: each.step in taken):
+        stamped = (point.key, point.timestamp_ms, comparable(point.value))
+        if not lacking[stamped]:
+            continue
+        lacking[stamped] -= 1
+        step = point.step
+        if point.original in logged:
+            step = next(each for each in numbers(step) if each not in taken)
+        taken.add(step)
+        yield replace(point, step=step)
 
 
 def _fits(audited: Audited, point: MetricPoint) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from mlflow_smwatch.audit.admission import AuditAdmission
 from mlflow_smwatch.audit.auditor import Auditor, Findings
-from mlflow_smwatch.audit.repair import Repairer
+from mlflow_smwatch.audit.repair import Repairer, mirror_again, not_mirrored
 from mlflow_smwatch.core.compare import Difference
+from mlflow_smwatch.core.errors import StopError, UsageError
 from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.scope import Scope
@@ -63,11 +64,15 @@ class VerifyReport:
             "jobs": self.jobs,
             "equal": self.equal,
             "differences": [asdict(each) for each in self.differences],
+            "failed": [asdict(failure) for failure in self.failed],
+            "warnings": [asdict(warned) for warned in self.warnings],
         }
         if self.repairing:
             document |= {"repaired": list(self.repaired), "left": list(self.left)}
         return document
 
+
+_LEFT_ALONE = "mirrored runs"
 
 Listener = Callable[[VerifyReport], None]
 
@@ -98,8 +103,12 @@ def verify(
     ------
     StopError
         When nothing can be done: no credentials, no access, no MLflow.
+    UsageError
+        When a dry run is asked for.
     """
-    options = replace(options, dry_run=False)
+    if options.dry_run:
+        message = "verify has no dry run: without repair it writes nothing"
+        raise UsageError(message)
     context = Connection.to(options, create=repair).context(options)
     findings = Findings()
     report = VerifyReport(differences=findings.differences, repairing=repair)
@@ -109,28 +118,47 @@ def verify(
         if listener:
             listener(report)
 
-    admission, auditor = AuditAdmission(context, findings), Auditor(context, findings)
-    with JobPass(context, admission, auditor, show) as job_pass:
+    auditor = Auditor(context, findings, Repairer(context) if repair else None)
+    stopped = None
+    with JobPass(context, AuditAdmission(context, findings), auditor, show) as job_pass:
         scope = Scope(context, job_pass)
-        _take(scope, context)
-        job_pass.finish()
+        try:
+            _take(scope, context, job_pass.report)
+            job_pass.finish()
+        except StopError as error:
+            job_pass.abandon(error)
+            if not findings.compared:
+                raise
+            stopped = error
         job_pass.report.warn(None, scope.warnings)
     _enter(report, job_pass.report, findings)
     report.differences.sort(key=lambda each: each.arn)
     if repair:
-        mended = Repairer(context).repair(findings)
-        report.repaired, report.left = mended.repaired, mended.left
-        report.failed += mended.failed
+        _repair(report, findings, options, stopped)
     return report
 
 
 def _enter(report: VerifyReport, so_far: SyncReport, findings: Findings) -> None:
     report.failed, report.warnings = list(so_far.failed), list(so_far.warnings)
-    failed = sum(each.arn not in findings.by_arn for each in so_far.failed)
-    report.jobs = len(findings.by_arn) + failed
+    failed = sum(each.arn not in findings.compared for each in so_far.failed)
+    report.jobs = len(findings.compared) + failed
 
 
-def _take(scope: Scope, context: PassContext) -> None:
+def _repair(
+    report: VerifyReport, findings: Findings, options: SyncOptions, stopped: StopError | None
+) -> None:
+    """Enter what was repaired job by job, and do what needs a pass of its own."""
+    done = [mended for _, mended in sorted(findings.mended.items())]
+    runs = {each.arn: each for each in report.differences if each.what == "run"}
+    if runs:
+        done.append(not_mirrored(runs, stopped) if stopped else mirror_again(options, runs))
+    for mended in done:
+        report.repaired += mended.repaired
+        report.left += mended.left
+        report.failed += mended.failed
+
+
+def _take(scope: Scope, context: PassContext, report: SyncReport) -> None:
     """Take the jobs that are named or, without names, those that changed or were mirrored."""
     options = context.options
     if options.names:
@@ -138,3 +166,16 @@ def _take(scope: Scope, context: PassContext) -> None:
         return
     scope.take_modified(moment(options.since, datetime.now(tz=timezone.utc), "--since"))
     scope.take_runs(context.index.mirrored_runs())
+    _fail_left_alone(report)
+
+
+def _fail_left_alone(report: SyncReport) -> None:
+    """Count runs that were left alone as failed: what was not compared is not equal.
+
+    That is so where nobody tells whose jobs they are, the one warning by now that concerns no
+    single job.
+    """
+    for each in [each for each in report.warnings if each.arn is None]:
+        report.warnings.remove(each)
+        error = f"{each.warning}; until that is mended, name the jobs that are to be compared"
+        report.failed.append(Failure(_LEFT_ALONE, error))

@@ -1,4 +1,7 @@
-"""Finds jobs by the cheapest way that is open: ``Search`` first, then ``List`` and ``Describe``."""
+"""Finds jobs by the cheapest way that is open: ``Search`` first, then ``List`` and ``Describe``.
+
+``Search`` is eventually consistent, so what just changed is asked of ``Describe`` first.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ class JobFinder:
             for each in page
         ]
         return tuple(
-            _with_tags(each)
+            with_tags(each)
             for each in described
             if isinstance(each, NotFound)
             or each.denied
@@ -115,6 +118,40 @@ class JobFinder:
             for name in chunk:
                 one = found.get(name) or self._by_arn(names[name][0]) or self._described(name, name)
                 yield from (self._checked(text, one) for text in names[name])
+
+    def changed(self, names: Mapping[str, str]) -> Iterator[Found | NotFound]:
+        """Find jobs as they are at this moment, one call for each and one for its tags.
+
+        Where ``DescribeTrainingJob`` is denied, or knows no such name, jobs are found as
+        :meth:`named` does.
+
+        Parameters
+        ----------
+        names
+            ARN → name of the job.
+        """
+        for arn, name in names.items():
+            try:
+                self._name_of(arn)
+            except (UsageError, JobError) as error:
+                yield NotFound(arn, error)
+                continue
+            found = self._described(arn, name)
+            if isinstance(found, Found):
+                yield self._checked(arn, self._with_searched_tags(found))
+            elif isinstance(found.error, AccessDeniedError | UnknownJobError):
+                yield from self.named((arn,), {arn: name})
+            else:
+                yield found
+
+    def _with_searched_tags(self, found: Found) -> Found:
+        """Take the tags of a job from ``Search`` where they may not be listed."""
+        if not found.denied or found.job is None:
+            return found
+        searched = self._searched((found.name,)).get(found.name)
+        if not isinstance(searched, Found) or searched.job is None:
+            return found
+        return replace(found, job=replace(found.job, tags=searched.job.tags), denied=())
 
     def _searched(self, names: tuple[str, ...]) -> dict[str, Found | NotFound]:
         if not self._search_works:
@@ -189,8 +226,19 @@ def _job_name(text: str) -> str:
     return text
 
 
-def _with_tags(found: Found | NotFound) -> Found | NotFound:
-    """Refuse a job of which nobody can say whether it has the tags that are wanted."""
+def with_tags(found: Found | NotFound) -> Found | NotFound:
+    """Refuse a job of which nobody can say whether it has the tags that are wanted.
+
+    Parameters
+    ----------
+    found
+        A job.
+
+    Returns
+    -------
+    Found or NotFound
+        The job itself, if its tags are known.
+    """
     if isinstance(found, Found) and found.denied:
         message = f"--tag cannot be applied: {'; '.join(found.denied)}"
         return NotFound(found.arn, JobError(message))

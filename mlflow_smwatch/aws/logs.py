@@ -21,6 +21,7 @@ from mlflow_smwatch.core.log_streams import START, LogStream, StreamPosition
 
 _STREAMS_PER_PAGE = 50
 _NOTES_KEPT = 10_000
+_SHORT_PAGE = 1_000
 
 _Note = TypeVar("_Note")
 _StreamKey: TypeAlias = tuple[str, str]
@@ -132,13 +133,13 @@ class LogReader:
             "logStreamNamePrefix": f"{job}/",
             "limit": _STREAMS_PER_PAGE,
         }
-        self._note(self._listed, (group, job), time.monotonic())
         describe = self._aws.logs.describe_log_streams
         streams: list[LogStream] = []
         while True:
             answer = ask(DESCRIBE_LOG_STREAMS, describe, request, "logStreams")
             streams += [_log_stream(each, job) for each in answer["logStreams"]]
             if not answer.get("nextToken"):
+                self._note(self._listed, (group, job), time.monotonic())
                 return tuple(streams)
             request["nextToken"] = answer["nextToken"]
 
@@ -164,8 +165,8 @@ class LogReader:
         after
             How far it was read.
         until_ms
-            Stop also at a page with an event that CloudWatch took in at or after this moment (ms):
-            a stream that is being written may have no end.
+            Stop also at a page whose last event CloudWatch took in at or after this moment (ms): a
+            stream that is being written may have no end.
 
         Yields
         ------
@@ -243,8 +244,14 @@ def _run_length(timestamps_ms: Iterable[int], value: int | None) -> int:
 
 
 def _is_live(events: Sequence[_Event], until_ms: int | None) -> bool:
-    """Whether the events reach the moment at which reading may stop."""
+    """Whether the events reach the moment at which reading may stop.
+
+    Many events that were taken in at once, as after a time without network, are a backlog: then the
+    last one's own time tells.
+    """
     if until_ms is None or not events:
         return False
-    taken_in_ms = (event.get("ingestionTime", event["timestamp"]) for event in events)
-    return any(moment_ms >= until_ms for moment_ms in taken_in_ms)
+    last = events[-1]
+    taken_in_ms = last.get("ingestionTime", last["timestamp"])
+    newest_ms = last["timestamp"] if len(events) > _SHORT_PAGE else taken_in_ms
+    return bool(newest_ms >= until_ms)

@@ -31,6 +31,7 @@ from mlflow_smwatch.core.errors import (
     UnknownJobError,
     UsageError,
 )
+from mlflow_smwatch.core.visible import visible
 
 _DENIED = frozenset(
     {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"}
@@ -60,6 +61,10 @@ _CREDENTIAL_ERRORS = (
 )
 _UNREACHABLE = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
 _ATTEMPTS = 10
+_CONNECT_TIMEOUT_S = 10
+_READ_TIMEOUT_S = 30
+"""An SQS queue may take 20 seconds for its answer ("ReceiveMessage", WaitTimeSeconds)."""
+
 _WHOLE_ATTEMPTS = 3
 _DETAIL_LIMIT = 300
 
@@ -155,6 +160,7 @@ def connect(region: str | None, profile: str | None, workers: int) -> Aws:
         core = botocore.session.Session(profile=profile)
         core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         configured = core.get_scoped_config()
+        timeouts = _timeouts(core.get_config_variable("defaults_mode"))
         session = boto3.Session(botocore_session=core, region_name=region)
         credentials = session.get_credentials()
     except boto.ProfileNotFound as error:
@@ -169,6 +175,7 @@ def connect(region: str | None, profile: str | None, workers: int) -> Aws:
         raise CredentialsError(_no_credentials("none found"))
     config = Config(
         retries=_retries(configured),
+        **timeouts,
         max_pool_connections=max(10, workers),
         user_agent_extra=f"mlflow-smwatch/{__version__}",
     )
@@ -190,6 +197,12 @@ def _retries(configured: Mapping[str, Any]) -> Any:
     if "AWS_MAX_ATTEMPTS" not in os.environ and "max_attempts" not in configured:
         retries["total_max_attempts"] = _ATTEMPTS
     return retries
+
+
+def _timeouts(defaults_mode: str) -> dict[str, int]:
+    """Notice soon that nobody answers; a defaults mode has its own time to connect in."""
+    read = {"read_timeout": _READ_TIMEOUT_S}
+    return read if defaults_mode != "legacy" else {"connect_timeout": _CONNECT_TIMEOUT_S, **read}
 
 
 def _no_credentials(detail: str) -> str:
@@ -228,9 +241,12 @@ def aws_errors(action: str) -> Iterator[None]:
     except boto.ClientError as error:
         raise _client_error(error, action) from error
     except _CREDENTIAL_ERRORS as error:
-        raise CredentialsError(_no_credentials(str(error))) from error
+        raise CredentialsError(_no_credentials(_line(str(error)))) from error
     except _UNREACHABLE as error:
-        message = f"AWS cannot be reached ({error}): check the network, the Region and the endpoint"
+        detail = _line(str(error))
+        message = (
+            f"AWS cannot be reached ({detail}): check the network, the Region and the endpoint"
+        )
         raise AwsUnreachableError(message) from error
     except boto.ParamValidationError as error:
         raise _invalid(action, _line(str(error))) from error
@@ -279,7 +295,7 @@ def ask(
 def _client_error(error: boto.ClientError, action: str) -> SmwatchError:
     codes = {error.response["Error"].get("Code"), error.response["Error"].get("QueryErrorCode")}
     detail = _line(str(error.response["Error"].get("Message", "")))
-    code = error.response["Error"].get("Code", "")
+    code = _line(str(error.response["Error"].get("Code", "")))
     if codes & _DENIED:
         return AccessDeniedError(permission(action), detail or code)
     if codes & _CREDENTIALS:
@@ -301,4 +317,4 @@ def _invalid(action: str, detail: str) -> InvalidRequestError:
 
 def _line(text: str) -> str:
     """Put what AWS said on one line, cut to a length that can be shown."""
-    return " ".join(text.split())[:_DETAIL_LIMIT]
+    return visible(" ".join(text.split()))[:_DETAIL_LIMIT]

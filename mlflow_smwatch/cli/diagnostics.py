@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import click
 
-from mlflow_smwatch.report import Failure, SyncReport, Warned
+from mlflow_smwatch.report import KEPT, Failure, SyncReport, Warned, without_counts
 
 logger = logging.getLogger("mlflow_smwatch.cli")
 
@@ -114,13 +114,18 @@ class Diagnostics:
 
 
 class News:
-    """Tells the troubles of a pass from those that were told after an earlier one."""
+    """Tells the troubles of a pass from those that were told after an earlier one.
+
+    Of very many jobs with troubles, those of which nothing was heard for longest are forgotten.
+    """
 
     def __init__(self) -> None:
-        self._told: dict[str | None, list[Failure | Warned]] = {}
+        self._told: dict[str | None, set[tuple[type, str]]] = {}
 
     def of(self, report: SyncReport) -> tuple[list[Failure], list[Warned]]:
         """Return what is new; a job that was mirrored without trouble may be told of again.
+
+        A trouble is the same when nothing but its numbers changed.
 
         Parameters
         ----------
@@ -132,23 +137,26 @@ class News:
         tuple of list
             Failures and warnings.
         """
-        troubles: dict[str | None, list[Failure | Warned]] = {}
+        failed = [each for each in report.failed if self._is_new(each)]
+        warned = [each for each in report.warnings if self._is_new(each)]
+        troubles: dict[str | None, set[tuple[type, str]]] = {}
         everything: list[Failure | Warned] = [*report.failed, *report.warnings]
         for each in everything:
-            troubles.setdefault(each.arn, []).append(each)
-        new = [
-            each
-            for arn, now in troubles.items()
-            for each in now
-            if each not in self._told.get(arn, ())
-        ]
-        for arn in (None, *(run.arn for run in report.runs)):
+            troubles.setdefault(each.arn, set()).add(_identity(each))
+        for arn in (None, *(run.arn for run in report.runs), *troubles):
             self._told.pop(arn, None)
         self._told |= troubles
-        return (
-            [each for each in new if isinstance(each, Failure)],
-            [each for each in new if isinstance(each, Warned)],
-        )
+        for arn in list(self._told)[:-KEPT]:
+            del self._told[arn]
+        return failed, warned
+
+    def _is_new(self, trouble: Failure | Warned) -> bool:
+        return _identity(trouble) not in self._told.get(trouble.arn, ())
+
+
+def _identity(trouble: Failure | Warned) -> tuple[type, str]:
+    text = trouble.error if isinstance(trouble, Failure) else trouble.warning
+    return type(trouble), without_counts(text)
 
 
 @contextlib.contextmanager

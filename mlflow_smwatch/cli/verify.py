@@ -21,6 +21,7 @@ from mlflow_smwatch.cli.options import (
     work_options,
 )
 from mlflow_smwatch.cli.output import SOME_FAILED, print_result, progress_bar
+from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.options import SyncOptions
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def _text(report: VerifyReport, *, repair: bool) -> Iterator[str]:
     for difference in report.differences:
         yield _line(difference)
     if repair:
-        yield from (f"repaired  {each}" for each in report.repaired)
-        yield from (f"left  {each}" for each in report.left)
+        yield from (f"repaired  {visible(each)}" for each in report.repaired)
+        yield from (f"left  {visible(each)}" for each in report.left)
     yield (
         f"{report.jobs} jobs, {report.equal} equal; {len(report.differences)} differences;"
         f" {len(report.failed)} failed"
@@ -87,7 +88,7 @@ def _line(difference: Difference) -> str:
     name = difference.arn.rpartition("/")[2]
     parts = [name, difference.what, difference.key or "", _time(difference.timestamp)]
     values = f"AWS {_value(difference.aws)}  MLflow {_value(difference.mlflow)}"
-    return "  ".join([*(part for part in parts if part), values])
+    return visible("  ".join([*(part for part in parts if part), values]))
 
 
 def _time(timestamp_ms: int | None) -> str:

@@ -17,6 +17,7 @@ from mlflow_smwatch.core.distortions import (
 )
 from mlflow_smwatch.core.job import MetricDefinition
 from mlflow_smwatch.core.patterns import compile_re2
+from mlflow_smwatch.core.visible import visible
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 NOT_INSIDE_WORD = r"(?:^|#0\d\d|[^\w.:/-])"
@@ -108,13 +109,13 @@ def better_pattern(pattern: str, code: str) -> str | None:
     better = rewrite(pattern) if rewrite else None
     if better in {None, pattern}:
         return None
-    shown = _visible(better or "")
+    shown = visible(better or "")
     compiled = compile_re2(shown)
     return shown if compiled is not None and len(shown) <= PATTERN_LIMIT else None
 
 
 def _sentence(name: str, code: str, count: int, patterns: Sequence[str]) -> str:
-    metric = f"metric {_visible(name)}:"
+    metric = f"metric {visible(name)}:"
     if code in _UNUSABLE:
         bad = " and ".join(_cut(each) for each in patterns if unusable(each) == code)
         return f"{metric} its pattern {_UNUSABLE[code]}; pattern {bad}"
@@ -131,13 +132,8 @@ def _remedy(code: str, patterns: Sequence[str]) -> str:
     return _REMEDIES.get(code, "see the documentation of metric definitions")
 
 
-def _visible(text: str) -> str:
-    """Write control characters as ``repr`` does."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
 def _cut(pattern: str) -> str:
-    shown = _visible(pattern)
+    shown = visible(pattern)
     return shown if len(shown) <= _SHOWN_PATTERN else f"{shown[: _SHOWN_PATTERN - 1]}…"
 
 

@@ -2,7 +2,7 @@
 
 An event is a hint and no more: EventBridge repeats and reorders events, names in them may differ
 from the ARN's, and their times come in several units ("Events that Amazon SageMaker AI sends to
-Amazon EventBridge"). So the ARN is taken out of it, and AWS is asked for the rest.
+Amazon EventBridge"). So ARN and name are taken out of it, and AWS is asked for the rest.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import JobError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS, JobKind
+from mlflow_smwatch.core.redact import redact_text
 
 SOURCE = "aws.sagemaker"
 
@@ -32,11 +33,15 @@ class JobEvent:
     ----------
     arn
         The job.
+    name
+        The job's name: the ARN's own, or as the event spells it where only the case differs, for
+        SageMaker may write a name in small letters into the ARN (boto/boto3 issue 4606).
     kind
         A word of :data:`mlflow_smwatch.core.job_kinds.KINDS`.
     """
 
     arn: str
+    name: str
     kind: str
 
 
@@ -63,7 +68,8 @@ def job_event(body: str) -> JobEvent:
         message = f"not an event of {SOURCE}: its source is {_shown(event.get('source'))}"
         raise JobError(message)
     kind = _kind(event.get("detail-type"))
-    return JobEvent(arn=_arn(event, kind), kind=kind.word)
+    arn = _arn(event, kind)
+    return JobEvent(arn=str(arn), name=_name(event, kind, arn), kind=kind.word)
 
 
 def _object(text: str) -> Mapping[str, Any]:
@@ -93,7 +99,7 @@ def _kind(event_type: object) -> JobKind:
     return kind
 
 
-def _arn(event: Mapping[str, Any], kind: JobKind) -> str:
+def _arn(event: Mapping[str, Any], kind: JobKind) -> Arn:
     given = next((text for text in _arns(event, kind) if isinstance(text, str)), None)
     if given is None:
         message = f"an event of the type {kind.event_type!r} without an ARN"
@@ -101,12 +107,21 @@ def _arn(event: Mapping[str, Any], kind: JobKind) -> str:
     try:
         arn = Arn.parse(given)
     except UsageError as error:
-        raise JobError(str(error)) from error
+        message = f"not an ARN: {_shown(given)}"
+        raise JobError(message) from error
     right = arn.service == "sagemaker" and arn.resource_type == kind.word
     if not right or not _RESOURCE_NAME.fullmatch(arn.resource_name):
         message = f"{_shown(given)} is not the ARN of a {kind.word}"
         raise JobError(message)
-    return given
+    return arn
+
+
+def _name(event: Mapping[str, Any], kind: JobKind, arn: Arn) -> str:
+    detail = event.get("detail")
+    field = kind.event_arn.removesuffix("Arn") + "Name"
+    told = detail.get(field) if isinstance(detail, dict) else None
+    is_same = isinstance(told, str) and told.lower() == arn.resource_name.lower()
+    return str(told) if is_same else arn.resource_name
 
 
 def _arns(event: Mapping[str, Any], kind: JobKind) -> list[object]:
@@ -116,6 +131,6 @@ def _arns(event: Mapping[str, Any], kind: JobKind) -> list[object]:
 
 
 def _shown(value: object) -> str:
-    """Return a value on one line, short enough for a message."""
-    text = ascii(value)
+    """Return a value on one line, without secrets, short enough for a message."""
+    text = ascii(redact_text(value)) if isinstance(value, str) else redact_text(ascii(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -104,8 +104,10 @@ def advance(
     Returns
     -------
     tuple
-        The points, series by series, and the watermark.
+        The points, series by series, and the watermark; none for a run that has another source.
     """
+    if before.source not in {None, LOGS}:
+        return [], before
     points: list[MetricPoint] = []
     counts: dict[str, int] = {}
     for original, found in part.series.items():

@@ -22,6 +22,8 @@ class KnownRun:
         All of them.
     metric_keys
         Keys that have a point.
+    last_steps
+        Key → the highest step that it has.
     dataset_digests
         Digests of its dataset inputs.
     model_ids
@@ -37,6 +39,7 @@ class KnownRun:
     tags: Mapping[str, str]
     params: Mapping[str, str] = field(default_factory=dict)
     metric_keys: frozenset[str] = frozenset()
+    last_steps: Mapping[str, int] = field(default_factory=dict)
     dataset_digests: frozenset[str] = frozenset()
     model_ids: frozenset[str] = frozenset()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LogPart, advance
@@ -36,7 +36,7 @@ class Measured:
     denied
         Which metrics of the chosen source, or of the hosts, could not be read, in words.
     logs
-        What was read of the logs and is not written yet; None where they were not looked at.
+        What was read of the logs and is not written yet.
     log_hosts
         Hosts whose logs were read.
     logs_denied
@@ -50,7 +50,7 @@ class Measured:
     series: Mapping[str, Sequence[Point]]
     reading: Reading
     denied: tuple[str, ...] = ()
-    logs: LogPart | None = None
+    logs: LogPart = field(default_factory=lambda: LogPart(steps={}))
     log_hosts: tuple[str, ...] = ()
     logs_denied: tuple[str, ...] = ()
     described: bool = True
@@ -115,11 +115,12 @@ def progress(
     not_sent = logged_keys - frozenset(before.given_keys.values())
     points: list[MetricPoint] = []
     logged: list[MetricPoint] = []
+    if before.source == NONE:
+        before = replace(before, source=None)
     look = _Look.at(job, before, measured.reading)
-    if measured.logs:
-        logged, before = advance(before, measured.logs, keys, not_sent)
+    logged, before = advance(before, measured.logs, keys, not_sent)
     for original, found in measured.series.items():
-        if keys[original] not in not_sent:
+        if keys[original] not in not_sent and _is_of_source(original, before.source):
             fresh = _fresh(original, keys[original], found, look, written_ms)
             points += cloudwatch_points(job, keys, original, fresh)
     source = before.source or _source(points)
@@ -199,6 +200,11 @@ def _fresh(
 
 def _not_logged(points: Iterable[MetricPoint], logged: frozenset[str]) -> list[MetricPoint]:
     return [point for point in points if point.key not in logged]
+
+
+def _is_of_source(original: str, source: str | None) -> bool:
+    """Whether CloudWatch may give points of a series: one curve never mixes two sources."""
+    return metric_of(original) is None or source in {None, CLOUDWATCH}
 
 
 def _source(points: Iterable[MetricPoint], otherwise: str = CLOUDWATCH) -> str | None:

@@ -62,6 +62,7 @@ _JSON_SCALAR = re.compile(r"[^\s,\[\]{}\"]+")
 
 _NAMED_VALUES = ("Environment", "EnvironmentVariables", "Parameters", "Properties")
 _IDENTIFIERS = ("Arn", "Name")
+_PATTERN = "Regex"
 _ARGUMENT_LISTS = frozenset({"ContainerArguments", "ContainerEntrypoint"})
 _ENTRY_NAMES = ("Key", "Name")
 _ENTRY_VALUES = frozenset({"Value", "Values", "ValueHint", "DefaultValue"})
@@ -107,13 +108,7 @@ def redact_text(text: str) -> str:
     str
         The text with ``***`` for each secret and everything else as it was.
     """
-    text = _PRIVATE_KEY.sub(HIDDEN, text)
-    for pattern in _AFTER_LABEL:
-        text = pattern.sub(_keep_label, text)
-    text = _SESSION_TOKEN.sub(HIDDEN, text)
-    text = _ACCESS_KEY_ID.sub(HIDDEN, text)
-    text = _LOCATION_OR_SECRET_KEY.sub(_hide_secret_key, text)
-    return _redact_assigned(text, _OPTION)
+    return _redact_assigned(_redact_lookalikes(text), _OPTION)
 
 
 def redact_answer(answer: Mapping[str, object]) -> dict[str, object]:
@@ -122,7 +117,8 @@ def redact_answer(answer: Mapping[str, object]) -> dict[str, object]:
     Besides what `redact_text` finds: values with a secret name in environments, hyperparameters
     and other maps and lists of a user's own names (also in JSON that such a value holds), tags
     with a secret key, container arguments after a secret option, and what was hidden there where
-    a failure reason or status message repeats it. ARNs and names, by which AWS finds things, stay.
+    a failure reason or status message repeats it. ARNs and names, by which AWS finds things, stay;
+    so does what a metric's regular expression has after an option's name, for it is a pattern.
 
     Parameters
     ----------
@@ -140,6 +136,16 @@ def redact_answer(answer: Mapping[str, object]) -> dict[str, object]:
         set(_hidden_values(answer, redacted)), key=lambda secret: (-len(secret), secret)
     )
     return _redact_echoes(redacted, secrets) if secrets else redacted
+
+
+def _redact_lookalikes(text: str) -> str:
+    """Redact what looks like a secret by itself, whatever stands before it."""
+    text = _PRIVATE_KEY.sub(HIDDEN, text)
+    for pattern in _AFTER_LABEL:
+        text = pattern.sub(_keep_label, text)
+    text = _SESSION_TOKEN.sub(HIDDEN, text)
+    text = _ACCESS_KEY_ID.sub(HIDDEN, text)
+    return _LOCATION_OR_SECRET_KEY.sub(_hide_secret_key, text)
 
 
 def _announces_secret(written: Sequence[str]) -> bool:
@@ -171,7 +177,7 @@ def _redact_member(name: str, value: object) -> object:
             return _redact_arguments(value)
         return [_redact_member("", item) for item in value]
     if isinstance(value, str) and not name.endswith(_IDENTIFIERS):
-        return redact_text(value)
+        return _redact_lookalikes(value) if name == _PATTERN else redact_text(value)
     return value
 
 

@@ -13,7 +13,7 @@ from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.engine.recognition import Recognition, is_leaving
+from mlflow_smwatch.engine.recognition import Recognition, alone, is_leaving
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _NOTHING_TO_READ = Reading(windows=(), complete=True)
@@ -48,23 +48,15 @@ class Admission:
         return self._without_doubles(admitted)
 
     def _admit(self, found: Found, runs: dict[str, tuple[KnownRun, ...]]) -> Task | Outcome:
-        try:
-            return self._decide(found, runs.get(found.arn, ()))
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return Outcome(found.arn, "failed", error=reason(error))
+        return alone(found.arn, lambda: self._decide(found, runs.get(found.arn, ())))
 
     def _decide(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
         matched = self._match(found, candidates)
         run = matched.run
         watermark = run.watermark if run else None
         if run and not run.active:
-            self._pass.experiments.require_active(run.experiment_id)
-        if run and not run.active:
-            return Outcome(
-                found.arn, "unchanged", self._pass.known_line(run), warnings=self._removed(run)
-            )
+            removed = self._recognition.respect_removal(run)
+            return Outcome(found.arn, "unchanged", self._pass.known_line(run), warnings=removed)
         if run and watermark and self._settled(found, run, watermark):
             return Outcome(found.arn, "unchanged", self._pass.known_line(run))
         job, denied = self._recognition.describe(found, watermark)
@@ -83,13 +75,6 @@ class Admission:
             for duplicate in matched.duplicates:
                 self._pass.index.remove_duplicate(duplicate, matched.run)
         return matched
-
-    def _removed(self, run: KnownRun) -> tuple[str, ...]:
-        """Tell who asked for a job by name that the user deleted its run."""
-        if not self._pass.options.names:
-            return ()
-        command = f"mlflow runs restore --run-id {run.run_id}"
-        return (f"its run was deleted in MLflow and stays so: '{command}' brings it back",)
 
     def _settled(self, found: Found, run: KnownRun, watermark: Watermark) -> bool:
         """Whether a run is final and its job is as it was, or is being deleted."""

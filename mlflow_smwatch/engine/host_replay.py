@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.aws.logs import LogPage, LogReader
@@ -71,8 +71,8 @@ class HostReplay:
         Those of one host, in time order.
     stretch
         Which part of them.
-    metrics
-        Applies the job's MetricDefinitions.
+    reader
+        Makes what applies the job's MetricDefinitions.
 
     Attributes
     ----------
@@ -82,6 +82,8 @@ class HostReplay:
         Original → number of matches in events that had been read before.
     expired
         Whether the beginning of a stream is gone.
+    begun
+        Whether its first page has come, or there is none.
     """
 
     def __init__(
@@ -90,15 +92,17 @@ class HostReplay:
         job: Job,
         streams: Sequence[LogStream],
         stretch: Stretch,
-        metrics: MetricReader,
+        reader: Callable[[], MetricReader],
     ) -> None:
         self.streams = streams
         self.counted: Counter[str] = Counter()
         self.expired = False
+        self.begun = False
         self._logs = logs
         self._job = job
         self._stretch = stretch
-        self._metrics = metrics
+        self._metrics = reader()
+        self._counting = reader() if stretch.again else self._metrics
         self._pages = self._all_pages()
 
     def next_page(self) -> ReplayedPage | None:
@@ -108,10 +112,12 @@ class HostReplay:
         ------
         AccessDeniedError
             When the events may not be read.
-        RetriableError
-            When AWS goes on failing.
+        InvalidRequestError, RetriableError
+            When AWS does not take the request, or goes on failing.
         """
-        return next(self._pages, None)
+        page = next(self._pages, None)
+        self.begun = True
+        return page
 
     def _all_pages(self) -> Iterator[ReplayedPage]:
         for stream in self.streams:
@@ -135,7 +141,7 @@ class HostReplay:
     def _replayed(self, stream: LogStream, page: LogPage, known: int) -> ReplayedPage:
         host = stream.host
         if known:
-            seen = self._metrics.read(page.messages[:known])
+            seen = self._counting.read(page.messages[:known])
             for metric, values in seen.values.items():
                 self.counted[host_original(metric, host)] += len(values)
         if known == len(page.messages):

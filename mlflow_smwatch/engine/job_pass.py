@@ -22,17 +22,16 @@ from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
 from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
-from mlflow_smwatch.report import Failure, SyncReport
+from mlflow_smwatch.report import NOT_REACHED, Failure, SyncReport
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 logger = logging.getLogger(__name__)
-
-_NOT_LISTED = "jobs that were not reached"
 
 Listener = Callable[[SyncReport], None]
 
@@ -208,7 +207,7 @@ class JobPass:
         that were not even listed.
         """
         self.interrupt()
-        for arn in (*self._begun, _NOT_LISTED):
+        for arn in (*self._begun, NOT_REACHED):
             self.close(Outcome(arn, "failed", error=str(error)))
         return any(self.report.counts[word] for word in ("created", "updated"))
 
@@ -250,7 +249,7 @@ class JobPass:
         self._begun[task.arn] = found_job(task.job, task.undescribed)
         reads_logs = task.reads_logs(self._options.metrics)
         queries = list(task.instance_queries())
-        if not task.takes_logs(self._options.metrics):
+        if task.source(self._options.metrics) == CLOUDWATCH:
             queries += task.algorithm_queries(task.reading.windows)
         task.waiting = len(queries) + reads_logs
         if self._options.dry_run:

@@ -15,7 +15,7 @@ from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun, match
-from mlflow_smwatch.core.progress import NONE, Progress, progress
+from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
@@ -46,7 +46,7 @@ class JobWriter:
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do at most, for a dry run."""
         points = sum(query.window.periods for query in task.instance_queries())
-        if not task.takes_logs(self._pass.options.metrics):
+        if task.source(self._pass.options.metrics) == CLOUDWATCH:
             windows = task.reading.windows
             points += sum(query.window.periods for query in task.algorithm_queries(windows))
         word: Word = "updated" if task.run else "created"
@@ -89,7 +89,8 @@ class JobWriter:
         run = self._run_of(task)
         points, after = task.gathered()
         self._claim(task, run, after)
-        self._pass.writer.write_points(run, points, self._notes(task.job.name, after, ()))
+        vouched = task.recovering_from or after
+        self._pass.writer.write_points(run, points, self._notes(task.job.name, vouched, ()))
         task.move_on(after)
         task.logged += len(points)
 
@@ -121,8 +122,12 @@ class JobWriter:
         if task.run and run.run_id != task.run.run_id and task.watermark.begun:
             message = "another mirror has made the run that stays: it is filled by the next pass"
             raise JobError(message)
+        if task.recovering_from and run.watermark != task.recovering_from:
+            message = "another mirror writes the same run: the next pass goes on"
+            raise JobError(message)
         task.run = run
-        task.watermark = run.watermark or task.watermark
+        if not task.recovering_from:
+            task.watermark = run.watermark or task.watermark
         read = self._pass.is_read(task.watermark)
         return read and task.watermark.fingerprint == task.record.fingerprint
 
@@ -177,7 +182,8 @@ class JobWriter:
     def _claim(self, task: Task, run: KnownRun, after: Watermark) -> None:
         """Note on a run that its job logs itself which keys are to be the mirror's."""
         if not run.mirrored and after.given_keys != task.watermark.given_keys:
-            self._pass.writer.write_tags(run, to_tags(task.watermark.claiming(after)))
+            before = task.recovering_from or task.watermark
+            self._pass.writer.write_tags(run, to_tags(before.claiming(after)))
 
     def _document(
         self, task: Task, run: KnownRun, warnings: list[str], streams: Sequence[str], *, due: bool

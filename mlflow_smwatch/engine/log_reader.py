@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import replace
 
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.core.definitions import RUNAWAY, MetricReader
@@ -17,10 +18,10 @@ from mlflow_smwatch.core.errors import AccessDeniedError, LogsGoneError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host
-from mlflow_smwatch.core.points import comparable, metric_keys
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch
 from mlflow_smwatch.engine.task import LogReading, PassContext, Task
+from mlflow_smwatch.engine.written_logs import Written, missing, recover, written_points
 
 _MANY_POINTS = 5_000
 _KEPT_POINTS = 1_000
@@ -32,7 +33,6 @@ _RESTART_MS = 60 * 60_000
 _SECOND_MS = 1000  # names of streams carry whole seconds
 
 Commit = Callable[[Task], None]
-Written = tuple[int, float | str]
 
 
 class JobLogReader:
@@ -66,13 +66,15 @@ class JobLogReader:
         RetriableError
             When AWS goes on failing; the next pass goes on from what is written.
         """
-        task.logs = LogPart(steps=task.watermark.points)
         task.log_hosts = task.job.hosts
         try:
             if not task.takes_logs(self._pass.options.metrics):
                 return self._tried(task)
+            written = recover(self._pass.index, task)
             streams = self._streams(task)
-            reading = self._read(task, by_host(streams)) if streams else LogReading(missing=True)
+            if not streams:
+                return LogReading(missing=True)
+            reading = self._read(task, by_host(streams), written)
         except LogsGoneError:
             return LogReading(missing=True)
         except AccessDeniedError as error:
@@ -127,18 +129,21 @@ class JobLogReader:
         late = self._pass.clock_ms() - launched_ms < _RESTART_MS
         return late and any(each.began_ms + _SECOND_MS <= launched_ms for each in latest)
 
-    def _read(self, task: Task, hosts: dict[str, tuple[LogStream, ...]]) -> LogReading:
+    def _read(
+        self, task: Task, hosts: Mapping[str, tuple[LogStream, ...]], written: dict[str, Written]
+    ) -> LogReading:
+        task.logs = LogPart(steps=task.watermark.points)
         task.log_hosts = tuple(dict.fromkeys((*task.job.hosts, *hosts)))
         again = task.reading.complete and bool(task.watermark.streams)
-        written = dict(task.watermark.points)
+        counts = dict(task.watermark.points)
         replays = [self._replay(task, streams, again=again) for streams in hosts.values()]
-        whole = self._gather(task, replays)
+        whole = self._gather(task, replays, written)
         listed = {each.name for streams in hosts.values() for each in streams}
         empty = listed - task.watermark.streams.keys() - task.logs.positions.keys()
         task.logs.add({}, dict.fromkeys(empty, START), {})
         if again and whole:
             for replay in replays:
-                late = {each for each, n in replay.counted.items() if n > written.get(each, 0)}
+                late = {each for each, n in replay.counted.items() if n > counts.get(each, 0)}
                 self._add_late(task, replay.streams, late)
         if self._is_cut(task, replays):
             task.logs = LogPart(steps=task.watermark.points)
@@ -155,12 +160,16 @@ class JobLogReader:
             again=again,
             until_ms=None if task.job.ended else self._pass.clock_ms() - self._pass.slack_ms,
         )
-        metrics = MetricReader(task.job.definitions, time.thread_time, dropped)
-        return HostReplay(self._pass.logs, task.job, streams, stretch, metrics)
 
-    def _gather(self, task: Task, replays: Iterable[HostReplay]) -> bool:
+        def reader() -> MetricReader:
+            return MetricReader(task.job.definitions, time.thread_time, dropped)
+
+        return HostReplay(self._pass.logs, task.job, streams, stretch, reader)
+
+    def _gather(
+        self, task: Task, replays: Sequence[HostReplay], written: dict[str, Written]
+    ) -> bool:
         """Take pages from all hosts as they come; tell whether all were read to the end."""
-        replays = tuple(replays)
         waiting = {self._next_page(each): each for each in replays}
         try:
             while waiting:
@@ -170,10 +179,10 @@ class JobLogReader:
                     page = future.result()
                     if page is None:
                         continue
-                    task.logs.add(page.series, page.positions, page.findings)
-                    if not self._stopped():
+                    task.logs.add(_unwritten(page, written), page.positions, page.findings)
+                    if not (self._stopped() or self._is_cut(task, replays)):
                         waiting[self._next_page(replay)] = replay
-                if task.logs.size > _MANY_POINTS and not self._is_cut(task, replays):
+                if task.logs.size > _MANY_POINTS and all(each.begun for each in replays):
                     self._commit(task)
         finally:
             wait(waiting)
@@ -195,25 +204,15 @@ class JobLogReader:
             return
         self._commit(task)
         replay = self._replay(task, streams, anew=True)
-        have = {original: Counter(self._written(task, original)) for original in late}
+        written = written_points(self._pass.index, task, late)
         for page in iter(replay.next_page, None):
-            for original in late & page.series.keys():
-                missing = list(_missing(page.series[original], have[original]))
-                task.logs.add({original: missing}, {}, {})
-
-    def _written(self, task: Task, original: str) -> Iterator[Written]:
-        """Give the points that the run has of a metric."""
-        if task.run is None:
-            return
-        key = metric_keys(task.job, task.watermark.given_keys, task.log_hosts)[original]
-        for point in self._pass.index.history(task.run.run_id, key):
-            yield point.timestamp_ms, comparable(point.value)
+            of_late = {name: page.series[name] for name in late & page.series.keys()}
+            task.logs.add(_unwritten(replace(page, series=of_late), written), {}, {})
 
 
-def _missing(points: Iterable[Point], have: Counter[Written]) -> Iterator[Point]:
-    for point in points:
-        known = (point.timestamp_ms, comparable(point.value))
-        if have[known]:
-            have[known] -= 1
-        else:
-            yield point
+def _unwritten(page: ReplayedPage, written: Mapping[str, Written]) -> dict[str, Sequence[Point]]:
+    """Give a page's points without those that are known to be written."""
+    return {
+        original: list(missing(points, written[original])) if original in written else points
+        for original, points in page.series.items()
+    }

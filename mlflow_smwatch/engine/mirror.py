@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 
 from mlflow_smwatch.aws.discovery import Found
@@ -107,7 +107,7 @@ class Mirror:
         since
             List the jobs modified since then; None lists none.
         names
-            ARNs of further jobs.
+            ARNs of jobs that failed before: they are tried again, unless they are gone.
         sweep
             Whether to describe anew every job whose run is not final, whoever made the run. Without
             it, the jobs that this mirror has left open are looked at as they were described last.
@@ -124,13 +124,28 @@ class Mirror:
             if since is not None:
                 scope.take_modified(since)
             if names:
-                scope.take_wanted(names)
+                scope.take_again(names)
             if sweep:
                 scope.take_open_runs()
             else:
                 scope.take_known(self._open)
 
         return self._run(take, listener)
+
+    def follow_changed(self, jobs: Mapping[str, str]) -> SyncReport:
+        """Mirror exactly these jobs, as they are now; those that are not final stay followed.
+
+        Parameters
+        ----------
+        jobs
+            ARN → name.
+
+        Raises
+        ------
+        StopError
+            When nothing can be done.
+        """
+        return self._run(lambda scope: scope.take_changed(jobs), None)
 
     def _run(self, take: Callable[[Scope], None], listener: Listener | None) -> SyncReport:
         started, ledger = time.monotonic(), self.aws.ledger
@@ -147,7 +162,7 @@ class Mirror:
             except StopError as error:
                 if not job_pass.abandon(error):
                     raise
-        self._remember(job_pass)
+        self._remember(job_pass, scope.gone)
         report = job_pass.report
         report.warn(None, scope.warnings)
         report.seconds = time.monotonic() - started
@@ -156,8 +171,9 @@ class Mirror:
         report.estimated_cost_usd = ledger.cost_usd - cost_usd
         return report
 
-    def _remember(self, job_pass: JobPass) -> None:
+    def _remember(self, job_pass: JobPass, gone: set[str]) -> None:
         """Keep the jobs that are not final, as they were described."""
-        for arn in job_pass.seen - {failure.arn for failure in job_pass.report.failed}:
+        done = job_pass.seen - {failure.arn for failure in job_pass.report.failed}
+        for arn in done | gone:
             self._open.pop(arn, None)
         self._open.update(job_pass.open)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from mlflow_smwatch.aws.discovery import Found, describe_job
-from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError
+from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
-from mlflow_smwatch.engine.task import ENDED, PassContext
+from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
+
+_Result = TypeVar("_Result")
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +77,36 @@ class Recognition:
         )
         reading = plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
         return replace(reading, windows=()) if self._pass.options.metrics == "off" else reading
+
+    def respect_removal(self, run: KnownRun) -> tuple[str, ...]:
+        """Leave a job alone whose run the user deleted; tell who asked for it by name.
+
+        Raises
+        ------
+        JobError
+            When it was the whole experiment that the user deleted.
+        """
+        self._pass.experiments.require_active(run.experiment_id)
+        if not self._pass.options.names:
+            return ()
+        command = f"mlflow runs restore --run-id {run.run_id}"
+        return (f"its run was deleted in MLflow and stays so: '{command}' brings it back",)
+
+
+def alone(arn: str, work: Callable[[], _Result]) -> _Result | Outcome:
+    """Work on one job; where that fails, the job is a failed one and the others go on.
+
+    Raises
+    ------
+    StopError
+        When nothing more can be done.
+    """
+    try:
+        return work()
+    except StopError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+        return Outcome(arn, "failed", error=reason(error))
 
 
 def is_leaving(job: Job | None, run: KnownRun) -> bool:

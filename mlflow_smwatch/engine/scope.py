@@ -7,11 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from mlflow_smwatch.aws.discovery import Found, JobFilter, NotFound
-from mlflow_smwatch.aws.finder import JobFinder
+from mlflow_smwatch.aws.finder import JobFinder, with_tags
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import iso_utc
-from mlflow_smwatch.core.errors import SmwatchError, UnknownJobError, UsageError
+from mlflow_smwatch.core.errors import (
+    CredentialsError,
+    SmwatchError,
+    UnknownJobError,
+    UsageError,
+)
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.task import PassContext
@@ -29,6 +34,11 @@ class Scope:
         What all jobs of the pass share.
     job_pass
         Takes the jobs.
+
+    Attributes
+    ----------
+    gone
+        ARNs of the runs whose jobs AWS no longer has.
     """
 
     def __init__(self, context: PassContext, job_pass: JobPass) -> None:
@@ -37,6 +47,7 @@ class Scope:
         self._index = context.index
         self._job_pass = job_pass
         self._finder = JobFinder(context.aws)
+        self.gone: set[str] = set()
 
     @property
     def warnings(self) -> list[str]:
@@ -52,14 +63,25 @@ class Scope:
         """Take jobs by name or ARN, whatever else the options say."""
         self._job_pass.take(self._finder.named(asked))
 
-    def take_wanted(self, arns: Sequence[str]) -> None:
-        """Take jobs by ARN, as far as the options do not leave them out."""
-        wanted = self.wanted()
+    def take_again(self, arns: Sequence[str]) -> None:
+        """Take jobs that failed before, unless they are gone or the options leave them out."""
         self._job_pass.take(
             found
-            for found in self._finder.named(arns)
-            if isinstance(found, NotFound) or found.job is None or wanted.accepts(found.job)
+            for found in self._wanted_of(self._finder.named(arns))
+            if isinstance(found, Found) or not isinstance(found.error, UnknownJobError)
         )
+
+    def take_changed(self, jobs: Mapping[str, str]) -> None:
+        """Take jobs that changed just now (ARN → name), unless the options leave them out."""
+        self._job_pass.take(self._wanted_of(self._finder.changed(jobs)))
+
+    def _wanted_of(self, found: Iterable[Found | NotFound]) -> Iterator[Found | NotFound]:
+        wanted = self.wanted()
+        for each in found:
+            if isinstance(each, Found) and each.denied and wanted.tags:
+                yield with_tags(each)
+            elif isinstance(each, NotFound) or each.job is None or wanted.accepts(each.job):
+                yield each
 
     def take_known(self, jobs: Mapping[str, Found]) -> None:
         """Take jobs as they were described before, except those that the pass has taken."""
@@ -116,6 +138,8 @@ class Scope:
 
     def _close_gone(self, runs: Iterable[KnownRun], missing: NotFound) -> None:
         for run in runs:
+            if isinstance(missing.error, UnknownJobError):
+                self.gone.add(run.tags[names.ARN])
             self._job_pass.close_missing(run, missing)
 
     def _is_here(self, run: KnownRun) -> bool:
@@ -132,8 +156,13 @@ class Scope:
             return Arn.parse(arn).account
         try:
             return self._aws.account
+        except CredentialsError:
+            raise
         except SmwatchError as error:
-            warning = f"runs of jobs that were not listed are left alone: {error}"
+            warning = (
+                "runs of jobs that were not listed are left alone, since nobody tells whether they"
+                f" are this account's: {error}; let sts:GetCallerIdentity be allowed and in reach"
+            )
             self._job_pass.report.warn(None, [warning])
             return None
 

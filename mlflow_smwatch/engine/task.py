@@ -15,7 +15,7 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS, LogPart, advance
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.points import MetricPoint, metric_keys
-from mlflow_smwatch.core.progress import Measured
+from mlflow_smwatch.core.progress import CLOUDWATCH, FINAL, NONE, Measured
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
 from mlflow_smwatch.core.watermark import Watermark
@@ -107,6 +107,9 @@ class Task:
         Hosts whose logs were read.
     logged
         Number of points from the logs that this pass has written already.
+    recovering_from
+        The run's watermark where the run has points beyond it: it stays until the logs are read
+        whole. None where there is nothing to be recovered.
     undescribed
         What of its description could not be read, in words.
     denied
@@ -128,6 +131,7 @@ class Task:
     log_reading: LogReading | None = None
     log_hosts: tuple[str, ...] = ()
     logged: int = 0
+    recovering_from: Watermark | None = None
     denied: list[str] = field(default_factory=list)
     error: Exception | None = None
 
@@ -136,33 +140,48 @@ class Task:
         """The job's ARN."""
         return self.record.arn
 
-    def takes_logs(self, source: str) -> bool:
-        """Whether its algorithm metrics come from the logs, or may do so.
+    def source(self, wanted: str) -> str | None:
+        """Tell where its algorithm metrics come from.
 
         Parameters
         ----------
-        source
+        wanted
             What the user wants, a word of :data:`mlflow_smwatch.options.METRIC_SOURCES`; a run
             whose source is chosen keeps it.
-        """
-        if source == "off" or not self.job.definitions or not self._reads:
-            return False
-        return (self.watermark.source or source) in {"auto", LOGS}
 
-    def reads_logs(self, source: str) -> bool:
+        Returns
+        -------
+        str or None
+            ``logs``, which in ``auto`` are a first try, or ``cloudwatch``; None for neither.
+        """
+        chosen = self.watermark.source
+        if wanted == "off" or chosen == FINAL:
+            return None
+        if chosen in {LOGS, CLOUDWATCH}:
+            return chosen
+        if self.job.definitions and wanted in {"auto", LOGS}:
+            return LOGS
+        return None if wanted == LOGS else CLOUDWATCH
+
+    def takes_logs(self, wanted: str) -> bool:
+        """Whether its algorithm metrics come from the logs, or may do so, and are to be read."""
+        return self._reads and self.source(wanted) == LOGS
+
+    def reads_logs(self, wanted: str) -> bool:
         """Whether to look at its logs: to take them, or to see whether they are denied still."""
-        return self.takes_logs(source) or (
-            self.watermark.logs_denied and self._reads and source in {"auto", LOGS}
+        return self.takes_logs(wanted) or (
+            self.watermark.logs_denied and self._reads and wanted in {"auto", LOGS}
         )
 
     @property
     def _reads(self) -> bool:
         return bool(self.reading.windows) or not self.watermark.final
 
-    def falls_back(self, source: str) -> bool:
+    def falls_back(self, wanted: str) -> bool:
         """Whether CloudWatch is to be asked for what the logs were asked for, and do not give."""
         logs = self.log_reading
-        if logs is None or source != "auto" or self.watermark.source or self.logs.size:
+        undecided = self.watermark.source in {None, NONE} and not self.logs.size
+        if logs is None or wanted != "auto" or not undecided:
             return False
         unreadable = bool(logs.denied) or logs.missing or logs.expired
         return unreadable or (self.reading.complete and logs.whole)
@@ -172,16 +191,10 @@ class Task:
         """Metric keys of a run that its job logs itself; empty for a run of the mirror's own."""
         return self.run.metric_keys if self.run and not self.run.mirrored else frozenset()
 
-    def measured(self, source: str) -> Measured:
-        """Give what was read of it.
-
-        Parameters
-        ----------
-        source
-            As of :meth:`takes_logs`.
-        """
+    def measured(self, wanted: str) -> Measured:
+        """Give what was read of it; ``wanted`` is as of :meth:`source`."""
         denied = self.log_reading.denied if self.log_reading else ()
-        chosen = self.takes_logs(source) and not self.falls_back(source)
+        chosen = self.takes_logs(wanted) and not self.falls_back(wanted)
         return Measured(
             series=self.series,
             reading=self.reading,
@@ -190,7 +203,7 @@ class Task:
             log_hosts=self.log_hosts,
             logs_denied=denied,
             described=not self.undescribed,
-            metrics=source != "off",
+            metrics=wanted != "off",
         )
 
     def gathered(self) -> tuple[list[MetricPoint], Watermark]:

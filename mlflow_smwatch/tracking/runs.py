@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Metric, Run, ViewType
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
@@ -119,9 +119,15 @@ class RunIndex:
 
     def history(self, run_id: str, key: str) -> tuple[Point, ...]:
         """Give every point that a run has under a key."""
+        return tuple(Point(metric.timestamp, metric.value) for metric in self._history(run_id, key))
+
+    def steps(self, run_id: str, key: str) -> frozenset[int]:
+        """Give the steps at which a run has points under a key."""
+        return frozenset(metric.step for metric in self._history(run_id, key))
+
+    def _history(self, run_id: str, key: str) -> list[Metric]:
         with tracking_errors(f"reading the metric {key}"):
-            history = self._tracking.client.get_metric_history(run_id, key)
-        return tuple(Point(metric.timestamp, metric.value) for metric in history)
+            return list(self._tracking.client.get_metric_history(run_id, key))
 
     def _mark_and_delete(self, duplicate: KnownRun, kept: KnownRun) -> None:
         client = self._tracking.client
@@ -199,6 +205,7 @@ def _known(run: Run) -> KnownRun:
         tags=tags,
         params=run.data.params,
         metric_keys=frozenset(run.data.metrics),
+        last_steps={each.key: each.step for each in run.data._metric_objs},  # noqa: SLF001 - nowhere else
         dataset_digests=frozenset(each.dataset.digest for each in inputs),
         model_ids=frozenset(each.model_id for each in outputs.model_outputs)
         if outputs

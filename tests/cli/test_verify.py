@@ -27,7 +27,13 @@ DIFFERENCE = {
     "aws": (float, int, str, NOTHING),
     "mlflow": (float, int, str, NOTHING),
 }
-VERIFY: dict[Any, Any] = {"jobs": int, "equal": int, "differences": [DIFFERENCE]}
+VERIFY: dict[Any, Any] = {
+    "jobs": int,
+    "equal": int,
+    "differences": [DIFFERENCE],
+    "failed": [{"arn": str, "error": str}],
+    "warnings": [{"arn": (str, NOTHING), "warning": str}],
+}
 REPAIR: dict[Any, Any] = {**VERIFY, "repaired": [str], "left": [str]}
 
 

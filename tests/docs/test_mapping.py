@@ -97,7 +97,7 @@ def test_keys_of_hosts() -> None:
     [
         ("sync", (RunLine, Failure, Warned)),
         ("watch", (Failure, Warned)),
-        ("verify", (Difference,)),
+        ("verify", (Difference, Failure, Warned)),
         ("status", (StatusReport, ExperimentStatus, OpenRun)),
     ],
 )

@@ -216,6 +216,16 @@ def test_a_job_without_definitions_has_no_look_at_its_logs(mirror: Mirror) -> No
     assert mirror.is_final("job")
 
 
+def test_logs_alone_are_wanted_of_a_job_without_definitions(mirror: Mirror) -> None:
+    """CloudWatch is asked for utilisation only; the final value stands for the metric."""
+    put_job(mirror, definitions={}, FinalMetricDataList=final_metrics({"loss": 2.0}, FINAL_MS))
+    mirror.sync(metrics="logs")
+    (request,) = [each for each in mirror.account.requests if each.operation == METRICS]
+    assert len(request.parameters["MetricDataQueries"]) == 5
+    assert values(mirror) == [2.0]
+    assert source(mirror) == "final"
+
+
 @pytest.mark.parametrize("wanted", ["off", "cloudwatch"])
 def test_logs_are_not_looked_at_where_they_are_not_wanted(mirror: Mirror, wanted: str) -> None:
     """Neither streams nor events are asked for, and no stream is named."""

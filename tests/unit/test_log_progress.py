@@ -438,8 +438,13 @@ def test_pages_of_hosts_come_in_any_order(
 
 def replay_of(logs: Logs, job: Job, streams: Sequence[LogStream]) -> HostReplay:
     """Replay all streams of a host from their beginning."""
-    metrics = MetricReader(job.definitions, float)
-    return HostReplay(cast("LogReader", logs), job, streams, Stretch(positions={}), metrics)
+    return HostReplay(
+        cast("LogReader", logs),
+        job,
+        streams,
+        Stretch(positions={}),
+        lambda: MetricReader(job.definitions, float),
+    )
 
 
 def pieces_of(

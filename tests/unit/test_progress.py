@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import FinalMetric, Job, MetricDefinition, Phase
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB
+from mlflow_smwatch.core.log_progress import LogPart
+from mlflow_smwatch.core.log_streams import StreamPosition
 from mlflow_smwatch.core.progress import Measured, Progress, progress
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark
@@ -194,3 +197,31 @@ def test_any_split_into_passes_writes_the_same_points(
     stored += [point.timestamp_ms for point in last.points if point.key == CPU]
     assert sorted(stored) == [START + minute * MINUTE for minute in sorted(have)]
     assert last.watermark.points.get(CPU, 0) == len(have)
+
+
+@pytest.mark.parametrize("source", ["logs", "final"])
+def test_a_curve_of_another_source_gets_no_points_of_cloudwatch(source: str) -> None:
+    """Another mirror chose the source between the plan and the writing; utilisation goes on."""
+    series = {"loss": points(1), CPU: points(1, 2)}
+    before = Watermark(made_ms=1, source=source)
+    found = step(before, series, reading(0, 5, complete=False))
+    assert written(found) == [(CPU, 59, 1.0), (CPU, 119, 2.0)]
+    assert found.watermark.source == source
+
+
+def test_a_curve_of_cloudwatch_gets_no_points_of_the_logs() -> None:
+    """Nor does the watermark move on in the streams."""
+    part = LogPart(steps={})
+    part.add({"loss": points(1)}, {"algo-1-1": StreamPosition(START, 1)}, {})
+    measured = Measured(series={}, reading=reading(0, 5, complete=False), logs=part)
+    before = Watermark(made_ms=1, source="cloudwatch", points={"loss": 3})
+    found = progress(JOB, before, measured, written_ms=no_history)
+    assert written(found) == []
+    assert (found.watermark.points, found.watermark.streams) == ({"loss": 3}, {})
+
+
+def test_a_run_without_a_source_takes_the_first_that_gives_points() -> None:
+    """A final run without any algorithm metric is open to one that comes late."""
+    before = Watermark(made_ms=1, source="none", final=True)
+    found = step(before, {"loss": points(1)}, reading(0, 5, complete=False))
+    assert found.watermark.source == "cloudwatch"

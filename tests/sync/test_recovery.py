@@ -1,0 +1,66 @@
+"""A pass is killed between points from logs and their watermark, and an earlier event comes late."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlflow_smwatch.demo.account import EmulatedAccount
+from tests.jobs import HOUR_MS, job_answer, now_ms, put_log
+from tests.sync.conftest import EVENTS, STREAMS, Mirror
+from tests.sync.test_crash import killed
+
+LINES = 4000
+
+
+def put_running_job(account: EmulatedAccount) -> int:
+    """Put a job with a long log; return when it was created."""
+    created_ms = now_ms() - HOUR_MS
+    account.put_training_job(job_answer("job", created_ms=created_ms))
+    put_log(account, "job", [(created_ms + n * 10, f"value={n}") for n in range(LINES)])
+    return created_ms
+
+
+@pytest.fixture
+def created_ms(mirror: Mirror) -> int:
+    """Put a job and kill a pass that has written some of its points."""
+    created_ms = put_running_job(mirror.account)
+    assert killed(mirror, 1200)
+    assert mirror.watermark("job").points == {}
+    return created_ms
+
+
+def test_nothing_is_doubled(mirror: Mirror, created_ms: int) -> None:
+    """Points that were written keep their steps; the late one gets the next that is free."""
+    written = {step: value for _, step, value in mirror.series("job")["loss"]}
+    put_log(mirror.account, "job", [(created_ms + 5005, "value=0.5")])
+    mirror.sync()
+    found = mirror.series("job")["loss"]
+    assert sorted(value for *_, value in found) == sorted([*map(float, range(LINES)), 0.5])
+    steps = {step: value for _, step, value in found}
+    assert sorted(steps) == list(range(LINES + 1))
+    assert written.items() <= steps.items()
+    assert mirror.watermark("job").points == {"loss": LINES + 1}
+
+
+def test_a_second_kill_leaves_it_to_the_next_pass(mirror: Mirror, created_ms: int) -> None:
+    """The watermark stays where it was until the logs are read whole."""
+    put_log(mirror.account, "job", [(created_ms + 5005, "value=0.5")])
+    put_log(mirror.account, "job", [(created_ms + 50_000 + n, f"value=-{n}") for n in range(6000)])
+    assert killed(mirror, 3000)
+    assert mirror.watermark("job").points == {}
+    mirror.sync()
+    found = mirror.series("job")["loss"]
+    assert len(found) == LINES + 1 + 6000
+    assert sorted(step for _, step, _ in found) == list(range(LINES + 1 + 6000))
+
+
+def test_a_run_that_is_not_ahead_is_read_from_its_position(mirror: Mirror) -> None:
+    """Where points and watermark agree, no history is asked for and one page is enough."""
+    created_ms = put_running_job(mirror.account)
+    mirror.sync()
+    put_log(mirror.account, "job", [(created_ms + HOUR_MS // 2, "value=7")])
+    mirror.sync()
+    assert len(mirror.series("job")["loss"]) == LINES + 1
+    assert (mirror.account.calls[STREAMS], mirror.account.calls[EVENTS]) == (1, 2)
+    starts = [each.parameters.get("startTime") for each in mirror.account.requests]
+    assert created_ms + (LINES - 1) * 10 in starts

@@ -107,14 +107,19 @@ def watch(
     _require_watchable(options, interval_s)
     from mlflow_smwatch.engine.mirror import Mirror
 
+    def connect() -> Mirror:
+        mirror = Mirror(options, stopped.is_set, slack_s=interval_s)
+        if not watcher.has_begun:
+            connected(mirror.aws.region)
+        return mirror
+
     watcher = Watcher(
         options,
-        lambda: Mirror(options, stopped.is_set, slack_s=interval_s),
+        connect,
         interval_s=interval_s,
         queue_url=queue_url,
         stopped=stopped,
         listener=listener,
-        connected=connected,
     )
     return watcher.run()
 
@@ -143,7 +148,7 @@ class Watcher:
         What is wanted.
     connect
         Makes a mirror; called again when credentials were refused.
-    interval_s, queue_url, stopped, listener, connected
+    interval_s, queue_url, stopped, listener
         As of :func:`watch`.
     """
 
@@ -156,7 +161,6 @@ class Watcher:
         queue_url: str | None,
         stopped: threading.Event,
         listener: Listener,
-        connected: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._options = options
         self._connect = connect
@@ -164,7 +168,6 @@ class Watcher:
         self._queue_url = queue_url
         self._stopped = stopped
         self._listener = listener
-        self._say_connected = connected
         self._report = WatchReport()
         self._mirror: Follower | None = None
         self._queue: JobQueue | None = None
@@ -178,6 +181,11 @@ class Watcher:
         self._failing: set[Callable[[], None]] = set()
         self._failures = 0
         self._misread: dict[str, None] = {}
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a pass was made."""
+        return bool(self._begun)
 
     def run(self) -> WatchReport:
         """Watch until stopped."""
@@ -296,8 +304,6 @@ class Watcher:
                 logger.debug("messages are kept from others for %d s", queue.visibility_s)
                 self._queue = queue
             self._mirror = mirror
-            if not self._begun:
-                self._say_connected(mirror.aws.region)
         return self._mirror
 
     def _disconnect(self) -> None:

@@ -177,5 +177,5 @@ def _fail_left_alone(report: SyncReport) -> None:
     """
     for each in [each for each in report.warnings if each.arn is None]:
         report.warnings.remove(each)
-        error = f"{each.warning}; until that is mended, name the jobs that are to be compared"
+        error = f"{each.warning}; or name the jobs that are to be compared"
         report.failed.append(Failure(_LEFT_ALONE, error))

@@ -96,6 +96,30 @@ def naming_the_file(ctx: click.Context, message: str) -> str:
     return message
 
 
+def file_that_was_read(ctx: click.Context) -> str | None:
+    """Return the path of the configuration file; None where none was read, or it gives nothing.
+
+    Parameters
+    ----------
+    ctx
+        The context of the command that was called.
+    """
+    return ctx.meta.get(_USED) if ctx.default_map else None
+
+
+def is_from_the_file(parameter: str) -> bool:
+    """Tell whether the called command has the value of an option from the file.
+
+    Parameters
+    ----------
+    parameter
+        The name that the option has in Python.
+    """
+    ctx = click.get_current_context(silent=True)
+    source = ctx.get_parameter_source(parameter) if ctx else None
+    return source is click.core.ParameterSource.DEFAULT_MAP
+
+
 def options_of(command: click.Command) -> dict[str, click.Option]:
     """Return the options of a command that a file may hold.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import click
 
+from mlflow_smwatch.cli.config import is_from_the_file
 from mlflow_smwatch.report import KEPT, Failure, SyncReport, Warned, without_counts
 
 logger = logging.getLogger("mlflow_smwatch.cli")
@@ -99,17 +100,17 @@ class Diagnostics:
             self.warning(each)
 
     def name_default_store(self, tracking_uri: str | None) -> None:
-        """Say where MLflow writes, unless the user said so.
+        """Say where MLflow writes, unless the user said so in the command or a variable.
 
         Parameters
         ----------
         tracking_uri
-            What the user said.
+            What the user, or the configuration file, said.
         """
-        if tracking_uri is None:
+        if tracking_uri is None or is_from_the_file("tracking_uri"):
             from mlflow_smwatch.api import shown_tracking_uri
 
-            uri = shown_tracking_uri()
+            uri = shown_tracking_uri(tracking_uri)
             self.note(f"MLflow tracking URI: {uri}", tracking_uri=uri)
 
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from mlflow_smwatch.cli.config import config_option, naming_the_file
+from mlflow_smwatch.cli.config import config_option, file_that_was_read, naming_the_file
+from mlflow_smwatch.cli.diagnostics import Diagnostics, log_as_json
 from mlflow_smwatch.cli.values import tag, time, words
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.options import ARTIFACT_MODES, METRIC_SOURCES, SyncOptions
@@ -20,7 +21,7 @@ _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(SyncO
 
 
 class Command(click.Command):
-    """A command that names the configuration file where a wrong value came from there."""
+    """A command that says which configuration file was read, and which has a wrong value."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Call the command's function.
@@ -40,6 +41,12 @@ class Command(click.Command):
         UsageError
             When a value cannot be understood.
         """
+        path = file_that_was_read(ctx)
+        if path is not None:
+            as_records = bool(ctx.params.get("log_json"))
+            if as_records:
+                log_as_json(verbose=False)
+            Diagnostics(as_records=as_records).note(f"options from {path}", config=path)
         try:
             return super().invoke(ctx)
         except UsageError as error:

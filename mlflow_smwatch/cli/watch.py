@@ -41,7 +41,12 @@ _LONGEST_S = 86_400
     help="Seconds from the beginning of one pass to that of the next; with --queue of those that"
     " look at running jobs.",
 )
-@option("--queue", "queue_url", help="URL of an SQS queue of SageMaker's state-change events.")
+@option(
+    "--queue",
+    "queue_url",
+    help="URL of an SQS queue of SageMaker's state-change events; --since and --until have no"
+    " effect then.",
+)
 @job_options
 @mirror_options
 @work_options
@@ -84,7 +89,6 @@ def watch(
     try:
         with stopping(stopped, lambda name: say.note(f"{name}: finishing the batch in hand")):
             with quiet(verbose=verbose, log_json=log_json):
-                _say_what_begins(say, options, interval_s, queue_url)
                 from mlflow_smwatch.watch import watch as run_watch
 
                 report = run_watch(
@@ -93,6 +97,9 @@ def watch(
                     queue_url=queue_url,
                     stopped=stopped,
                     listener=listener,
+                    connected=lambda region: _say_what_begins(
+                        say, region, options.tracking_uri, interval_s, queue_url
+                    ),
                 )
             print_result(report.to_dict(), iter(()), as_json=as_json)
     except KeyboardInterrupt:
@@ -117,17 +124,20 @@ def _listener(say: Diagnostics, *, as_json: bool) -> Callable[[SyncReport], None
 
 
 def _say_what_begins(
-    say: Diagnostics, options: SyncOptions, interval_s: float, queue_url: str | None
+    say: Diagnostics,
+    region: str,
+    tracking_uri: str | None,
+    interval_s: float,
+    queue_url: str | None,
 ) -> None:
     from mlflow_smwatch.api import shown_tracking_uri
 
-    store = shown_tracking_uri(options.tracking_uri)
-    region = options.region or "boto3's choice"
+    store = shown_tracking_uri(tracking_uri)
     source = f"queue {queue_url}" if queue_url else f"Region: {region}"
     say.note(
         f"watching every {interval_s:g} s; {source}; MLflow tracking URI: {store}",
         interval_s=interval_s,
-        region=options.region,
+        region=region,
         queue_url=queue_url,
         tracking_uri=store,
     )

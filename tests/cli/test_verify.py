@@ -109,3 +109,23 @@ def test_nothing_can_be_done(smwatch: Smwatch) -> None:
     done = smwatch("verify", "--json", "--tracking-uri", NOWHERE)
     assert done.code == 3
     assert done.document == {"error": done.message}
+
+
+def test_values_that_a_terminal_would_obey(smwatch: Smwatch, database: Path) -> None:
+    """Control characters and marks of writing direction are shown, not sent."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        value = "\x9b2J\x7f\u202eabc\u2066é"
+        connection.execute("UPDATE params SET value = ? WHERE key = 'lr'", (value,))
+    done = smwatch("verify", "alpha", *store(database))
+    (line, _) = done.out.splitlines()
+    assert r'MLflow "\x9b2J\x7f\u202eabc\u2066é"' in line
+    assert line.isprintable()
+
+
+def test_json_says_why(smwatch: Smwatch, database: Path) -> None:
+    """Where nothing differs and the exit code is 1, the document has what failed."""
+    done = smwatch("verify", "alpha", "nope", "--json", *store(database))
+    assert done.code == 1
+    assert misfits(done.document, VERIFY) == []
+    assert done.document["differences"] == []
+    assert [each["arn"] for each in done.document["failed"]] == ["nope"]

@@ -8,6 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mlflow_smwatch import RetriableError
 from mlflow_smwatch.aws.cloudwatch import read_metrics
@@ -168,6 +169,26 @@ def test_what_botocore_does_not_take_is_said_in_one_line(account: EmulatedAccoun
     assert "\n" not in str(raised.value)
     assert "later" not in str(raised.value)
     assert account.calls == {}
+
+
+def test_what_aws_says_cannot_do_anything_to_a_terminal() -> None:
+    """Its texts may repeat a user's."""
+    error = {"Code": "Odd\x9b", "Message": "no \x1b[2J\u202e\nplace"}
+    with pytest.raises(RetriableError, match="no place") as raised, aws_errors(DESCRIBE):
+        raise ClientError({"Error": error}, "DescribeTrainingJob")
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.usefixtures("account")
+def test_nobody_waits_long_for_a_network_that_swallows_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Longer than a queue takes for its answer; a defaults mode connects in its own time."""
+    config = connect(None, None, 1).sqs.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (10, 30)
+    monkeypatch.setenv("AWS_DEFAULTS_MODE", "standard")
+    config = connect(None, None, 1).sqs.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3.1, 30)
 
 
 def test_threads_share_one_client(account: EmulatedAccount) -> None:

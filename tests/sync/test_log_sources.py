@@ -222,7 +222,7 @@ def test_logs_alone_are_wanted_of_a_job_without_definitions(mirror: Mirror) -> N
     mirror.sync(metrics="logs")
     (request,) = [each for each in mirror.account.requests if each.operation == METRICS]
     assert len(request.parameters["MetricDataQueries"]) == 5
-    assert values(mirror) == [2.0]
+    assert mirror.series("job") == {"loss": [(FINAL_MS, 61, 2.0)]}
     assert source(mirror) == "final"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, ViewType
 
+import mlflow_smwatch
+from mlflow_smwatch.audit.audited import Audited
 from mlflow_smwatch.audit.verify import VerifyReport, verify
 from mlflow_smwatch.core.compare import Difference
-from mlflow_smwatch.core.errors import StopError
+from mlflow_smwatch.core.errors import CredentialsError, StopError, UsageError
 from mlflow_smwatch.options import SyncOptions
 from tests.jobs import (
     DAY_MS,
@@ -668,3 +671,111 @@ def test_listener_sees_each_job(mirror: Mirror) -> None:
     verify(options, listener=lambda report: seen.append((report.jobs, len(report.differences))))
     assert seen[-1] == (2, 2)
     assert len(seen) == 2
+
+
+def test_runs_whose_account_nobody_tells(mirror: Mirror) -> None:
+    """Runs that cannot be told from another account's are not equal: they were not compared."""
+    put_job(mirror)
+    mirror.sync()
+    mirror.account.faults.deny(STS)
+    report = check(mirror, since="1m")
+    (failure,) = report.failed
+    assert failure.arn == "mirrored runs"
+    assert STS in failure.error
+    assert "name the jobs" in failure.error
+    assert (report.jobs, report.equal, report.warnings) == (1, 0, [])
+    assert_equal(mirror, "job")
+    assert_equal(mirror)
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_memory_holds_the_jobs_at_work_alone(mirror: Mirror, repair: bool) -> None:
+    """What was read of a job goes once it is compared and, if that is wanted, mended."""
+    for name in "abcdef":
+        put_job(mirror, name)
+    mirror.sync()
+    with closing(sqlite3.connect(mirror.database)) as connection, connection:
+        connection.execute("DELETE FROM metrics WHERE key = 'loss' AND step = 3")
+    held: list[int] = []
+
+    def count(_: VerifyReport) -> None:
+        held.append(sum(isinstance(each, Audited) for each in gc.get_objects()))
+
+    options = SyncOptions(tracking_uri=mirror.uri, workers=1)
+    report = verify(options, repair=repair, listener=count)
+    assert len(report.differences) == 6
+    assert len(report.repaired) == (6 if repair else 0)
+    assert report.repaired == sorted(report.repaired)
+    assert max(held) <= 2
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_credentials_that_expire_midway(mirror: Mirror, repair: bool) -> None:
+    """What was compared is reported, the rest is failed; with nothing compared it is an error."""
+    put_job(mirror, "mirrored")
+    mirror.sync()
+    mirror.account.faults.fail(METRICS, times=None, code="ExpiredTokenException", status=403)
+    with pytest.raises(CredentialsError):
+        check(mirror, repair=repair)
+    put_job(mirror, "new")
+    report = check(mirror, repair=repair)
+    assert [(each.arn, each.what) for each in report.differences] == [(arn("new"), "run")]
+    failed = {each.arn for each in report.failed}
+    assert failed - {arn("new")} == {arn("mirrored"), "jobs that were not reached"}
+    assert (arn("new") in failed) is repair
+    assert all("renew them" in each.error for each in report.failed)
+    assert len(mirror.runs()) == 1
+
+
+def test_credentials_that_expire_before_runs_are_made(mirror: Mirror) -> None:
+    """What was repaired by then is said."""
+    created_ms = put_job(mirror, "mirrored")
+    mirror.sync()
+    delete_point(mirror, "loss", whole(created_ms))
+    put_job(mirror, "new")
+
+    def expire(report: VerifyReport) -> None:
+        if report.jobs == 2:
+            mirror.account.faults.fail("*", times=None, code="ExpiredTokenException", status=403)
+
+    report = verify(SyncOptions(tracking_uri=mirror.uri), repair=True, listener=expire)
+    assert report.repaired == ["mirrored: loss: 1 point added"]
+    (failure,) = report.failed
+    assert failure.arn == arn("new")
+    assert "renew them" in failure.error
+
+
+def test_equal_points_of_which_one_is_missing(mirror: Mirror) -> None:
+    """One is added, though the others have other steps than now; no step is used twice."""
+    created_ms = put_logged_job(mirror)
+    mirror.sync()
+    before = mirror.points("job")["loss"]
+    at = (created_ms + 5000, created_ms + 1000)
+    execute(mirror, "DELETE FROM metrics WHERE key = 'loss' AND step = 6")
+    execute(mirror, "UPDATE metrics SET step = 8 WHERE key = 'loss' AND step = 5")
+    delete_point(mirror, "loss", at[1])
+    execute(mirror, "UPDATE metrics SET step = 1 WHERE key = 'loss' AND step = 2")
+    differences = check(mirror).differences
+    assert [(each.what, each.timestamp) for each in differences] == [
+        ("missing", at[1]),
+        ("missing", at[0]),
+    ]
+    assert repaired(mirror).repaired == ["job: loss: 2 points added"]
+    after = mirror.points("job")["loss"]
+    assert [point[0] for point in after] == [point[0] for point in before]
+    assert sorted(step for _, step, _ in after) == [0, 1, 2, 3, 4, 5, 7, 8]
+    assert_equal(mirror)
+
+
+def test_python_api(mirror: Mirror) -> None:
+    """The package compares, and repairs, as the command does; there is no dry run."""
+    created_ms = put_job(mirror)
+    mirror.sync()
+    delete_point(mirror, "loss", whole(created_ms))
+    options = {"tracking_uri": mirror.uri, "since": "30d"}
+    report = mlflow_smwatch.verify("job", **options)
+    assert only(report).what == "missing"
+    assert mlflow_smwatch.verify("job", repair=True, **options).repaired
+    assert mlflow_smwatch.verify(**options).to_dict()["equal"] == 1
+    with pytest.raises(UsageError, match="no dry run"):
+        mlflow_smwatch.verify(dry_run=True, **options)

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,9 +35,10 @@ from mlflow_smwatch.core.errors import (
 from mlflow_smwatch.core.events import JobEvent
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB
 from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.engine.messages import settled
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned, WatchReport
-from mlflow_smwatch.watch import Watcher, pause_s, settled, watch
+from mlflow_smwatch.watch import Watcher, pause_s, watch
 from tests.jobs import HOUR_MS, MINUTE_MS, arn, job_answer, now_ms
 from tests.sync.conftest import Mirror
 
@@ -63,11 +64,11 @@ def pass_of(*written: str, failed: Sequence[str] = (), points: int = 0) -> SyncR
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """One call of the stand-in: what was asked, and when."""
+    """One call of the stand-in: what was asked, and when; no sweep for jobs that changed."""
 
     since: datetime | None
     names: tuple[str, ...]
-    sweep: bool
+    sweep: bool | None
     at: float = field(compare=False)
 
 
@@ -88,7 +89,13 @@ class StandIn:
     def follow(
         self, *, since: datetime | None, names: Sequence[str] = (), sweep: bool
     ) -> SyncReport:
-        self.calls.append(Follow(since, tuple(names), sweep, time.monotonic()))
+        return self._next(Follow(since, tuple(names), sweep, time.monotonic()))
+
+    def follow_changed(self, jobs: Mapping[str, str]) -> SyncReport:
+        return self._next(Follow(None, tuple(jobs), None, time.monotonic()))
+
+    def _next(self, call: Follow) -> SyncReport:
+        self.calls.append(call)
         step = self.script.pop(0)
         if not self.script:
             self.stopped.set()
@@ -340,7 +347,7 @@ MESSAGES = {
 def test_which_messages_are_done(*, report: SyncReport, whole: bool, done: set[str]) -> None:
     """Those of jobs that are written or not wanted; what a pass did not reach stays."""
     events = {
-        message: JobEvent(arn=arn(name[0]), kind="training-job")
+        message: JobEvent(arn=arn(name[0]), name=name[0], kind="training-job")
         for name, message in MESSAGES.items()
     }
     assert {message.id for message in settled(events, report, whole=whole)} == done
@@ -393,7 +400,7 @@ def test_messages_wake_the_mirror(
     assert (woken.since, set(woken.names), woken.sweep) == (
         None,
         {arn("a"), arn("b"), arn("unwanted")},
-        False,
+        None,
     )
     assert len(woken.names) == 3
     assert (looked.since, looked.names, looked.sweep) == (None, (), False)

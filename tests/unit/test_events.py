@@ -60,7 +60,7 @@ def notification(message: object) -> str:
 )
 def test_the_job_is_found(body: str) -> None:
     """The ARN is taken from the detail, else from the resources, and nothing else is looked at."""
-    assert job_event(body) == JobEvent(arn=ARN, kind="training-job")
+    assert job_event(body) == JobEvent(arn=ARN, name="job-1", kind="training-job")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_every_kind_has_an_event_type_of_its_own() -> None:
         arn = f"arn:aws-cn:sagemaker:cn-north-1:123456789012:{kind.word}/x"
         changes = {"detail-type": kind.event_type, "detail": {kind.event_arn: arn}}
         found = job_event(json.dumps(event(**changes)))
-        assert found == JobEvent(arn=arn, kind=kind.word)
+        assert found == JobEvent(arn=arn, name="x", kind=kind.word)
 
 
 JSON = st.recursive(
@@ -124,7 +124,7 @@ FIELDS = ("source", "detail-type", "detail", "resources", "Type", "Message")
 def test_nothing_but_a_job_or_a_reason(changes: dict[str, Any] | str) -> None:
     """Whatever somebody sends, the answer is the right ARN or one of our errors."""
     body = changes if isinstance(changes, str) else json.dumps({**event(), **changes})
-    assert outcome(body) in {JobEvent(arn=ARN, kind="training-job"), "one line"}
+    assert outcome(body) in {JobEvent(arn=ARN, name="job-1", kind="training-job"), "one line"}
 
 
 def outcome(body: str) -> JobEvent | str:

@@ -273,6 +273,28 @@ def test_api_fields_stay() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"-token_accuracy=([0-9.]+)", None),
+        (r"--token-loss ([0-9.]+)", None),
+        (r"['\"]--secret['\"], ([0-9.]+)", None),
+        (rf"{KEY_ID}=([0-9.]+)", r"***=([0-9.]+)"),
+        (rf"{SECRET_KEY} ([0-9.]+)", r"*** ([0-9.]+)"),
+        (rf"(.*){PRIVATE_KEY}", r"(.*)***"),
+        (rf"k\?X-Amz-Signature={SHA256}&x=([0-9.]+)", r"k\?X-Amz-Signature=***&x=([0-9.]+)"),
+    ],
+)
+def test_metric_patterns(pattern: str, expected: str | None) -> None:
+    """What follows an option's name in a regular expression is a pattern, not its value."""
+
+    def answer(regex: str) -> dict[str, object]:
+        definitions = [{"Name": "loss", "Regex": regex}]
+        return {"AlgorithmSpecification": {"MetricDefinitions": definitions}}
+
+    assert redact_answer(answer(pattern)) == answer(expected or pattern)
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["--api-token", "X", "Y"], ["--api-token", "***", "Y"]),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.audit.audited import Audited
-from mlflow_smwatch.audit.repair import Mended, Repairer
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import JobError
@@ -15,8 +14,32 @@ from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.progress import progress
 from mlflow_smwatch.engine.recognition import alone
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
+from mlflow_smwatch.report import Failure
 
 _GONE = "AWS no longer knows this job: its run is not compared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What a repair did about one job or several.
+
+    Attributes
+    ----------
+    repaired
+        What was added, in words.
+    left
+        What stays different, and why, in words.
+    failed
+        Jobs that could not be repaired.
+    """
+
+    repaired: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+Mend = Callable[[Audited, Sequence[Difference]], Mended]
+"""Repairs a run."""
 
 
 @dataclass(slots=True)
@@ -54,14 +77,14 @@ class Auditor:
         What all jobs of the audit share.
     findings
         Takes what is found.
-    repairer
-        Mends each run that differs, as soon as that is found; None leaves them as they are.
+    mend
+        Called for each run that differs, as soon as that is found; None leaves them as they are.
     """
 
-    def __init__(self, context: PassContext, findings: Findings, repairer: Repairer | None) -> None:
+    def __init__(self, context: PassContext, findings: Findings, mend: Mend | None) -> None:
         self._pass = context
         self._findings = findings
-        self._repairer = repairer
+        self._mend = mend
         self._gathered: dict[str, list[MetricPoint]] = {}
 
     def write(self, task: Task) -> Outcome:
@@ -83,9 +106,10 @@ class Auditor:
         return Outcome(run.tags[names.ARN], "unchanged", warnings=(_GONE,))
 
     def _compare(self, task: Task) -> Outcome:
+        gathered = self._gathered.pop(task.arn, [])
         if task.error:
             raise task.error
-        audited = self._audited(task)
+        audited = self._audited(task, gathered)
         differences = list(audited.described_differences())
         if self._pass.options.metrics != "off":
             run_id = audited.run.run_id
@@ -93,16 +117,15 @@ class Auditor:
                 lambda key: self._pass.index.history(run_id, key)
             )
         self._findings.enter(task.arn, differences)
-        if self._repairer and differences:
-            self._findings.mended[task.arn] = self._repairer.mend(audited, differences)
+        if self._mend and differences:
+            self._findings.mended[task.arn] = self._mend(audited, differences)
         return Outcome(task.arn, "unchanged", warnings=tuple(audited.left_out()))
 
-    def _audited(self, task: Task) -> Audited:
+    def _audited(self, task: Task, gathered: Sequence[MetricPoint]) -> Audited:
         run, known = task.run, task.run.watermark if task.run else None
         if run is None or known is None:
             message = f"no run is there for {task.arn}"
             raise JobError(message)
-        gathered = self._gathered.pop(task.arn, [])
         logged = {original for original, each in task.logs.series.items() if each.points}
         truth = progress(
             task.job,

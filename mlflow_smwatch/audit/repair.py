@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count as numbers
 
 from mlflow_smwatch.audit.audited import Audited
+from mlflow_smwatch.audit.auditor import Mended
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference, Value, What
 from mlflow_smwatch.core.describe import iso_utc
@@ -33,25 +34,6 @@ _STAYS: Mapping[What, str] = {
     "extra": f"{{}} that AWS does not have, not removed: {_KEPT}",
     "doubled": f"{{}} there more often than in AWS, not removed: {_KEPT}",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
-    """What a repair did about one job or several.
-
-    Attributes
-    ----------
-    repaired
-        What was added, in words.
-    left
-        What stays different, and why, in words.
-    failed
-        Jobs that could not be repaired.
-    """
-
-    repaired: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    failed: tuple[Failure, ...] = ()
 
 
 def mirror_again(options: SyncOptions, runs: Mapping[str, Difference]) -> Mended:

@@ -118,7 +118,7 @@ def verify(
         if listener:
             listener(report)
 
-    auditor = Auditor(context, findings, Repairer(context) if repair else None)
+    auditor = Auditor(context, findings, Repairer(context).mend if repair else None)
     stopped = None
     with JobPass(context, AuditAdmission(context, findings), auditor, show) as job_pass:
         scope = Scope(context, job_pass)

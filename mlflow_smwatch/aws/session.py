@@ -160,7 +160,7 @@ def connect(region: str | None, profile: str | None, workers: int) -> Aws:
         core = botocore.session.Session(profile=profile)
         core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         configured = core.get_scoped_config()
-        timeouts = _timeouts(core.get_config_variable("defaults_mode"))
+        defaults_mode = core.get_config_variable("defaults_mode")
         session = boto3.Session(botocore_session=core, region_name=region)
         credentials = session.get_credentials()
     except boto.ProfileNotFound as error:
@@ -175,7 +175,9 @@ def connect(region: str | None, profile: str | None, workers: int) -> Aws:
         raise CredentialsError(_no_credentials("none found"))
     config = Config(
         retries=_retries(configured),
-        **timeouts,
+        # None leaves it to the defaults mode, where the user's environment or profile has one
+        connect_timeout=_CONNECT_TIMEOUT_S if defaults_mode == "legacy" else None,
+        read_timeout=_READ_TIMEOUT_S,
         max_pool_connections=max(10, workers),
         user_agent_extra=f"mlflow-smwatch/{__version__}",
     )
@@ -197,12 +199,6 @@ def _retries(configured: Mapping[str, Any]) -> Any:
     if "AWS_MAX_ATTEMPTS" not in os.environ and "max_attempts" not in configured:
         retries["total_max_attempts"] = _ATTEMPTS
     return retries
-
-
-def _timeouts(defaults_mode: str) -> dict[str, int]:
-    """Notice soon that nobody answers; a defaults mode has its own time to connect in."""
-    read = {"read_timeout": _READ_TIMEOUT_S}
-    return read if defaults_mode != "legacy" else {"connect_timeout": _CONNECT_TIMEOUT_S, **read}
 
 
 def _no_credentials(detail: str) -> str:

@@ -62,7 +62,6 @@ _JSON_SCALAR = re.compile(r"[^\s,\[\]{}\"]+")
 
 _NAMED_VALUES = ("Environment", "EnvironmentVariables", "Parameters", "Properties")
 _IDENTIFIERS = ("Arn", "Name")
-_PATTERN = "Regex"
 _ARGUMENT_LISTS = frozenset({"ContainerArguments", "ContainerEntrypoint"})
 _ENTRY_NAMES = ("Key", "Name")
 _ENTRY_VALUES = frozenset({"Value", "Values", "ValueHint", "DefaultValue"})
@@ -142,7 +141,7 @@ def _redact_lookalikes(text: str) -> str:
     """Redact what looks like a secret by itself, whatever stands before it."""
     text = _PRIVATE_KEY.sub(HIDDEN, text)
     for pattern in _AFTER_LABEL:
-        text = pattern.sub(_keep_label, text)
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
     text = _SESSION_TOKEN.sub(HIDDEN, text)
     text = _ACCESS_KEY_ID.sub(HIDDEN, text)
     return _LOCATION_OR_SECRET_KEY.sub(_hide_secret_key, text)
@@ -177,7 +176,7 @@ def _redact_member(name: str, value: object) -> object:
             return _redact_arguments(value)
         return [_redact_member("", item) for item in value]
     if isinstance(value, str) and not name.endswith(_IDENTIFIERS):
-        return _redact_lookalikes(value) if name == _PATTERN else redact_text(value)
+        return _redact_lookalikes(value) if name == "Regex" else redact_text(value)
     return value
 
 
@@ -318,20 +317,13 @@ def _hide_secret_key(match: re.Match[str]) -> str:
     return HIDDEN if switches >= _SECRET_KEY_SWITCHES else text
 
 
-def _keep_label(match: re.Match[str]) -> str:
-    return match.group(1) + HIDDEN
-
-
 def _hidden_values(before: object, after: object) -> Iterator[str]:
     """Yield the strings of an answer that its redaction replaced up to their end."""
     if isinstance(before, str) and isinstance(after, str):
         label = after.removesuffix(HIDDEN)
-        if (
-            before != after
-            and before.startswith(label)
-            and len(before) - len(label) >= _SHORTEST_ECHO
-        ):
-            yield before[len(label) :]
+        hidden = before[len(label) :] if before.startswith(label) else ""
+        if before != after and len(hidden) >= _SHORTEST_ECHO:
+            yield hidden
     elif isinstance(before, Mapping) and isinstance(after, Mapping):
         for name, value in before.items():
             yield from _hidden_values(value, after[name])

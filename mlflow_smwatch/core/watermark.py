@@ -104,7 +104,7 @@ class Watermark:
         Parameters
         ----------
         counts
-            Original key → number of points written now, zero counts included.
+            Original key → number of points written now.
         keys
             Original key → MLflow key.
         """
@@ -112,6 +112,22 @@ class Watermark:
         for original, count in counts.items():
             if count:
                 points[original] = points.get(original, 0) + count
+        return self._counting(points, keys)
+
+    def recounted(self, counts: Mapping[str, int], keys: Mapping[str, str]) -> Watermark:
+        """Return the watermark of a run whose logs are read from the beginning again.
+
+        Parameters
+        ----------
+        counts
+            Original key → number of points that the run has.
+        keys
+            Original key → MLflow key.
+        """
+        counted = self._counting({**self.points, **counts}, keys)
+        return replace(counted, streams={}, findings={})
+
+    def _counting(self, points: Mapping[str, int], keys: Mapping[str, str]) -> Watermark:
         renamed = {
             original: keys[original]
             for original in points

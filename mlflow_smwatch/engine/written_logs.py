@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from mlflow_smwatch.core.log_progress import LogPart
 from mlflow_smwatch.core.points import comparable, metric_keys
@@ -72,7 +71,7 @@ def recover(index: RunIndex, task: Task) -> dict[str, Written]:
     written = written_points(index, task, keys)
     counts = {original: points.total() for original, points in written.items()}
     task.recovering_from = before
-    task.watermark = replace(before, points={**before.points, **counts}, streams={}, findings={})
+    task.watermark = before.recounted(counts, keys)
     task.logs = LogPart(steps=task.watermark.points)
     return written
 

@@ -287,11 +287,27 @@ def test_sync_by_file_alone(smwatch: Smwatch, database: Path, tmp_path: Path) ->
         '[sync]\ndry-run = true\ntag = ["team=vision"]\n'
     )
     done = smwatch("sync")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    assert done.err.splitlines() == [
+        f"options from {FILE}",
+        f"MLflow tracking URI: sqlite:///{database}",
+    ]
     assert misfits(done.document, FORECAST) == []
     assert [run["name"] for run in done.document["runs"]] == ["alpha"]
     shown = smwatch("status")
     assert shown.document["tracking_uri"] == f"sqlite:///{database}"
+
+
+def test_a_file_that_gives_nothing_is_not_named(
+    smwatch: Smwatch, database: Path, tmp_path: Path
+) -> None:
+    """Nor is one that is not read, nor the store that the command line names."""
+    (tmp_path / FILE).write_text("[watch]\ninterval = 5\n")
+    uri = f"sqlite:///{database}"
+    assert smwatch("status", "--tracking-uri", uri).err == ""
+    (tmp_path / FILE).write_text('tracking-uri = "http://127.0.0.1:9"\n')
+    assert smwatch("status", "--config", "/dev/null", "--tracking-uri", uri).err == ""
+    assert smwatch("status", "--tracking-uri", uri).err == f"options from {FILE}\n"
 
 
 def test_the_example_of_the_page(folder: Path) -> None:

@@ -96,7 +96,10 @@ def test_nothing_can_be_done(smwatch: Smwatch, tmp_path: Path, how: str) -> None
         SMWATCH_LOG_JSON="true" if how == "variable" else None,
     )
     assert done.code == 3
-    (record,) = records(done)
+    *before, record = records(done)
+    assert [(each["level"], each["config"]) for each in before] == (
+        [("INFO", "smwatch.toml")] if how == "file" else []
+    )
     assert record["level"] == "ERROR"
     assert f"the MLflow server {NOWHERE} does not answer" in record["message"]
     assert done.document == {"error": record["message"]}

@@ -11,7 +11,7 @@ import pytest
 
 from mlflow_smwatch.cli.diagnostics import News
 from mlflow_smwatch.cli.signals import stopping
-from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned
+from mlflow_smwatch.report import KEPT, Failure, RunLine, SyncReport, Warned
 
 LONGEST_S = 10
 
@@ -84,6 +84,28 @@ def test_the_event_is_not_set_by_the_handler() -> None:
 def line(arn: str) -> RunLine:
     """Make a job's line of a report."""
     return RunLine(arn, "training-job", arn, "r", "0", "e", "RUNNING", 0, None, "unchanged")
+
+
+def test_a_count_that_grows_is_no_news() -> None:
+    """The same trouble with other numbers was told; one of another metric was not."""
+    news = News()
+    text = "metric loss_{}: {} matches are cut short; pattern 'loss=([0-9]{{1,2}})'"
+    told = [
+        news.of(SyncReport(warnings=[Warned("a", text.format(*numbers))], runs=[line("a")]))[1]
+        for numbers in ((1, 30), (1, 31), (1, "1,031"), (2, 31))
+    ]
+    assert [len(each) for each in told] == [1, 0, 0, 1]
+
+
+def test_jobs_long_gone_are_forgotten() -> None:
+    """What is remembered does not grow without end."""
+    news = News()
+    for number in range(0, KEPT + 1000, 1000):
+        arns = [f"job-{each}" for each in range(number, number + 1000)]
+        report = SyncReport(failed=[Failure(arn, "gone") for arn in arns])
+        assert news.of(report) == (report.failed, [])
+    assert news.of(SyncReport(failed=[Failure("job-0", "gone")]))[0]
+    assert not news.of(SyncReport(failed=[Failure("job-9999", "gone")]))[0]
 
 
 def test_trouble_is_told_once() -> None:

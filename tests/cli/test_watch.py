@@ -137,7 +137,7 @@ def test_waiting_is_said_once(healed: EmulatedAccount, watching: Watching, datab
         done = stop(program)
     assert done.code == 0, done.err
     assert begin["interval_s"] == 0.1
-    assert (waiting["level"], works["level"]) == ("WARNING", "INFO")
+    assert (waiting["level"], works["level"]) == ("WARNING", "WARNING")
     assert [record["message"] for record in records(done)] == [
         "SIGTERM: finishing the batch in hand"
     ]
@@ -177,13 +177,24 @@ def test_nothing_can_be_done(smwatch: Smwatch) -> None:
     assert done.document == {"error": done.message}
 
 
-def test_the_password_is_not_shown(smwatch: Smwatch) -> None:
-    """The line that names the store leaves it out, whatever stands in it."""
-    uri = "postgresql+nodriver://me:p@ss@127.0.0.1/x"
-    done = smwatch("watch", "--tracking-uri", uri)
+def test_the_password_is_not_shown(smwatch: Smwatch, tmp_path: Path) -> None:
+    """The line that names the store leaves it out, whatever stands in it; so does the error."""
+    uri = "postgresql+nodriver://me:p%40ss@127.0.0.1/x"
+    (tmp_path / "smwatch.toml").write_text(f'tracking-uri = "{uri}"\n')
+    done = smwatch("sync")
     assert done.code == 3
-    assert "MLflow tracking URI: postgresql+nodriver://***@127.0.0.1/x" in done.err
-    assert "p@ss" not in done.err
+    assert "MLflow tracking URI: postgresql+nodriver://me:***@127.0.0.1/x" in done.err
+    assert "p%40ss" not in done.err
+    done = smwatch("watch")
+    assert done.code == 3
+    assert "p%40ss" not in done.err
+
+
+def test_wrong_usage_that_only_a_connection_shows(smwatch: Smwatch) -> None:
+    """Exit 2 as with sync, and nothing is said of watching before."""
+    message = refused(smwatch("watch", "--profile", "nope"), 2)
+    assert "nope" in message
+    assert "watching" not in message
 
 
 @pytest.mark.parametrize("seconds", ["0", "0.09", "-1", "nan", "inf", "86401"])

@@ -1,4 +1,4 @@
-"""A pass is killed between points from logs and their watermark, and an earlier event comes late."""
+"""A pass is killed between points from logs and their watermark, then an earlier event comes."""
 
 from __future__ import annotations
 
@@ -52,6 +52,20 @@ def test_a_second_kill_leaves_it_to_the_next_pass(mirror: Mirror, created_ms: in
     found = mirror.series("job")["loss"]
     assert len(found) == LINES + 1 + 6000
     assert sorted(step for _, step, _ in found) == list(range(LINES + 1 + 6000))
+
+
+def test_names_of_other_hosts(mirror: Mirror) -> None:
+    """A metric of another host is recovered under its own key."""
+    created_ms = now_ms() - HOUR_MS
+    mirror.account.put_training_job(job_answer("job", created_ms=created_ms, hosts=2))
+    for host in ("algo-1", "algo-2"):
+        events = [(created_ms + n * 10, f"value={n}") for n in range(2500)]
+        put_log(mirror.account, "job", events, host=host)
+    assert killed(mirror, 4000)
+    put_log(mirror.account, "job", [(created_ms + 5, "value=0.5")], host="algo-2")
+    mirror.sync()
+    counts = {key: len(points) for key, points in mirror.series("job").items()}
+    assert counts == {"loss": 2500, "loss/algo-2": 2501}
 
 
 def test_a_run_that_is_not_ahead_is_read_from_its_position(mirror: Mirror) -> None:

@@ -695,7 +695,7 @@ def test_memory_holds_the_jobs_at_work_alone(mirror: Mirror, repair: bool) -> No
         put_job(mirror, name)
     mirror.sync()
     with closing(sqlite3.connect(mirror.database)) as connection, connection:
-        connection.execute("DELETE FROM metrics WHERE key = 'loss' AND step = 3")
+        connection.execute("DELETE FROM metrics WHERE key = 'loss' AND value = 0.375")
     held: list[int] = []
 
     def count(_: VerifyReport) -> None:
@@ -772,7 +772,7 @@ def test_python_api(mirror: Mirror) -> None:
     created_ms = put_job(mirror)
     mirror.sync()
     delete_point(mirror, "loss", whole(created_ms))
-    options = {"tracking_uri": mirror.uri, "since": "30d"}
+    options: dict[str, Any] = {"tracking_uri": mirror.uri, "since": "30d"}
     report = mlflow_smwatch.verify("job", **options)
     assert only(report).what == "missing"
     assert mlflow_smwatch.verify("job", repair=True, **options).repaired

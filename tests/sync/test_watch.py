@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
@@ -37,7 +37,16 @@ from mlflow_smwatch.core.job_kinds import TRAINING_JOB
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.engine.messages import settled
 from mlflow_smwatch.options import SyncOptions
-from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned, WatchReport
+from mlflow_smwatch.report import (
+    KEPT,
+    NOT_REACHED,
+    Failure,
+    RunLine,
+    SyncReport,
+    Warned,
+    WatchReport,
+    Word,
+)
 from mlflow_smwatch.watch import Watcher, pause_s, watch
 from tests.jobs import HOUR_MS, MINUTE_MS, arn, job_answer, now_ms
 from tests.sync.conftest import Mirror
@@ -190,7 +199,7 @@ def test_from_start_to_start(watching: Making) -> None:
 
 def test_what_was_not_reached_is_listed_again(watching: Making) -> None:
     """The place stays after a pass that was broken off, in whichever way."""
-    broken_off = pass_of("a", failed=["jobs that were not reached", arn("b")])
+    broken_off = pass_of("a", failed=[NOT_REACHED, arn("b")])
     made = watching(pass_of(), broken_off, TrackingError("gone"), pass_of("b"), pass_of())
     report = made.run()
     _, second, third, fourth, fifth = made.mirror.calls
@@ -294,12 +303,12 @@ def test_options_of_a_single_pass(watching: Making) -> None:
     """They are refused rather than ignored."""
     made = watching(pass_of())
     stopped, listener = made.mirror.stopped, made.passes.append
-    for options, interval_s in (
-        (SyncOptions(names=("job",)), 60.0),
-        (SyncOptions(dry_run=True), 60.0),
-        (SyncOptions(), 0.0),
+    for options, interval_s, why in (
+        (SyncOptions(names=("job",)), 60.0, "no job names"),
+        (SyncOptions(dry_run=True), 60.0, "no forecast: call sync"),
+        (SyncOptions(), 0.0, "--interval 0: give seconds above 0"),
     ):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match=why):
             watch(
                 options, interval_s=interval_s, queue_url=None, stopped=stopped, listener=listener
             )
@@ -323,6 +332,86 @@ def test_the_document() -> None:
         "failed": [{"arn": arn("b"), "error": "no luck"}],
         "warnings": [{"arn": None, "warning": "slow"}],
     }
+
+
+def warned(word: Word, *warnings: Warned) -> SyncReport:
+    """Make the report of a pass over job a."""
+    return SyncReport(runs=[replace(line("a"), word=word)], warnings=list(warnings))
+
+
+def test_warnings_are_those_of_now() -> None:
+    """Of each job what was said last; a pass that found nothing to do says nothing."""
+    report = WatchReport()
+    slow, cut, more = (
+        Warned(None, "took 3 s"),
+        Warned(arn("a"), "30 cut"),
+        Warned(arn("a"), "31 cut"),
+    )
+    other = Warned(arn("b"), "30 cut")
+    report.add(warned("updated", slow, cut, other))
+    report.add(warned("updated", Warned(None, "took 4 s"), more))
+    assert report.warnings == [Warned(None, "took 4 s"), other, more]
+    report.add(warned("unchanged"))
+    assert more in report.warnings
+    report.add(warned("updated"))
+    assert report.warnings == [Warned(None, "took 4 s"), other]
+
+
+def test_a_long_watch_keeps_no_end_of_troubles() -> None:
+    """The latest of very many."""
+    report = WatchReport()
+    for begin in range(0, KEPT + 2000, 1000):
+        arns = [arn(f"job-{begin + number}") for number in range(1000)]
+        report.add(
+            SyncReport(
+                failed=[Failure(each, "no luck") for each in arns],
+                warnings=[Warned(each, "cut") for each in arns],
+            )
+        )
+    assert (len(report.failed), len(report.warnings)) == (KEPT, KEPT)
+    assert report.failed[-1].arn == report.warnings[-1].arn == arn(f"job-{KEPT + 1999}")
+
+
+def test_a_failed_job_that_is_gone_is_let_go(watching: Making) -> None:
+    """A whole pass that does not mention it any more ends the tries; a broken-off one does not."""
+    broken_off = pass_of("a", failed=[NOT_REACHED])
+    made = watching(pass_of(failed=[arn("b")]), broken_off, pass_of("a"), pass_of())
+    report = made.run()
+    asked = [call.names for call in made.mirror.calls]
+    assert asked == [(), (arn("b"),), (arn("b"),), ()]
+    assert report.failed == []
+
+
+def test_a_record_without_an_arn_does_not_hold_the_place(watching: Making) -> None:
+    """It counts as failed; the passes go on."""
+    made = watching(pass_of(failed=["unnamed job"]), pass_of())
+    report = made.run(since="7d")
+    assert ago(made.mirror.calls[1].since) < timedelta(minutes=11)
+    assert made.mirror.calls[1].names == ()
+    assert [each.arn for each in report.failed] == ["unnamed job"]
+
+
+def test_a_pass_that_was_broken_off_is_trouble(
+    watching: Making, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Waited out even if it is the first one, for it did mirror something."""
+    made = watching(pass_of("a", failed=[NOT_REACHED]), pass_of(), pass_of())
+    with caplog.at_level(logging.WARNING, LOGGER):
+        report = made.run()
+    assert caplog.messages == [
+        "waiting until it works again: no luck",
+        "works again after 1 failed tries",
+    ]
+    first, second, _ = made.mirror.calls
+    assert second.at - first.at > 0.9
+    assert second.sweep
+    assert report.passes == 3
+
+
+def test_wrong_usage_stays_wrong_usage(watching: Making) -> None:
+    """Such as a profile that does not exist, which only the first connection shows."""
+    with pytest.raises(UsageError, match="profile"):
+        watching(UsageError("no such profile"), pass_of()).run()
 
 
 MESSAGES = {
@@ -412,6 +501,39 @@ def test_messages_wake_the_mirror(
     (unwanted,) = [each for each in caplog.records if "not wanted" in each.message]
     assert unwanted.__dict__["arn"] == arn("unwanted")
     assert set(report.aws_calls) == {"sqs:GetQueueAttributes", RECEIVE, DELETE}
+
+
+def test_looks_that_take_long_leave_room_for_messages(watching: Making, inbox: Inbox) -> None:
+    """A look that takes longer than the interval is followed by a poll, not by the next look."""
+
+    def slow() -> SyncReport:
+        time.sleep(0.3)
+        return pass_of()
+
+    inbox.send("a")
+    made = watching(slow, pass_of("a"), slow, slow)
+    made.run(queue_url=inbox.url, interval_s=0.1)
+    assert [call.names for call in made.mirror.calls] == [(), (arn("a"),), (), ()]
+    assert inbox.count() == (0, 0)
+
+
+def test_no_message_is_received_after_a_pass_that_was_broken_off(
+    watching: Making, inbox: Inbox, account: EmulatedAccount
+) -> None:
+    """What is written is deleted; then it waits, and looks, before the next message."""
+    inbox.send("a", "b")
+    seen: list[int] = []
+
+    def look() -> SyncReport:
+        seen.append(account.calls[RECEIVE])
+        return pass_of()
+
+    broken_off = pass_of("a", failed=[NOT_REACHED])
+    made = watching(pass_of(), broken_off, look, pass_of())
+    made.run(queue_url=inbox.url, interval_s=1)
+    assert seen == [1]
+    assert made.mirror.calls[2].sweep
+    assert inbox.count() == (0, 1)
 
 
 def test_messages_of_a_pass_that_a_stop_cut_short(watching: Making, inbox: Inbox) -> None:

@@ -64,6 +64,38 @@ def test_the_job_is_found(body: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "name"),
+    [("JOB-1", "JOB-1"), ("job-1", "job-1"), ("job-2", "job-1"), (None, "job-1"), (7, "job-1")],
+)
+def test_the_name_is_the_arns(told: object, name: str) -> None:
+    """The event's spelling is taken where the ARN may have lost it, and nothing else."""
+    detail = {"TrainingJobName": told, "TrainingJobArn": ARN}
+    assert job_event(json.dumps(event(detail=detail))).name == name
+
+
+SECRET = "AKIA" + "IOSFODNN7EXAMPLE"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SECRET,
+        json.dumps([SECRET]),
+        json.dumps(event(source=SECRET)),
+        json.dumps(event(source={"is": SECRET})),
+        json.dumps(event(detail={"TrainingJobArn": SECRET})),
+        json.dumps(event(detail={"TrainingJobArn": f"{ARN} {SECRET}"})),
+        "x" * 75 + f" {SECRET}",
+    ],
+)
+def test_secrets_are_not_repeated(body: str) -> None:
+    """Whatever somebody sends goes into the log, but for what looks like a secret."""
+    with pytest.raises(JobError) as caught:
+        job_event(body)
+    assert SECRET[:8] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("body", "why"),
     [
         ("", "not JSON: ''"),

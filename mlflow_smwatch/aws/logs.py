@@ -180,12 +180,18 @@ class LogReader:
             When the operation is denied or keeps failing.
         """
         key, position = (group, f"{job}/{stream}"), after
-        try:
-            for page in self._pages(key, self._recall(key, after), until_ms):
-                position = page.position
-                yield page
-        except InvalidRequestError:  # tokens die after 24 hours: once more, without
-            yield from self._pages(key, _Cursor.by_time(position), until_ms)
+        cursor = self._recall(key, after)
+        while True:
+            try:
+                for page in self._pages(key, cursor, until_ms):
+                    position = page.position
+                    yield page
+            except InvalidRequestError:  # tokens die after 24 hours: go on by time
+                if cursor == _Cursor.by_time(position):
+                    raise
+                cursor = _Cursor.by_time(position)
+            else:
+                return
 
     def _pages(self, key: _StreamKey, cursor: _Cursor, until_ms: int | None) -> Iterator[LogPage]:
         while True:

@@ -17,9 +17,14 @@ from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun, match
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
-from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext, Task
+from mlflow_smwatch.engine.task import ENDED, LogReading, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
 from mlflow_smwatch.tracking.writer import RunUpdate
+
+_EXPIRED = (
+    "a part of its logs is gone: its metrics are those of CloudWatch, one-minute averages;"
+    " --metrics logs takes what is left of the logs instead, for a job whose source is not chosen"
+)
 
 
 class JobWriter:
@@ -175,9 +180,17 @@ class JobWriter:
 
     def _left_out(self, task: Task, after: Watermark) -> list[str]:
         """Say what of a job could not be mirrored, or not as its user will want it."""
-        denied = task.log_reading.denied if task.log_reading else ()
+        logs = task.log_reading or LogReading()
         advice = advice_on(task.job.definitions, after.findings)
-        return [*task.record.warnings, *task.undescribed, *denied, *task.denied, *advice]
+        expired = [_EXPIRED] if logs.expired else []
+        return [
+            *task.record.warnings,
+            *task.undescribed,
+            *logs.denied,
+            *expired,
+            *task.denied,
+            *advice,
+        ]
 
     def _claim(self, task: Task, run: KnownRun, after: Watermark) -> None:
         """Note on a run that its job logs itself which keys are to be the mirror's."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from mlflow.entities import (
     Dataset,
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 DOCUMENT = "sagemaker/job.json"
 _CONTEXT_TAG = "mlflow.data.context"
 _URI_PARAM = "sagemaker.model_artifact"
+_TRIES = 5
+_MADE_BY_ANOTHER = re.compile(r"UNIQUE constraint|IntegrityError|duplicate key|Duplicate entry")
 _MISSING_ENDPOINT = frozenset({"ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"})
 
 
@@ -182,8 +186,16 @@ class RunWriter:
             When MLflow is gone.
         """
         for batch in batches(params or {}, points, facts or {}, notes):
-            with tracking_errors("writing points and tags"), self._tracking.gate:
-                self._tracking.client.log_batch(run.run_id, batch.metrics, batch.params, batch.tags)
+            self._write(
+                "writing points and tags",
+                partial(
+                    self._tracking.client.log_batch,
+                    run.run_id,
+                    batch.metrics,
+                    batch.params,
+                    batch.tags,
+                ),
+            )
         for key in (names.WARNING, names.FINAL):
             if key in run.tags and key not in notes:
                 self._remove_tag(run, key)
@@ -199,6 +211,24 @@ class RunWriter:
         if run.tags.get(names.WARNING) != warning:
             with tracking_errors("writing a warning"), self._tracking.gate:
                 self._tracking.client.set_tag(run.run_id, names.WARNING, warning)
+
+    def _write(self, what: str, call: Callable[[], object]) -> None:
+        """Call MLflow, once more where another writer made the same row at the same moment.
+
+        Datasets are rows that the runs of an experiment share, and a server works on several
+        requests at once; at the next try the row is found.
+        """
+        for _ in range(_TRIES - 1):
+            try:
+                with tracking_errors(what), self._tracking.gate:
+                    call()
+            except JobError as error:
+                if not _MADE_BY_ANOTHER.search(str(error)):
+                    raise
+            else:
+                return
+        with tracking_errors(what), self._tracking.gate:
+            call()
 
     def _remove_tag(self, run: KnownRun, key: str) -> None:
         with tracking_errors(f"removing the tag {key}"), self._tracking.gate:
@@ -225,8 +255,8 @@ class RunWriter:
             _dataset_input(each) for each in update.record.datasets if each.digest not in have
         ]
         if inputs:
-            with tracking_errors("writing the datasets"), self._tracking.gate:
-                self._tracking.client.log_inputs(update.run.run_id, inputs)
+            log = partial(self._tracking.client.log_inputs, update.run.run_id, inputs)
+            self._write("writing the datasets", log)
 
     def _write_model(self, update: RunUpdate) -> list[str]:
         model = update.record.model
@@ -261,7 +291,8 @@ class RunWriter:
                 client.delete_logged_model(made.model_id)
         client.finalize_logged_model(model_id, LoggedModelStatus.READY)
         if model_id not in run.model_ids:
-            client.log_outputs(run.run_id, [LoggedModelOutput(model_id, step=0)])
+            output = LoggedModelOutput(model_id, step=0)
+            self._write("linking the model", partial(client.log_outputs, run.run_id, [output]))
 
     def _own_model(self, update: RunUpdate) -> str | None:
         """Find the model that the mirror made for a run, the oldest if there are several."""

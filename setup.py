@@ -61,6 +61,7 @@ EXTRAS_REQUIRE = {
         "psycopg2-binary>=2.9,<3",
         "psycopg[binary]>=3.1,<4",
         "sagemaker-mlflow>=0.1",
+        "openapi-spec-validator>=0.5,<1",
         "ruff>=0.17.5,<0.18",
         "mypy>=2.4,<3",
         "types-psutil",

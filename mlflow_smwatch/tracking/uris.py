@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import mlflow
-import sqlalchemy
 
 _BARE_NAMES = frozenset({"databricks", "databricks-uc", "uc"})
 SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -27,13 +26,10 @@ def absolute_uri(uri: str) -> str:
 
 
 def shown_uri(uri: str) -> str:
-    """Hide the password of a URI."""
+    """Hide the password of a URI, also one with an ``@`` in it that is not escaped."""
     if is_sql(uri):
-        try:
-            return sqlalchemy.make_url(uri).render_as_string(hide_password=True)
-        except sqlalchemy.exc.ArgumentError:
-            return uri.rsplit("@", maxsplit=1)[-1]
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+        return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", uri)
+    return re.sub(r"//[^/]*@", "//***@", uri)
 
 
 def scheme_of(uri: str) -> str:
@@ -56,5 +52,5 @@ def is_file_store(uri: str) -> bool:
 
 def first_line(error: BaseException) -> str:
     """Give what an error says first, on one line and without the password of an address."""
-    lines = re.sub(r"//[^/@\s]*@", "//***@", str(error)).strip().splitlines()
+    lines = re.sub(r"//[^/\s]*@", "//***@", str(error)).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:300]

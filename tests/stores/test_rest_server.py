@@ -9,7 +9,7 @@ import pytest
 import mlflow_smwatch
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.cli.program import environment, run
-from tests.jobs import arn
+from tests.jobs import MINUTE_MS, arn, job_answer, now_ms
 from tests.stores.contents import contents
 from tests.stores.jobs import put_extreme, put_jobs
 from tests.stores.proxy import proxied
@@ -170,3 +170,25 @@ def test_foreign_header_provider(mlflow_server: str, tmp_path: Path) -> None:
         for headers in proxy.headers:
             assert not {name for name in headers if "sm" in name.lower().split("-")}
             assert "Authorization" not in headers
+
+
+@pytest.mark.usefixtures("aws")
+def test_jobs_with_the_same_data(
+    account: EmulatedAccount, mlflow_server: str, tmp_path: Path
+) -> None:
+    """Runs of an experiment share the row of a dataset, which several requests make at once."""
+    created_ms = now_ms() - 60 * MINUTE_MS
+    names = [f"same-{number}" for number in range(12)]
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{tmp_path.name}/train"}}
+    for name in names:
+        answer = job_answer(name, created_ms=created_ms, ended_ms=created_ms + MINUTE_MS)
+        channels = [{"ChannelName": "train", "DataSource": source}]
+        account.put_training_job({**answer, "InputDataConfig": channels})
+    try:
+        options = {"experiment": "shared", "metrics": "off", "tracking_uri": mlflow_server}
+        report = mlflow_smwatch.sync(*names, **options)
+    finally:
+        for name in names:
+            account.remove_training_job(name)
+    assert report.failed == []
+    assert report.jobs["created"] == len(names)

@@ -20,12 +20,13 @@ from mlflow_smwatch.core.definitions import RUNAWAY
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
-from mlflow_smwatch.core.series import Point, instance_series, metric_of
+from mlflow_smwatch.core.series import instance_series, metric_of, step_of
+from mlflow_smwatch.core.steps import WrittenPoint, compare_numbers, compare_steps
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.engine.task import Task
 
-History = Callable[[str], Sequence[Point]]
-"""MLflow key → the points that a run has of it."""
+History = Callable[[str], Sequence[WrittenPoint]]
+"""MLflow key → the points that a run has of it, none where it has no such key."""
 
 _LOGS_GONE = "its logs are gone, all or some: the metrics that were read from them are not compared"
 _LOGS_CUT = (
@@ -86,9 +87,7 @@ class Audited:
         for original, points in sorted(series.items()):
             if self._is_told(original, told=bool(points)):
                 key = keys[original]
-                have = history(key) if key in self.run.metric_keys else ()
-                aws = [Point(each.timestamp_ms, each.value) for each in points]
-                for each in self._compare(original, aws, have):
+                for each in self._compare(original, points, history(key)):
                     yield _placed(self.task.arn, key, each)
 
     def left_out(self) -> Iterator[str]:
@@ -153,20 +152,37 @@ class Audited:
         return any(each.original == original for each in instance_series(self.task.job))
 
     def _compare(
-        self, original: str, aws: Sequence[Point], mlflow: Sequence[Point]
+        self, original: str, aws: Sequence[MetricPoint], mlflow: Sequence[WrittenPoint]
     ) -> Sequence[PointDifference]:
         metric, reading = metric_of(original), self.task.reading
+        read_to_ms = None
         if metric is not None and self._from_logs:
-            written = self.known.points.get(original, 0)
-            final = aws and original not in self.logged
-            found = compare_final(aws, mlflow) if final else compare_logs(aws, mlflow, written)
-            last_ms = max((point.timestamp_ms for point in aws), default=0)
-            read_to_ms = None if reading.complete else last_ms
-            return settled(found, due=self.due, read_to_ms=read_to_ms)
-        if metric is None and not self._is_measured(original):
-            return settled(compare_points(aws, mlflow, revisable=True), due=self.due)
-        found = compare_cloudwatch(aws, mlflow, reading, self.task.job.created_ms)
-        return settled(found, due=self.due)
+            found = self._compare_logged(original, aws, mlflow)
+            if not reading.complete:
+                read_to_ms = max((point.timestamp_ms for point in aws), default=0)
+        elif metric is None and not self._is_measured(original):
+            found = compare_points(aws, mlflow, revisable=True)
+            found += compare_steps(mlflow, found, lambda _: 0)
+        else:
+            found = compare_cloudwatch(aws, mlflow, reading, self.task.job.created_ms)
+            found += compare_steps(mlflow, found, self._second)
+        return settled(found, due=self.due, read_to_ms=read_to_ms)
+
+    def _compare_logged(
+        self, original: str, aws: Sequence[MetricPoint], mlflow: Sequence[WrittenPoint]
+    ) -> list[PointDifference]:
+        """Compare a metric of a job whose metrics come from the logs; it may be a final value."""
+        if aws and original not in self.logged:
+            found = compare_final(aws, mlflow)
+            at = {point.timestamp_ms for point in aws}
+            final = [point for point in mlflow if point.timestamp_ms in at]
+            return [*found, *compare_steps(final, found, self._second)]
+        written = self.known.points.get(original, 0)
+        found = compare_logs(aws, mlflow, written)
+        return [*found, *(compare_numbers(aws, mlflow, found, written) if aws else ())]
+
+    def _second(self, timestamp_ms: int) -> int:
+        return step_of(timestamp_ms, self.task.job.created_ms)
 
 
 def _placed(arn: str, key: str, found: PointDifference) -> Difference:

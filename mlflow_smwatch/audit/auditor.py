@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
-from mlflow_smwatch.audit.audited import Audited
+from mlflow_smwatch.audit.audited import Audited, History
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.progress import progress
+from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.engine.recognition import alone
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 from mlflow_smwatch.report import Failure
@@ -38,8 +40,8 @@ class Mended:
     failed: tuple[Failure, ...] = ()
 
 
-Mend = Callable[[Audited, Sequence[Difference]], Mended]
-"""Repairs a run."""
+Mend = Callable[[Audited, Sequence[Difference], History], Mended]
+"""Repairs a run; the history tells what it has."""
 
 
 @dataclass(slots=True)
@@ -110,16 +112,21 @@ class Auditor:
         if task.error:
             raise task.error
         audited = self._audited(task, gathered)
+        history = self._history(audited.run)
         differences = list(audited.described_differences())
         if self._pass.options.metrics != "off":
-            run_id = audited.run.run_id
-            differences += audited.point_differences(
-                lambda key: self._pass.index.history(run_id, key)
-            )
+            differences += audited.point_differences(history)
         self._findings.enter(task.arn, differences)
         if self._mend and differences:
-            self._findings.mended[task.arn] = self._mend(audited, differences)
+            self._findings.mended[task.arn] = self._mend(audited, differences, history)
         return Outcome(task.arn, "unchanged", warnings=tuple(audited.left_out()))
+
+    def _history(self, run: KnownRun) -> History:
+        @cache
+        def history(key: str) -> Sequence[WrittenPoint]:
+            return self._pass.index.history(run.run_id, key) if key in run.metric_keys else ()
+
+        return history
 
     def _audited(self, task: Task, gathered: Sequence[MetricPoint]) -> Audited:
         run, known = task.run, task.run.watermark if task.run else None

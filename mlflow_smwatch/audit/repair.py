@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as numbers
 
-from mlflow_smwatch.audit.audited import Audited
+from mlflow_smwatch.audit.audited import Audited, History
 from mlflow_smwatch.audit.auditor import Mended
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference, Value, What
@@ -25,14 +25,12 @@ from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import Failure, RunLine
 from mlflow_smwatch.tracking.writer import RunUpdate
 
-Steps = Callable[[str], frozenset[int]]
-"""MLflow key → the steps at which a run has points of it."""
-
 _KEPT = "MLflow keeps every point once written"
 _STAYS: Mapping[What, str] = {
     "revised": f"{{}} revised by CloudWatch, not changed: {_KEPT}",
     "extra": f"{{}} that AWS does not have, not removed: {_KEPT}",
     "doubled": f"{{}} there more often than in AWS, not removed: {_KEPT}",
+    "step": f"{{}} at a wrong step, not changed: {_KEPT}",
 }
 
 
@@ -71,8 +69,17 @@ class Repairer:
     def __init__(self, context: PassContext) -> None:
         self._pass = context
 
-    def mend(self, audited: Audited, differences: Sequence[Difference]) -> Mended:
+    def mend(self, audited: Audited, differences: Sequence[Difference], history: History) -> Mended:
         """Add what is missing; nothing else of the run is touched.
+
+        Parameters
+        ----------
+        audited
+            The job with its run.
+        differences
+            Those between them.
+        history
+            Gives what the run has.
 
         Raises
         ------
@@ -82,16 +89,13 @@ class Repairer:
             When nothing more can be done.
         """
         run = self._unchanged(audited)
-        mending = _Mending.of(audited, differences, lambda key: self._steps(run, key))
+        mending = _Mending.of(audited, differences, history)
         self._write(run, audited, mending)
         name = audited.task.job.name
         return Mended(
             repaired=tuple(f"{name}: {each}" for each in mending.added()),
             left=tuple(f"{name}: {each}" for each in mending.stays()),
         )
-
-    def _steps(self, run: KnownRun, key: str) -> frozenset[int]:
-        return self._pass.index.steps(run.run_id, key) if key in run.metric_keys else frozenset()
 
     def _unchanged(self, audited: Audited) -> KnownRun:
         """Look at the run again; another mirror may have written it since it was compared."""
@@ -147,7 +151,7 @@ class _Mending:
     points: tuple[MetricPoint, ...]
 
     @classmethod
-    def of(cls, audited: Audited, differences: Sequence[Difference], steps: Steps) -> _Mending:
+    def of(cls, audited: Audited, differences: Sequence[Difference], history: History) -> _Mending:
         lacking = Counter(
             (str(each.key), each.timestamp or 0, each.aws)
             for each in differences
@@ -161,7 +165,9 @@ class _Mending:
         points = [
             placed
             for key, series in by_key.items()
-            for placed in _placed(series, lacking, set(steps(key)), audited.logged)
+            for placed in _placed(
+                series, lacking, {point.step for point in history(key)}, audited.logged
+            )
         ]
         return cls(audited=audited, differences=differences, points=tuple(points))
 
@@ -225,7 +231,7 @@ def _placed(
     """Choose as many points of a series as the run lacks, each at a step of its own.
 
     A point whose step the run has is rather there than one whose step it has not. The step of a
-    match in a log is its number, which may be another match's in the run; then the next free one
+    match in a log is its number, which may be another match's in the run; then the first free one
     is taken.
 
     Parameters
@@ -239,14 +245,15 @@ def _placed(
     logged
         Originals of the series from logs.
     """
+    free = (step for step in numbers() if step not in taken)
     for point in sorted(series, key=lambda each: each.step in taken):
         stamped = (point.key, point.timestamp_ms, comparable(point.value))
         if not lacking[stamped]:
             continue
         lacking[stamped] -= 1
         step = point.step
-        if point.original in logged:
-            step = next(each for each in numbers(step) if each not in taken)
+        if point.original in logged and step in taken:
+            step = next(free)
         taken.add(step)
         yield replace(point, step=step)
 

@@ -64,8 +64,6 @@ class VerifyReport:
             "jobs": self.jobs,
             "equal": self.equal,
             "differences": [asdict(each) for each in self.differences],
-            "failed": [asdict(failure) for failure in self.failed],
-            "warnings": [asdict(warned) for warned in self.warnings],
         }
         if self.repairing:
             document |= {"repaired": list(self.repaired), "left": list(self.left)}
@@ -166,16 +164,12 @@ def _take(scope: Scope, context: PassContext, report: SyncReport) -> None:
         return
     scope.take_modified(moment(options.since, datetime.now(tz=timezone.utc), "--since"))
     scope.take_runs(context.index.mirrored_runs())
-    _fail_left_alone(report)
+    if scope.left_alone:
+        _fail_left_alone(report, scope.left_alone)
 
 
-def _fail_left_alone(report: SyncReport) -> None:
-    """Count runs that were left alone as failed: what was not compared is not equal.
-
-    That is so where nobody tells whose jobs they are, the one warning by now that concerns no
-    single job.
-    """
-    for each in [each for each in report.warnings if each.arn is None]:
-        report.warnings.remove(each)
-        error = f"{each.warning}; or name the jobs that are to be compared"
-        report.failed.append(Failure(_LEFT_ALONE, error))
+def _fail_left_alone(report: SyncReport, why: str) -> None:
+    """Count runs that were left alone as failed: what was not compared is not equal."""
+    report.warnings = [each for each in report.warnings if each.warning != why]
+    error = f"{why}; or name the jobs that are to be compared"
+    report.failed.append(Failure(_LEFT_ALONE, error))

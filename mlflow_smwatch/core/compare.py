@@ -6,22 +6,34 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import comparable
 from mlflow_smwatch.core.record import RunRecord
-from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.windows import FINEST_PERIOD_S, Reading
 
-What = Literal["run", "status", "param", "missing", "revised", "extra", "doubled"]
+What = Literal["run", "status", "param", "missing", "revised", "extra", "doubled", "step"]
 """``run``: missing in MLflow, or there several times; ``missing``: AWS has the point and MLflow
 not; ``revised``: both have a point at that time and the values differ; ``extra``: MLflow has the
-point and AWS not; ``doubled``: MLflow has it more often than AWS."""
+point and AWS not; ``doubled``: MLflow has it more often than AWS; ``step``: MLflow has it at a step
+that it cannot have."""
 
 Value: TypeAlias = float | str
 Stamped: TypeAlias = tuple[int, Value]
 """Timestamp in milliseconds, and a value as SQL stores keep it."""
+
+
+class Sample(Protocol):
+    """A value at a time, of either side."""
+
+    @property
+    def timestamp_ms(self) -> int:
+        """Milliseconds since the epoch."""
+
+    @property
+    def value(self) -> float:
+        """The value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +51,8 @@ class Difference:
     timestamp
         Of the point, milliseconds since the epoch; None where no point is meant.
     aws, mlflow
-        What each side has; None for nothing.
+        What each side has; None for nothing. Of a ``step``: the right one, None if it cannot be
+        told, and MLflow's.
     """
 
     arn: str
@@ -57,11 +70,12 @@ class PointDifference:
     Attributes
     ----------
     what
-        ``missing``, ``revised``, ``extra`` or ``doubled``.
+        ``missing``, ``revised``, ``extra``, ``doubled`` or ``step``.
     timestamp_ms
         Milliseconds since the epoch.
     aws, mlflow
-        The values; None on the side that has no such point.
+        The values; None on the side that has no such point. Of a ``step``: the right one, None if
+        it cannot be told, and MLflow's.
     """
 
     what: What
@@ -102,7 +116,7 @@ def compare_described(
 
 
 def compare_points(
-    aws: Iterable[Point], mlflow: Iterable[Point], *, revisable: bool = False
+    aws: Iterable[Sample], mlflow: Iterable[Sample], *, revisable: bool = False
 ) -> list[PointDifference]:
     """Compare two series point by point: as many of each timestamp and value on both sides.
 
@@ -118,7 +132,7 @@ def compare_points(
     list of PointDifference
         In time order.
     """
-    want, have = Counter(map(_stamped, aws)), Counter(map(_stamped, mlflow))
+    want, have = Counter(map(stamped, aws)), Counter(map(stamped, mlflow))
     lacking, beyond = _by_time(want - have), _by_time(have - want)
     found: list[PointDifference] = []
     for at in sorted(lacking.keys() | beyond.keys()):
@@ -135,7 +149,7 @@ def compare_points(
 
 
 def compare_cloudwatch(
-    aws: Iterable[Point], mlflow: Iterable[Point], reading: Reading, begin_ms: int
+    aws: Iterable[Sample], mlflow: Iterable[Sample], reading: Reading, begin_ms: int
 ) -> list[PointDifference]:
     """Compare a CloudWatch series as far as CloudWatch still stores it.
 
@@ -169,7 +183,7 @@ def compare_cloudwatch(
 
 
 def compare_logs(
-    aws: Sequence[Point], mlflow: Sequence[Point], written: int
+    aws: Sequence[Sample], mlflow: Sequence[Sample], written: int
 ) -> list[PointDifference]:
     """Compare a series that was read from logs as far as they are still there.
 
@@ -197,7 +211,7 @@ def compare_logs(
     return [each for each in found if each.what != "extra" or each.timestamp_ms >= begin_ms]
 
 
-def compare_final(aws: Sequence[Point], mlflow: Sequence[Point]) -> list[PointDifference]:
+def compare_final(aws: Sequence[Sample], mlflow: Sequence[Sample]) -> list[PointDifference]:
     """Compare a series of which AWS has no point but that of ``FinalMetricDataList``.
 
     Where the run has other points and not that one, it has what AWS no longer stores.
@@ -209,7 +223,7 @@ def compare_final(aws: Sequence[Point], mlflow: Sequence[Point]) -> list[PointDi
     mlflow
         What the run has.
     """
-    has_it = not {_stamped(point) for point in aws}.isdisjoint(map(_stamped, mlflow))
+    has_it = not {stamped(point) for point in aws}.isdisjoint(map(stamped, mlflow))
     return compare_points(aws, mlflow) if has_it or not mlflow else []
 
 
@@ -235,6 +249,11 @@ def settled(
     ]
 
 
+def stamped(point: Sample) -> Stamped:
+    """Return what makes points of two series equal."""
+    return point.timestamp_ms, comparable(point.value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Stored:
     """Which stretch of a job's life CloudWatch stores at which period."""
@@ -242,9 +261,9 @@ class _Stored:
     reading: Reading
     begin_ms: int
 
-    def by_period(self, points: Iterable[Point]) -> dict[tuple[int, int], list[Point]]:
+    def by_period(self, points: Iterable[Sample]) -> dict[tuple[int, int], list[Sample]]:
         """Group points by what is compared at once: one coarse period, or all that is exact."""
-        groups: dict[tuple[int, int], list[Point]] = defaultdict(list)
+        groups: dict[tuple[int, int], list[Sample]] = defaultdict(list)
         for point in points:
             period_s = self._period_s(point.timestamp_ms)
             if period_s is not None:
@@ -270,21 +289,17 @@ class _Stored:
         return FINEST_PERIOD_S if self.reading.complete else None
 
 
-def _compare_faded(aws: list[Point], mlflow: list[Point]) -> list[PointDifference]:
+def _compare_faded(aws: list[Sample], mlflow: list[Sample]) -> list[PointDifference]:
     """Compare what both sides have within one period that is coarser than it was."""
     alike = len(mlflow) == 1 and [each.timestamp_ms for each in aws] == [mlflow[0].timestamp_ms]
     if not mlflow or alike:
         return compare_points(aws, mlflow, revisable=True)
-    have = Counter(map(_stamped, mlflow))
+    have = Counter(map(stamped, mlflow))
     return [
         PointDifference("doubled", at, value, value)
         for (at, value), count in have.items()
         for _ in range(count - 1)
     ]
-
-
-def _stamped(point: Point) -> Stamped:
-    return point.timestamp_ms, comparable(point.value)
 
 
 def _by_time(counts: Mapping[Stamped, int]) -> dict[int, list[Value]]:

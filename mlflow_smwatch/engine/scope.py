@@ -39,6 +39,8 @@ class Scope:
     ----------
     gone
         ARNs of the runs whose jobs AWS no longer has.
+    left_alone
+        Why runs were left alone that were to be taken, in words; None where none were.
     """
 
     def __init__(self, context: PassContext, job_pass: JobPass) -> None:
@@ -48,6 +50,7 @@ class Scope:
         self._job_pass = job_pass
         self._finder = JobFinder(context.aws)
         self.gone: set[str] = set()
+        self.left_alone: str | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -159,11 +162,11 @@ class Scope:
         except CredentialsError:
             raise
         except SmwatchError as error:
-            warning = (
+            self.left_alone = (
                 "runs of jobs that were not listed are left alone, since nobody tells whether they"
                 f" are this account's: {error}; let sts:GetCallerIdentity be allowed and in reach"
             )
-            self._job_pass.report.warn(None, [warning])
+            self._job_pass.report.warn(None, [self.left_alone])
             return None
 
 

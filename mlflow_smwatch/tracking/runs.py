@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mlflow.entities import Metric, Run, ViewType
+from mlflow.entities import Run, ViewType
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
-from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
@@ -117,17 +117,11 @@ class RunIndex:
         with tracking_errors("looking at the run"):
             return _known(self._tracking.client.get_run(run.run_id))
 
-    def history(self, run_id: str, key: str) -> tuple[Point, ...]:
+    def history(self, run_id: str, key: str) -> tuple[WrittenPoint, ...]:
         """Give every point that a run has under a key."""
-        return tuple(Point(metric.timestamp, metric.value) for metric in self._history(run_id, key))
-
-    def steps(self, run_id: str, key: str) -> frozenset[int]:
-        """Give the steps at which a run has points under a key."""
-        return frozenset(metric.step for metric in self._history(run_id, key))
-
-    def _history(self, run_id: str, key: str) -> list[Metric]:
         with tracking_errors(f"reading the metric {key}"):
-            return list(self._tracking.client.get_metric_history(run_id, key))
+            history = self._tracking.client.get_metric_history(run_id, key)
+        return tuple(WrittenPoint(each.timestamp, each.value, each.step) for each in history)
 
     def _mark_and_delete(self, duplicate: KnownRun, kept: KnownRun) -> None:
         client = self._tracking.client

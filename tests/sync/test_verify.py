@@ -35,11 +35,14 @@ from tests.jobs import (
     whole,
 )
 from tests.sync.conftest import EVENTS, METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.test_crash import killed
+from tests.sync.test_recovery import put_running_job
 
 STS = "sts:GetCallerIdentity"
 KEPT = "MLflow keeps every point once written"
 CPU = "system/algo-1/cpu_utilization_percentage"
 BILLABLE = "sagemaker/billable_seconds"
+STAYING = {"revised", "extra", "doubled", "step", "param"}
 
 
 def check(mirror: Mirror, *names: str, repair: bool = False, **options: Any) -> VerifyReport:
@@ -83,7 +86,7 @@ def repaired(mirror: Mirror) -> VerifyReport:
     report = check(mirror, repair=True)
     assert report.failed == []
     left = check(mirror)
-    assert {each.what for each in left.differences} <= {"revised", "extra", "doubled", "param"}
+    assert {each.what for each in left.differences} <= STAYING
     assert bool(left.differences) == bool(report.left)
     return report
 
@@ -137,6 +140,7 @@ def test_equal_accounts(mirror: Mirror) -> None:
             )
         )
     mirror.sync()
+    assert check(mirror).warnings == []
     assert_equal(mirror, jobs=5)
     assert mirror.account.calls == {SEARCH: 1, STREAMS: 3, EVENTS: 4, METRICS: 1}
     assert_equal(mirror, "logs", jobs=1)
@@ -234,8 +238,6 @@ def test_points_that_nobody_measured(mirror: Mirror, ended: bool) -> None:
             }
             for each in (doubled, extra)
         ],
-        "failed": [],
-        "warnings": [],
         "repaired": [],
         "left": [
             f"job: loss: 1 point there more often than in AWS, not removed: {KEPT}",
@@ -243,6 +245,87 @@ def test_points_that_nobody_measured(mirror: Mirror, ended: bool) -> None:
         ],
     }
     assert check(mirror).to_dict().keys() == report.to_dict().keys() - {"repaired", "left"}
+
+
+def test_log_points_that_others_changed(mirror: Mirror) -> None:
+    """Points that were added, changed and removed behind the mirror's back are found."""
+    created_ms = put_logged_job(mirror)
+    mirror.sync()
+    assert mirror.is_final("job")
+    mirror.client.log_metric(
+        mirror.run("job").info.run_id, "loss", 7.0, timestamp=created_ms + 1, step=8
+    )
+    execute(mirror, "UPDATE metrics SET value = 0.75 WHERE key = 'loss' AND step = 0")
+    execute(mirror, "DELETE FROM metrics WHERE key = 'loss' AND step = 4")
+    report = check(mirror)
+    assert [(each.what, each.timestamp, each.aws, each.mlflow) for each in report.differences] == [
+        ("missing", created_ms, 0.5, None),
+        ("extra", created_ms, None, 0.75),
+        ("extra", created_ms + 1, None, 7.0),
+        ("missing", created_ms + 4000, 1e-7, None),
+    ]
+    assert report.warnings == []
+
+
+def test_steps_of_logs(mirror: Mirror) -> None:
+    """A step beyond the number of points, and one that two points have, cannot be right."""
+    created_ms = put_logged_job(mirror)
+    mirror.sync()
+    execute(mirror, "UPDATE metrics SET step = step + 1000 WHERE key = 'loss' AND step = 1")
+    found = only(check(mirror))
+    assert found == Difference(
+        arn=arn("job"), what="step", key="loss", timestamp=created_ms + 1000, aws=1, mlflow=1001
+    )
+    execute(mirror, "UPDATE metrics SET step = 4 WHERE key = 'loss' AND step = 1001")
+    found = only(check(mirror))
+    assert (found.timestamp, found.aws, found.mlflow) == (created_ms + 1000, 1, 4)
+    before = mirror.dump()
+    report = repaired(mirror)
+    assert mirror.dump() == before
+    assert report.left == [f"job: loss: 1 point at a wrong step, not changed: {KEPT}"]
+
+
+def test_step_of_an_event_that_came_late(mirror: Mirror) -> None:
+    """It is the next free one, not the number of its match: that is right."""
+    created_ms = put_running_job(mirror.account)
+    assert killed(mirror, 1200)
+    put_log(mirror.account, "job", [(created_ms + 5005, "value=0.5")])
+    mirror.sync()
+    (late,) = [step for _, step, value in mirror.series("job")["loss"] if value == 0.5]
+    assert late > 501
+    assert_equal(mirror)
+    execute(mirror, "UPDATE metrics SET step = 9000 WHERE key = 'loss' AND value = 0.5")
+    assert only(check(mirror)).mlflow == 9000
+
+
+@pytest.mark.parametrize("key", ["loss", CPU, BILLABLE])
+def test_steps_that_follow_from_the_time(mirror: Mirror, key: str) -> None:
+    """A point from CloudWatch, and a duration, has one right step."""
+    put_job(mirror)
+    mirror.sync()
+    at, step, _ = mirror.points("job")[key][-1]
+    execute(
+        mirror,
+        "UPDATE metrics SET step = step + 1000 WHERE key = ? AND timestamp = ?",
+        key,
+        at,
+    )
+    assert only(check(mirror)) == Difference(
+        arn=arn("job"), what="step", key=key, timestamp=at, aws=step, mlflow=step + 1000
+    )
+
+
+def test_step_of_a_final_value(mirror: Mirror) -> None:
+    """Beside metrics from logs, too."""
+    created_ms = put_logged_job(mirror)
+    final = final_metrics({"loss": 0.25, "other": 0.5}, created_ms + 9000)
+    put_logged_job(mirror, FinalMetricDataList=final)
+    mirror.sync()
+    assert_equal(mirror)
+    assert check(mirror).warnings == []
+    execute(mirror, "UPDATE metrics SET step = 1 WHERE key = 'other'")
+    found = only(check(mirror))
+    assert (found.what, found.key, found.aws, found.mlflow) == ("step", "other", 9, 1)
 
 
 def test_status_and_end(mirror: Mirror) -> None:
@@ -759,12 +842,14 @@ def test_equal_points_of_which_one_is_missing(mirror: Mirror) -> None:
     assert [(each.what, each.timestamp) for each in differences] == [
         ("missing", at[1]),
         ("missing", at[0]),
+        ("step", at[0]),
     ]
     assert repaired(mirror).repaired == ["job: loss: 2 points added"]
     after = mirror.points("job")["loss"]
     assert [point[0] for point in after] == [point[0] for point in before]
     assert sorted(step for _, step, _ in after) == [0, 1, 2, 3, 4, 5, 7, 8]
-    assert_equal(mirror)
+    step = only(check(mirror))
+    assert (step.what, step.aws, step.mlflow) == ("step", 6, 8)
 
 
 def test_python_api(mirror: Mirror) -> None:

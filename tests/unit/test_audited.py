@@ -12,7 +12,7 @@ from mlflow_smwatch.core.job import MetricDefinition
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import run_record
-from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.task import LogReading, Task
@@ -68,14 +68,14 @@ MORE = logs(points={"loss": 4})
 """Of a run that has more points than its logs hold now."""
 
 
-def has(*times: int) -> Sequence[Point]:
-    return tuple(Point(at, 1.0) for at in times)
+def has(*times: int) -> Sequence[WrittenPoint]:
+    return tuple(WrittenPoint(at, 1.0, step) for step, at in enumerate(times))
 
 
 def found(job: Audited, *times: int) -> list[tuple[str, str | None, int | None]]:
     """Compare with a run that has loss at these times."""
 
-    def history(key: str) -> Sequence[Point]:
+    def history(key: str) -> Sequence[WrittenPoint]:
         assert key == "loss", "what the mirror did not write is not asked for"
         return has(*times)
 

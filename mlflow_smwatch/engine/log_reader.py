@@ -73,12 +73,12 @@ class JobLogReader:
             written = recover(self._pass.index, task)
             streams = self._streams(task)
             if not streams:
-                return LogReading(missing=True)
+                return _unread(task, LogReading(missing=True))
             reading = self._read(task, by_host(streams), written)
         except LogsGoneError:
-            return LogReading(missing=True)
+            return _unread(task, LogReading(missing=True))
         except AccessDeniedError as error:
-            return LogReading(whole=False, denied=(f"no logs: {error}",))
+            return _unread(task, LogReading(whole=False, denied=(f"no logs: {error}",)))
         if task.logs.size > (0 if self._stopped() else _KEPT_POINTS):
             self._commit(task)
         return reading
@@ -147,7 +147,7 @@ class JobLogReader:
                 self._add_late(task, replay.streams, late)
         if self._is_cut(task, replays):
             task.logs = LogPart(steps=task.watermark.points)
-            return LogReading(whole=whole, expired=True)
+            return _unread(task, LogReading(whole=whole, expired=True))
         return LogReading(whole=whole)
 
     def _replay(
@@ -208,6 +208,14 @@ class JobLogReader:
         for page in iter(replay.next_page, None):
             of_late = {name: page.series[name] for name in late & page.series.keys()}
             task.logs.add(_unwritten(replace(page, series=of_late), written), {}, {})
+
+
+def _unread(task: Task, reading: LogReading) -> LogReading:
+    """Leave a recovery to the pass that can read the logs."""
+    if task.recovering_from:
+        task.watermark, task.recovering_from = task.recovering_from, None
+        task.logs = LogPart(steps=task.watermark.points)
+    return reading
 
 
 def _unwritten(page: ReplayedPage, written: Mapping[str, Written]) -> dict[str, Sequence[Point]]:

@@ -54,6 +54,19 @@ def test_a_second_kill_leaves_it_to_the_next_pass(mirror: Mirror, created_ms: in
     assert sorted(step for _, step, _ in found) == list(range(LINES + 1 + 6000))
 
 
+@pytest.mark.parametrize("denied", [STREAMS, EVENTS])
+def test_logs_that_are_denied_in_between(mirror: Mirror, created_ms: int, denied: str) -> None:
+    """A pass that cannot read the logs leaves the recovery to the next one."""
+    mirror.account.faults.deny(denied)
+    mirror.sync(metrics="logs")
+    mirror.account.faults.clear()
+    put_log(mirror.account, "job", [(created_ms + 5005, "value=0.5")])
+    mirror.sync(metrics="logs")
+    found = mirror.series("job")["loss"]
+    assert sorted(step for _, step, _ in found) == list(range(LINES + 1))
+    assert len({(at, value) for at, _, value in found}) == LINES + 1
+
+
 def test_names_of_other_hosts(mirror: Mirror) -> None:
     """A metric of another host is recovered under its own key."""
     created_ms = now_ms() - HOUR_MS

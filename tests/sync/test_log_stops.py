@@ -160,7 +160,9 @@ def test_two_mirrors_replay_one_job(mirror: Mirror) -> None:
 # ---------------------------------------------------------------------------- any split
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))]
+)
 def test_any_split_into_passes_gives_the_result_of_one(mirror: Mirror, seed: int) -> None:
     """Pages, passes, engines, interruptions and the order of hosts change nothing."""
     chance = random.Random(seed)

@@ -215,7 +215,10 @@ def test_a_metric_named_like_the_utilisation(mirror: Mirror) -> None:
     assert source(mirror) == "logs"
 
 
-@pytest.mark.parametrize(("size", "empty"), [(10_000, False), (7, False), (1, True), (100, True)])
+@pytest.mark.parametrize(
+    ("size", "empty"),
+    [(10_000, False), (7, False), (100, True), pytest.param(1, True, marks=pytest.mark.slow)],
+)
 def test_forty_definitions_on_four_hosts(mirror: Mirror, size: int, *, empty: bool) -> None:
     """Every curve is there whatever the size of pages; one DescribeLogStreams in all."""
     definitions = {f"m{n}": rf"\bm{n}=(\S+)" for n in range(40)}

@@ -42,6 +42,7 @@ def test_nothing_is_doubled(mirror: Mirror, created_ms: int) -> None:
     assert mirror.watermark("job").points == {"loss": LINES + 1}
 
 
+@pytest.mark.slow
 def test_a_second_kill_leaves_it_to_the_next_pass(mirror: Mirror, created_ms: int) -> None:
     """The watermark stays where it was until the logs are read whole."""
     put_log(mirror.account, "job", [(created_ms + 5005, "value=0.5")])

@@ -16,7 +16,7 @@ from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.core.definitions import RUNAWAY, MetricReader
 from mlflow_smwatch.core.errors import AccessDeniedError, LogsGoneError
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.log_progress import LogPart
+from mlflow_smwatch.core.log_progress import LOGS, LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch
@@ -148,6 +148,8 @@ class JobLogReader:
         if self._is_cut(task, replays):
             task.logs = LogPart(steps=task.watermark.points)
             return _unread(task, LogReading(whole=whole, expired=True))
+        if task.recovering_from and task.watermark.source is None:
+            return _recovered(task, LogReading(whole=whole), written)
         return LogReading(whole=whole)
 
     def _replay(
@@ -215,6 +217,19 @@ def _unread(task: Task, reading: LogReading) -> LogReading:
     if task.recovering_from:
         task.watermark, task.recovering_from = task.recovering_from, None
         task.logs = LogPart(steps=task.watermark.points)
+    return reading
+
+
+def _recovered(task: Task, reading: LogReading, written: Mapping[str, Written]) -> LogReading:
+    """Tell where the points that a run without a source has are from: the logs, if they are there.
+
+    Those that are not were written from CloudWatch by a pass that was cut off.
+    """
+    counted = sum(task.watermark.points.get(original, 0) for original in written)
+    if sum(points.total() for points in written.values()) < counted:
+        task.watermark = replace(task.watermark, source=LOGS)
+    elif not task.logs.size:
+        return _unread(task, reading)
     return reading
 
 

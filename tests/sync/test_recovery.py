@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import pytest
 
+from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.demo.account import EmulatedAccount
-from tests.jobs import HOUR_MS, job_answer, now_ms, put_log
+from tests.jobs import HOUR_MS, curve, job_answer, now_ms, put_log, put_loss, whole
 from tests.sync.conftest import EVENTS, STREAMS, Mirror
 from tests.sync.test_crash import killed
 
 LINES = 4000
 
 
-def put_running_job(account: EmulatedAccount) -> int:
-    """Put a job with a long log; return when it was created."""
-    created_ms = now_ms() - HOUR_MS
+def put_running_job(account: EmulatedAccount, lines: int = LINES) -> int:
+    """Put a job with a log; return when it was created."""
+    created_ms = whole(now_ms()) - HOUR_MS
     account.put_training_job(job_answer("job", created_ms=created_ms))
-    put_log(account, "job", [(created_ms + n * 10, f"value={n}") for n in range(LINES)])
+    if lines:
+        put_log(account, "job", [(created_ms + n * 10, f"value={n}") for n in range(lines)])
     return created_ms
+
+
+def end(account: EmulatedAccount, created_ms: int) -> None:
+    """End the job, long ago."""
+    ended_ms = created_ms + HOUR_MS // 2
+    account.put_training_job(job_answer("job", created_ms=created_ms, ended_ms=ended_ms))
+
+
+def forget(mirror: Mirror) -> None:
+    """Set the watermark back to the one that a run is made with, as a kill would leave it."""
+    run = mirror.run("job").info.run_id
+    for key, value in to_tags(Watermark(made_ms=mirror.watermark("job").made_ms)).items():
+        mirror.client.set_tag(run, key, value)
+    mirror.client.delete_tag(run, "smwatch.final")
 
 
 @pytest.fixture
@@ -53,6 +69,35 @@ def test_a_second_kill_leaves_it_to_the_next_pass(mirror: Mirror, created_ms: in
     found = mirror.series("job")["loss"]
     assert len(found) == LINES + 1 + 6000
     assert sorted(step for _, step, _ in found) == list(range(LINES + 1 + 6000))
+
+
+def test_all_points_are_written_and_none_is_vouched_for(mirror: Mirror) -> None:
+    """The source is the logs, whose points are all there; CloudWatch gives none of its own."""
+    created_ms = put_running_job(mirror.account, lines=40)
+    end(mirror.account, created_ms)
+    put_loss(mirror.account, "job", curve(created_ms, 5))
+    mirror.sync()
+    forget(mirror)
+    mirror.sync()
+    assert [value for *_, value in mirror.series("job")["loss"]] == list(map(float, range(40)))
+    run = mirror.run("job")
+    assert run.data.tags["smwatch.metric_source"] == "logs"
+    assert mirror.is_final("job")
+
+
+def test_points_of_cloudwatch_that_are_not_vouched_for(mirror: Mirror) -> None:
+    """The logs hold no match, so what the run has is from CloudWatch, and stays so."""
+    created_ms = put_running_job(mirror.account, lines=0)
+    put_log(mirror.account, "job", [(created_ms, "nothing to see")])
+    end(mirror.account, created_ms)
+    put_loss(mirror.account, "job", curve(created_ms, 5))
+    mirror.sync()
+    before = mirror.series("job")
+    forget(mirror)
+    mirror.sync()
+    assert mirror.series("job") == before
+    assert mirror.run("job").data.tags["smwatch.metric_source"] == "cloudwatch"
+    assert mirror.watermark("job").points["loss"] == 5
 
 
 @pytest.mark.parametrize("denied", [STREAMS, EVENTS])

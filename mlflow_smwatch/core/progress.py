@@ -115,7 +115,8 @@ def progress(
     not_sent = logged_keys - frozenset(before.given_keys.values())
     points: list[MetricPoint] = []
     logged: list[MetricPoint] = []
-    if before.source == NONE:
+    undecided = NONE if before.source == NONE else None
+    if undecided:
         before = replace(before, source=None)
     look = _Look.at(job, before, measured.reading)
     logged, before = advance(before, measured.logs, keys, not_sent)
@@ -138,7 +139,7 @@ def progress(
         counts[point.original] = counts.get(point.original, 0) + 1
     after = replace(
         before.advanced(counts, keys),
-        source=source,
+        source=source or undecided,
         final=complete and (measured.metrics or before.read_to_ms is None),
         modified_ms=job.modified_ms,
         read_to_ms=_read_to(before, measured),

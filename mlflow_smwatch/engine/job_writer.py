@@ -89,8 +89,12 @@ class JobWriter:
         JobError, TrackingError
             When MLflow refuses, or is gone.
         """
+        recovering = task.recovering_from is not None
         if not task.made and task.watermark.fingerprint is None:
-            self._look_again(task)
+            overtaken = self._look_again(task) and recovering
+            if overtaken:
+                message = "another mirror writes the same run: the next pass goes on"
+                raise JobError(message)
         run = self._run_of(task)
         points, after = task.gathered()
         self._claim(task, run, after)
@@ -128,8 +132,8 @@ class JobWriter:
             message = "another mirror has made the run that stays: it is filled by the next pass"
             raise JobError(message)
         if task.recovering_from and run.watermark != task.recovering_from:
-            message = "another mirror writes the same run: the next pass goes on"
-            raise JobError(message)
+            task.yield_to_other(run)
+            return True
         task.run = run
         if not task.recovering_from:
             task.watermark = run.watermark or task.watermark

@@ -217,6 +217,13 @@ class Task:
         self.watermark = after
         self.logs = self.logs.rest()
 
+    def yield_to_other(self, run: KnownRun) -> None:
+        """Give up a recovery: another mirror writes the run, which was not cut off."""
+        self.run = run
+        self.watermark = run.watermark or self.watermark
+        self.recovering_from = None
+        self.logs = LogPart(steps=self.watermark.points)
+
     def instance_queries(self) -> Iterator[Query]:
         """Give what is to be asked of the hosts' utilisation, window by window."""
         for window in self.reading.windows:

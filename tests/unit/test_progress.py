@@ -225,3 +225,10 @@ def test_a_run_without_a_source_takes_the_first_that_gives_points() -> None:
     before = Watermark(made_ms=1, source="none", final=True)
     found = step(before, {"loss": points(1)}, reading(0, 5, complete=False))
     assert found.watermark.source == "cloudwatch"
+
+
+def test_a_run_without_any_algorithm_metric_stays_so() -> None:
+    """A look that reads nothing does not open its source again."""
+    before = Watermark(made_ms=1, source="none", final=True)
+    found = step(before, {}, Reading(windows=(), complete=True))
+    assert found.watermark.source == "none"

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mlflow_smwatch.aws.logs import LogPage, LogReader
 from mlflow_smwatch.core.definitions import MetricReader
@@ -36,6 +37,9 @@ class ReplayedPage:
     series: Mapping[str, Sequence[Point]] = field(default_factory=dict)
     positions: Mapping[str, StreamPosition] = field(default_factory=dict)
     findings: Findings = field(default_factory=dict)
+
+
+UnappliedPage = Callable[[], ReplayedPage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +109,14 @@ class HostReplay:
         self._counting = reader() if stretch.again else self._metrics
         self._pages = self._all_pages()
 
-    def next_page(self) -> ReplayedPage | None:
-        """Read and replay the next page; None after the last.
+    def next_page(self) -> UnappliedPage | None:
+        """Read the next page; None after the last.
+
+        Returns
+        -------
+        callable or None
+            Puts the page through the definitions, while the next one is read: to be called once,
+            page by page.
 
         Raises
         ------
@@ -119,14 +129,14 @@ class HostReplay:
         self.begun = True
         return page
 
-    def _all_pages(self) -> Iterator[ReplayedPage]:
+    def _all_pages(self) -> Iterator[UnappliedPage]:
         for stream in self.streams:
             try:
                 yield from self._stream_pages(stream)
             except LogsGoneError:
                 self.expired = True
 
-    def _stream_pages(self, stream: LogStream) -> Iterator[ReplayedPage]:
+    def _stream_pages(self, stream: LogStream) -> Iterator[UnappliedPage]:
         group, job, again = self._job.kind.log_group, self._job.name, self._stretch.again
         left = self._stretch.positions.get(stream.name, START)
         after = START if again else left
@@ -136,7 +146,7 @@ class HostReplay:
             if number == 0 and after == START:
                 self.expired |= _is_cut(stream, page)
             known, left = _known(page.timestamps_ms, left) if again else (0, left)
-            yield self._replayed(stream, page, known)
+            yield partial(self._replayed, stream, page, known)
 
     def _replayed(self, stream: LogStream, page: LogPage, known: int) -> ReplayedPage:
         host = stream.host

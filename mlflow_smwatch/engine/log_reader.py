@@ -19,7 +19,7 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS, LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host
 from mlflow_smwatch.core.series import Point
-from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch
+from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch, UnappliedPage
 from mlflow_smwatch.engine.task import LogReading, PassContext, Task
 from mlflow_smwatch.engine.written_logs import Written, missing, recover, written_points
 
@@ -178,19 +178,20 @@ class JobLogReader:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
                     replay = waiting.pop(future)
-                    page = future.result()
-                    if page is None:
+                    apply = future.result()
+                    if apply is None:
                         continue
-                    task.logs.add(_unwritten(page, written), page.positions, page.findings)
                     if not (self._stopped() or self._is_cut(task, replays)):
                         waiting[self._next_page(replay)] = replay
+                    page = apply()
+                    task.logs.add(_unwritten(page, written), page.positions, page.findings)
                 if task.logs.size > _MANY_POINTS and all(each.begun for each in replays):
                     self._commit(task)
         finally:
             wait(waiting)
         return not self._stopped()
 
-    def _next_page(self, replay: HostReplay) -> Future[ReplayedPage | None]:
+    def _next_page(self, replay: HostReplay) -> Future[UnappliedPage | None]:
         return self._pages.submit(replay.next_page)
 
     def _is_cut(self, task: Task, replays: Iterable[HostReplay]) -> bool:
@@ -207,7 +208,8 @@ class JobLogReader:
         self._commit(task)
         replay = self._replay(task, streams, anew=True)
         written = written_points(self._pass.index, task, late)
-        for page in iter(replay.next_page, None):
+        for apply in iter(replay.next_page, None):
+            page = apply()
             of_late = {name: page.series[name] for name in late & page.series.keys()}
             task.logs.add(_unwritten(replace(page, series=of_late), written), {}, {})
 

@@ -423,10 +423,11 @@ def test_pages_of_hosts_come_in_any_order(
     going = [replay_of(logs, job, each) for each in streams.values()]
     while going:
         replay = data.draw(st.sampled_from(going))
-        page = replay.next_page()
-        if page is None:
+        apply = replay.next_page()
+        if apply is None:
             going.remove(replay)
         else:
+            page = apply()
             task.logs.add(page.series, page.positions, page.findings)
         if data.draw(st.booleans()):
             store.commit(task)

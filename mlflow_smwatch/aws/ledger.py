@@ -38,11 +38,14 @@ class Pacer:
         Monotonic seconds.
     sleep
         Waits for a number of seconds.
+    burst
+        Units that may be spent at once, ahead of the rate.
     """
 
     rate: float
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    burst: float = 0.0
     _free_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,8 +55,9 @@ class Pacer:
             now = self.clock()
             start = max(now, self._free_at)
             self._free_at = start + units / self.rate
-        if start > now:
-            self.sleep(start - now)
+        wait_s = start - self.burst / self.rate - now
+        if wait_s > 0:
+            self.sleep(wait_s)
 
 
 class Ledger:
@@ -75,7 +79,10 @@ class Ledger:
     def __init__(self, region: str) -> None:
         self.calls: Counter[str] = Counter()
         self.cost_usd = 0.0
-        self._pacers = {action: Pacer(each.rate_in(region)) for action, each in OPERATIONS.items()}
+        self._pacers = {
+            action: Pacer(each.rate_in(region), burst=each.burst)
+            for action, each in OPERATIONS.items()
+        }
         self._datapoints = Pacer(DATAPOINTS_PER_SECOND)
         self._lock = threading.Lock()
 

@@ -27,6 +27,8 @@ class Operation:
         Calls a second that the mirror allows itself, in most Regions.
     region_rates
         Region → the same, where it differs.
+    burst
+        Calls that may be made at once, ahead of the rate.
     price_per_metric_usd
         What one requested metric costs.
     price_per_call_usd
@@ -37,6 +39,7 @@ class Operation:
 
     rate: float
     region_rates: Mapping[str, float] = field(default_factory=dict)
+    burst: float = 0.0
     price_per_metric_usd: float = 0.0
     price_per_call_usd: float = 0.0
     permission: str | None = None
@@ -79,7 +82,9 @@ OPERATIONS: dict[str, Operation] = {
     GET_METRIC_DATA: Operation(rate=40, price_per_metric_usd=0.01 / 1000),
     DESCRIBE_LOG_STREAMS: Operation(rate=22.5),
     GET_LOG_EVENTS: Operation(
-        rate=22.5, region_rates={**dict.fromkeys(_SLOW_LOGS, 9.0), "eu-west-3": 27.0}
+        rate=22.5,
+        region_rates={**dict.fromkeys(_SLOW_LOGS, 9.0), "eu-west-3": 27.0},
+        burst=5,
     ),
     RECEIVE_MESSAGE: Operation(rate=_SQS_RATE, price_per_call_usd=_SQS_PRICE),
     DELETE_MESSAGES: Operation(

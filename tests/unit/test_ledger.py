@@ -98,3 +98,22 @@ def test_calls_have_a_price() -> None:
 def test_permissions(action: str) -> None:
     """IAM knows no batches: the permission of the single operation allows them."""
     assert permission(action) == action.removesuffix("Batch")
+
+
+def test_a_burst_is_ahead_of_the_rate_and_paid_back() -> None:
+    """Some calls go out at once; after that the rate holds, and a pause fills the burst again."""
+    now, waits = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        waits.append(round(seconds, 6))
+        now[0] += seconds
+
+    pacer = Pacer(10, burst=2, clock=lambda: now[0], sleep=sleep)
+    for _ in range(5):
+        pacer.spend()
+    assert waits == [0.1, 0.1]
+    assert now[0] == pytest.approx(0.2)
+    now[0] += 60
+    for _ in range(4):
+        pacer.spend()
+    assert waits == [0.1, 0.1, 0.1]

@@ -66,7 +66,7 @@ def watch(
 
     The first pass takes the jobs modified since --since, each later one what came after it. With
     --queue: the jobs that EventBridge tells of, at once. SIGTERM or Ctrl-C: the batch in hand is
-    finished, then it exits; a second Ctrl-C ends it at once.
+    finished, then it exits; a second Ctrl-C waits only for the calls under way.
 
     A line on stdout for each run that a pass wrote; with --json one document at the end.
 

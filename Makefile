@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= --numprocesses auto --dist loadscope
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -23,10 +24,10 @@ demo: $(DEMO_READY) ## an emulated account, mirrored and shown: make demo ARGS=-
 	@exec $(VENV)/bin/smwatch demo $(ARGS)
 
 test: $(TEST_READY) ## the tests, except the slow ones
-	@exec $(PY) -m pytest -m "not slow" $(ARGS)
+	@exec $(PY) -m pytest -m "not slow" $(WORKERS) $(ARGS)
 
 test-all: $(TEST_READY) ## all tests
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest $(WORKERS) $(ARGS)
 
 coverage: $(TEST_READY) ## all tests, with branch coverage
 	@$(PY) -m coverage erase

@@ -55,6 +55,7 @@ EXTRAS_REQUIRE = {
     "dask": ["distributed>=2024.8"],
     "test": [
         "pytest>=8.2,<10",
+        "pytest-xdist>=3.6,<4",
         "coverage>=7.10,<8",
         "hypothesis>=6.100,<7",
         "playwright>=1.50,<2",

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import JobError
-from mlflow_smwatch.core.job import Channel, FinalMetric, Job, MetricDefinition, Phase
+from mlflow_smwatch.core.job import Channel, FinalMetric, Job, Kinship, MetricDefinition, Phase
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB
 from mlflow_smwatch.core.keys import legal_value
 
@@ -77,10 +77,12 @@ def training_job(answer: Answer) -> Job:
         spot=bool(answer.get("EnableManagedSpotTraining")),
         checkpoint=_map(answer, "CheckpointConfig").get("S3Uri"),
         tensorboard=_map(answer, "TensorBoardOutputConfig").get("S3OutputPath"),
-        experiment=experiment.get("ExperimentName"),
-        trial=experiment.get("TrialName"),
-        tuning_job=_arn_name(answer.get("TuningJobArn")),
-        automl_job=_arn_name(answer.get("AutoMLJobArn")),
+        kinship=Kinship(
+            experiment=experiment.get("ExperimentName"),
+            trial=experiment.get("TrialName"),
+            tuning_job=_arn_name(answer.get("TuningJobArn")),
+            automl_job=_arn_name(answer.get("AutoMLJobArn")),
+        ),
         model_artifact=_model_artifact(answer, status),
         output=_map(answer, "OutputDataConfig").get("S3OutputPath"),
         own_run_id=_map(answer, "MlflowDetails").get("MlflowRunId"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job_kinds import JobKind
+from mlflow_smwatch.core.lineage import Lineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +81,74 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One SageMaker job as one AWS answer describes it.
+class SummaryMetric:
+    """One entry of a trial component's ``Metrics`` (``DescribeTrialComponent``).
 
     Attributes
     ----------
+    name
+        Metric name.
+    timestamp_ms
+        When the last value was seen.
+    count
+        How many values the summary counts.
+    last, minimum, maximum, average, deviation
+        The summary; None where AWS does not give it.
+    """
+
+    name: str
+    timestamp_ms: int
+    count: int
+    last: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    average: float | None = None
+    deviation: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kinship:
+    """Where a job belongs.
+
+    Attributes
+    ----------
+    experiment
+        Name of its SageMaker experiment.
+    trial
+        Name of its trial: the first of ``trials``.
+    trials
+        Names of all trials that it is in, by their CreationTime, then name.
+    component, component_arn
+        Its own trial component.
+    tuning_job, automl_job
+        Names.
+    pipeline_execution
+        ARN.
+    """
+
+    experiment: str | None = None
+    trial: str | None = None
+    trials: tuple[str, ...] = ()
+    component: str | None = None
+    component_arn: str | None = None
+    tuning_job: str | None = None
+    automl_job: str | None = None
+    pipeline_execution: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One SageMaker job, or a group of jobs, as AWS describes it.
+
+    Attributes
+    ----------
+    name
+        What its kind's operations take for it; a pipeline's execution goes by the last part of its
+        ARN.
+    title
+        What people call it, where that is not its name.
+    status
+        SageMaker's word; empty where it has none.
     created_ms, modified_ms
         CreationTime and LastModifiedTime.
     ended_ms
@@ -99,6 +163,25 @@ class Job:
         S3 URI of the model, only once it exists.
     hyperparameters, tags
         Name and value pairs, sorted by name.
+    params
+        Further name and value pairs that are shown as params.
+    facts
+        Further name and value pairs that are shown as tags, names without ``sagemaker.``.
+    kinship
+        Where it belongs.
+    component_known
+        Whether the answer tells its trial component and trials; other answers leave what the run
+        says of them as it is.
+    children
+        ARNs of the jobs that belong to it, as far as its description names them.
+    code
+        S3 URI of its code.
+    commit
+        The git commit of its code.
+    summaries
+        Metrics of a trial component that is no job's.
+    lineage
+        What follows from its inputs and outputs.
     document
         The whole AWS answer as JSON text, secrets redacted.
     """
@@ -110,6 +193,7 @@ class Job:
     created_ms: int
     modified_ms: int
     document: str
+    title: str | None = None
     secondary_status: str | None = None
     ended_ms: int | None = None
     launched_ms: int | None = None
@@ -124,14 +208,19 @@ class Job:
     spot: bool = False
     checkpoint: str | None = None
     tensorboard: str | None = None
-    experiment: str | None = None
-    trial: str | None = None
-    tuning_job: str | None = None
-    automl_job: str | None = None
+    kinship: Kinship = field(default_factory=Kinship)
+    component_known: bool = False
+    children: tuple[str, ...] = ()
     model_artifact: str | None = None
     output: str | None = None
     own_run_id: str | None = None
-    hyperparameters: tuple[tuple[str, str], ...] = field(default=())
+    hyperparameters: tuple[tuple[str, str], ...] = ()
+    params: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    code: str | None = None
+    commit: str | None = None
+    summaries: tuple[SummaryMetric, ...] = ()
+    lineage: Lineage = field(default_factory=Lineage)
     definitions: tuple[MetricDefinition, ...] = ()
     final_metrics: tuple[FinalMetric, ...] = ()
     channels: tuple[Channel, ...] = ()

@@ -135,9 +135,13 @@ def mirror(job: str, **options: Any) -> Run:
     from mlflow_smwatch.tracking.store import read_run
 
     report = sync(job, **options)
-    if report.failed:
+    asked = job.lower()
+    run_id = next(
+        (each.run_id for each in report.runs if asked in {each.arn.lower(), each.name.lower()}),
+        None,
+    )
+    if run_id is None and report.failed:
         raise JobError(report.failed[0].error)
-    run_id = report.runs[0].run_id
     if run_id is None:
         message = f"{job} is not mirrored in a dry run: leave dry_run out"
         raise JobError(message)

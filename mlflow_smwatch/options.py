@@ -47,7 +47,10 @@ class SyncOptions:
         Where algorithm metrics come from: ``logs``, ``cloudwatch``, ``auto`` (the logs where they
         can be read and hold a match, else CloudWatch) or ``off`` (no metrics at all).
     artifacts
-        ``link`` stores ``sagemaker/job.json``; ``none`` stores nothing.
+        ``link`` stores ``sagemaker/job.json`` and ``sagemaker/lineage.html``; ``none`` stores
+        nothing.
+    register
+        Name of the MLflow registered model of which the models become versions; None for none.
     workers
         How many threads read and write.
     settle_s
@@ -77,6 +80,7 @@ class SyncOptions:
     name_contains: str | None = None
     metrics: str = "auto"
     artifacts: str = "link"
+    register: str | None = None
     workers: int = 8
     settle_s: int = 180
     give_up_denied: bool = False

@@ -15,6 +15,8 @@ def sync_text(report: SyncReport, named: tuple[str, ...]) -> Iterator[str]:
             continue
         points = f"{line.points:,} points"
         yield f"{line.word:<9}  {line.name}  {line.status}  {points}  {line.url or ''}".rstrip()
+    for each in report.registered or ():
+        yield f"registered {each.model} version {each.version}  {each.source}"
     jobs = ", ".join(f"{count} {word}" for word, count in report.jobs.items())
     calls = sum(report.aws_calls.values())
     begin = "would be: " if report.dry_run else ""

@@ -72,6 +72,26 @@ class Warned:
     warning: str
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version of a registered model that was made.
+
+    Attributes
+    ----------
+    model, version
+        The registered model and the version's number.
+    source
+        S3 URI of the artifact.
+    run_id
+        The run of the job that made it, where one did.
+    """
+
+    model: str
+    version: str
+    source: str
+    run_id: str | None
+
+
 def without_counts(text: str) -> str:
     """Return what a failure or a warning says, whatever the numbers in it have grown to.
 
@@ -118,6 +138,7 @@ class SyncReport:
     runs: list[RunLine] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
+    registered: list[Registered] | None = None
     dry_run: bool = False
 
     def warn(self, arn: str | None, warnings: Iterable[str]) -> None:
@@ -148,6 +169,8 @@ class SyncReport:
             "failed": [asdict(failure) for failure in self.failed],
             "warnings": [asdict(warned) for warned in self.warnings],
         }
+        if self.registered is not None:
+            document["registered"] = [asdict(each) for each in self.registered]
         if self.dry_run:
             document["dry_run"] = True
         return document

@@ -67,16 +67,21 @@ class AuditAdmission:
             return self._close(found.arn, Difference(arn=found.arn, what="run", aws=_ONE_RUN))
         if matched.duplicates:
             self._findings.enter(found.arn, [_doubled(found, matched)])
-        job, denied = self._recognition.describe(found, known)
+        recognised = self._recognition.describe(found, run)
+        job = recognised.job
         if is_leaving(job, run):
             return self._close(found.arn, warnings=(_LEAVING,))
+        record = run_record(job, self._pass.options.experiment)
+        if job.kind.state_from_children:
+            record = replace(record, status=run.status, end_ms=run.end_ms)
         return Task(
             job=job,
-            record=run_record(job, self._pass.options.experiment),
+            record=record,
             run=replace(run, last_steps={}),  # as if nothing were written, so that all is read
             watermark=_afresh(known),
             reading=self.whole_life(job),
-            undescribed=denied,
+            undescribed=recognised.denied,
+            streams=recognised.streams,
         )
 
     def _close(self, arn: str, *differences: Difference, warnings: tuple[str, ...] = ()) -> Outcome:

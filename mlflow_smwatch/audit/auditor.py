@@ -139,7 +139,7 @@ class Auditor:
             task.watermark,
             task.measured(self._pass.options.metrics),
             logged_keys=task.logged_keys,
-            written_ms=lambda _: (),
+            written=lambda _: (),
             give_up_denied=True,
         )
         return Audited(

@@ -1,49 +1,29 @@
-"""Which jobs there are: ``Search`` where it is allowed, else ``List`` + ``Describe``.
-
-``Search`` gives up to 100 whole job descriptions, tags included, in one call. Where it is denied or
-keeps failing, ``ListTrainingJobs`` names the jobs and each that changed is described.
-Every answer is redacted here, before anything else sees it.
-"""
+"""What is found of the jobs of an account: whole jobs, or what a listing tells of them."""
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypeVar
+from typing import Any
 
-from mlflow_smwatch.aws.operations import (
-    DESCRIBE_TRAINING_JOB,
-    LIST_TAGS,
-    LIST_TRAINING_JOBS,
-    SEARCH,
-)
-from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.aws.kinds import CALLS, KindCalls
+from mlflow_smwatch.aws.search import Filter, contains, equals, modified_between
 from mlflow_smwatch.core.arn import Arn
-from mlflow_smwatch.core.describe import to_ms, training_job
-from mlflow_smwatch.core.errors import (
-    AccessDeniedError,
-    InvalidRequestError,
-    JobError,
-    RetriableError,
-    SmwatchError,
-    UsageError,
-)
+from mlflow_smwatch.core.describe import job_of, to_ms
+from mlflow_smwatch.core.errors import JobError, SmwatchError, UsageError
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.redact import redact_answer
-
-logger = logging.getLogger(__name__)
-
-_Read = TypeVar("_Read")
+from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
 
 PAGE_SIZE = 100
-NAMES_PER_SEARCH = 20
+"""Jobs on a page, at most."""
+
 _LONGEST_JOB = timedelta(days=90)
 _SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NAME_CONTAINS = re.compile(r"[a-zA-Z0-9-]{1,63}")
+_NO_TAGS = "no tags: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +47,56 @@ class JobFilter:
 
     def accepts(self, job: Job) -> bool:
         """Whether a job passes name and tags, whatever its times."""
-        return self.accepts_name(job.name) and set(self.tags) <= set(job.tags)
+        return self.accepts_name(job.name, job.title) and set(self.tags) <= set(job.tags)
 
-    def accepts_name(self, name: str) -> bool:
-        """Whether a job's name has the part that is wanted."""
-        return self.name_contains is None or self.name_contains in name
+    def accepts_name(self, *names: str | None) -> bool:
+        """Whether one of a job's names has the part that is wanted."""
+        part = self.name_contains
+        return part is None or any(part in name for name in names if name)
 
     def in_time(self, modified_ms: int) -> bool:
         """Whether a LastModifiedTime (ms) lies within the bounds."""
         after = self.since is None or modified_ms >= to_ms(self.since)
         return after and (self.until is None or modified_ms <= to_ms(self.until))
+
+    def in_search_time(self, modified_ms: int) -> bool:
+        """Whether ``Search`` finds a LastModifiedTime (ms): it sees the bounds in whole seconds."""
+        after = self.since is None or modified_ms >= to_ms(self.since.replace(microsecond=0))
+        up = self.until and (self.until + _SECOND).replace(microsecond=0)
+        return after and (up is None or modified_ms <= to_ms(up))
+
+    def search_filters(self, name: str | None = None) -> list[Filter]:
+        """Say the same to ``Search``; name and tags only where the field of the name is given.
+
+        AWS takes no empty Value: that a tag is empty is seen in the answer.
+        """
+        filters = modified_between(self.since, self.until)
+        if name and self.name_contains:
+            filters.append(contains(name, self.name_contains))
+        tags = self.tags if name else ()
+        return filters + [equals(f"Tags.{key}", value) for key, value in tags if value]
+
+    def list_request(self, calls: KindCalls) -> dict[str, Any]:
+        """Say the same to a ``List`` operation, oldest first; tags cannot be said.
+
+        CreationTimeAfter is sent as well: with LastModifiedTimeAfter alone the service pages
+        through the account's whole history (aws/aws-cli issue 7596).
+        """
+        request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
+        if self.since and not calls.listed_whole:
+            request["LastModifiedTimeAfter"] = _before(self.since, _SECOND)
+            request["CreationTimeAfter"] = self.created_after
+        if self.until and not calls.listed_whole:
+            request["LastModifiedTimeBefore"] = self.until + _SECOND
+        named = self.name_contains and _NAME_CONTAINS.fullmatch(self.name_contains)
+        if named and not calls.listed_whole:
+            request["NameContains"] = self.name_contains
+        return request
+
+    @property
+    def created_after(self) -> datetime | None:
+        """When the oldest job may have begun that is modified within the bounds."""
+        return _before(self.since, _LONGEST_JOB) if self.since else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +116,59 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What AWS said of one job, before it is understood.
+
+    Attributes
+    ----------
+    word
+        The kind.
+    content
+        The description, redacted, with what further operations tell under keys of their own.
+    denied
+        What of it could not be read, in words.
+    """
+
+    word: str
+    content: dict[str, Any] = field(repr=False)
+    denied: tuple[str, ...] = ()
+
+    @property
+    def arn(self) -> str:
+        """The job's ARN; empty where AWS does not say it."""
+        return str(self.content.get(CALLS[self.word].arn) or "")
+
+    def described(self) -> Described:
+        """Understand it.
+
+        Raises
+        ------
+        JobError
+            When it is not understood.
+        """
+        try:
+            return Described(job=job_of(KINDS[self.word], self.content), denied=self.denied)
+        except (JobError, UsageError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _not_understood(error) from error
+
+    def found(self) -> Found | NotFound:
+        """Understand it; what is not understood is that one job's failure."""
+        try:
+            described = self.described()
+        except JobError as error:
+            name = self.arn or self.content.get(CALLS[self.word].name) or f"unnamed {self.word}"
+            return NotFound(str(name), error)
+        return found_job(described.job, described.denied)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """A job that was found.
 
     Attributes
     ----------
+    kind
+        Word of its kind.
     arn, name, created_ms, modified_ms
         What every listing tells.
     job
@@ -113,6 +181,7 @@ class Found:
     name: str
     created_ms: int
     modified_ms: int
+    kind: str = TRAINING_JOB.word
     job: Job | None = None
     denied: tuple[str, ...] = ()
 
@@ -125,183 +194,13 @@ class NotFound:
     error: SmwatchError
 
 
-def search_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found | NotFound, ...]]:
-    """Find training jobs by ``Search``, oldest first, in pages of at most 100.
-
-    Raises
-    ------
-    AccessDeniedError, RetriableError
-        When the operation is denied or keeps failing.
-    """
-    for page in _search_pages(aws, _filters(wanted), operator="And"):
-        found = (_understood(record, _searched) for record in page)
-        yield tuple(each for each in found if _passes(each, wanted))
-
-
-def _searched(record: Mapping[str, Any]) -> Found:
-    return found_job(training_job(record))
-
-
-def _understood(
-    record: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Found]
-) -> Found | NotFound:
-    """Read one record; what is not understood is that one job's failure."""
-    try:
-        return _read(record, read)
-    except JobError as error:
-        asked = record.get("TrainingJobArn") or record.get("TrainingJobName") or "unnamed job"
-        return NotFound(str(asked), error)
-
-
-def _read(record: Mapping[str, Any], read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
-    try:
-        return read(record)
-    except (JobError, UsageError, KeyError, TypeError, ValueError, AttributeError) as error:
-        message = f"AWS described the job in a way that is not understood: {error!r}"
-        raise JobError(message) from error
-
-
-def _passes(found: Found | NotFound, wanted: JobFilter) -> bool:
-    if isinstance(found, NotFound):
-        return True
-    named = wanted.accepts(found.job) if found.job else wanted.accepts_name(found.name)
-    return named and wanted.in_time(found.modified_ms)
-
-
-def search_names(aws: Aws, names: tuple[str, ...]) -> dict[str, Found | NotFound]:
-    """Find at most 20 training jobs by exact name with one ``Search``.
-
-    Returns
-    -------
-    dict
-        Name → job, or why it is not understood; without the names that AWS does not know.
-    """
-    filters = [_filter("TrainingJobName", "Equals", name) for name in names]
-    pages = _search_pages(aws, filters, operator="Or")
-    records = {record.get("TrainingJobName"): record for page in pages for record in page}
-    return {name: _understood(records[name], _searched) for name in names if name in records}
-
-
-def search_arn(aws: Aws, arn: str) -> Found | NotFound | None:
-    """Find a training job by its ARN with one ``Search``; None where there is none."""
-    pages = _search_pages(aws, [_filter("TrainingJobArn", "Equals", arn)], operator="And")
-    record = next((record for page in pages for record in page), None)
-    return None if record is None else _understood(record, _searched)
-
-
-def list_jobs(aws: Aws, wanted: JobFilter) -> Iterator[tuple[Found | NotFound, ...]]:
-    """Find training jobs by ``ListTrainingJobs``, oldest first; tags are not looked at.
-
-    CreationTimeAfter is sent as well: with LastModifiedTimeAfter alone the service pages through
-    the account's whole history (aws/aws-cli issue 7596).
-    """
-    request: dict[str, Any] = {
-        "MaxResults": PAGE_SIZE,
-        "SortBy": "CreationTime",
-        "SortOrder": "Ascending",
-    }
-    if wanted.since:
-        request["LastModifiedTimeAfter"] = _before(wanted.since, _SECOND)
-        request["CreationTimeAfter"] = _before(wanted.since, _LONGEST_JOB)
-    if wanted.until:
-        request["LastModifiedTimeBefore"] = wanted.until + _SECOND
-    if wanted.name_contains and _NAME_CONTAINS.fullmatch(wanted.name_contains):
-        request["NameContains"] = wanted.name_contains
-    while True:
-        answer = ask(
-            LIST_TRAINING_JOBS, aws.sagemaker.list_training_jobs, request, "TrainingJobSummaries"
-        )
-        page = (_understood(summary, _listed) for summary in answer["TrainingJobSummaries"])
-        yield tuple(found for found in page if _passes(found, wanted))
-        if not answer.get("NextToken"):
-            return
-        request["NextToken"] = answer["NextToken"]
-
-
-def describe_job(aws: Aws, name: str) -> Described:
-    """Describe one training job, its tags included (``DescribeTrainingJob``, ``ListTags``).
-
-    Raises
-    ------
-    UnknownJobError
-        When AWS has no job of that name.
-    JobError
-        When what AWS says of it is not understood.
-    """
-    request = {"TrainingJobName": name}
-    describe = aws.sagemaker.describe_training_job
-    answer = ask(DESCRIBE_TRAINING_JOB, describe, request, "TrainingJobArn")
-    try:
-        tags = _tags(aws, answer["TrainingJobArn"])
-    except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
-        job = _read(redact_answer(answer), training_job)
-        return Described(job=job, denied=(f"no tags: {error}",))
-    return Described(job=_read(redact_answer({**answer, "Tags": tags}), training_job))
-
-
-def _tags(aws: Aws, arn: str) -> list[dict[str, str]]:
-    tags: list[dict[str, str]] = []
-    request: dict[str, Any] = {"ResourceArn": arn, "MaxResults": PAGE_SIZE}
-    while True:
-        answer = ask(LIST_TAGS, aws.sagemaker.list_tags, request, "Tags")
-        tags += answer["Tags"]
-        if not answer.get("NextToken"):
-            return tags
-        request["NextToken"] = answer["NextToken"]
-
-
-def _search_pages(
-    aws: Aws, filters: list[dict[str, str]], operator: str
-) -> Iterator[list[dict[str, Any]]]:
-    request: dict[str, Any] = {
-        "Resource": "TrainingJob",
-        "SortBy": "CreationTime",
-        "SortOrder": "Ascending",
-        "MaxResults": PAGE_SIZE,
-    }
-    if filters:
-        request["SearchExpression"] = {"Filters": filters, "Operator": operator}
-    while True:
-        answer = ask(SEARCH, aws.sagemaker.search, request, "Results")
-        found = (each["TrainingJob"] for each in answer["Results"] if "TrainingJob" in each)
-        yield [redact_answer(record) for record in found]
-        if not answer.get("NextToken"):
-            return
-        request["NextToken"] = answer["NextToken"]
-
-
-def _filters(wanted: JobFilter) -> list[dict[str, str]]:
-    filters = []
-    if wanted.since:
-        filters.append(
-            _filter("LastModifiedTime", "GreaterThanOrEqualTo", _search_time(wanted.since))
-        )
-    if wanted.until:
-        up = wanted.until + _SECOND
-        filters.append(_filter("LastModifiedTime", "LessThanOrEqualTo", _search_time(up)))
-    if wanted.name_contains:
-        filters.append(_filter("TrainingJobName", "Contains", wanted.name_contains))
-    # AWS takes no empty Value: that a tag is empty is seen in the answer.
-    filters += [_filter(f"Tags.{key}", "Equals", value) for key, value in wanted.tags if value]
-    return filters
-
-
-def _filter(name: str, operator: str, value: str) -> dict[str, str]:
-    return {"Name": name, "Operator": operator, "Value": value}
-
-
-def _before(moment: datetime, span: timedelta) -> datetime:
-    """Go back in time, to the epoch at most."""
-    return max(moment, _EPOCH + span) - span
-
-
-def _search_time(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+Page = tuple[Found | NotFound, ...]
 
 
 def found_job(job: Job, denied: tuple[str, ...] = ()) -> Found:
     """Wrap a job whose whole description is at hand."""
     return Found(
+        kind=job.kind.word,
         denied=denied,
         arn=str(job.arn),
         name=job.name,
@@ -311,11 +210,64 @@ def found_job(job: Job, denied: tuple[str, ...] = ()) -> Found:
     )
 
 
-def _listed(summary: Mapping[str, Any]) -> Found:
-    created = summary["CreationTime"]
-    return Found(
-        arn=str(Arn.parse(summary["TrainingJobArn"])),
-        name=summary["TrainingJobName"],
-        created_ms=to_ms(created),
-        modified_ms=to_ms(summary.get("LastModifiedTime") or created),
-    )
+def listed(word: str, summary: Mapping[str, Any]) -> Found | NotFound:
+    """Take what a listing tells of a job; what is not understood is that one job's failure."""
+    calls = CALLS[word]
+    try:
+        created = summary["CreationTime"]
+        return Found(
+            kind=word,
+            arn=str(Arn.parse(summary[calls.arn])),
+            name=summary[calls.name],
+            created_ms=to_ms(created),
+            modified_ms=to_ms(summary.get("LastModifiedTime") or created),
+        )
+    except (UsageError, KeyError, TypeError, ValueError, AttributeError) as error:
+        asked = summary.get(calls.arn) or summary.get(calls.name) or f"unnamed {word}"
+        return NotFound(str(asked), _not_understood(error))
+
+
+def passing(page: Iterable[Found | NotFound], wanted: JobFilter) -> Page:
+    """Keep what a filter wants of a page, as far as its listing tells."""
+    return tuple(each for each in page if _passes(each, wanted))
+
+
+def _passes(found: Found | NotFound, wanted: JobFilter) -> bool:
+    if isinstance(found, NotFound):
+        return True
+    named = wanted.accepts(found.job) if found.job else wanted.accepts_name(found.name)
+    return named and wanted.in_time(found.modified_ms)
+
+
+def no_tags(error: SmwatchError) -> str:
+    """Say that a job's tags could not be read."""
+    return f"{_NO_TAGS}{error}"
+
+
+def with_tags(found: Found | NotFound) -> Found | NotFound:
+    """Refuse a job of which nobody can say whether it has the tags that are wanted.
+
+    Parameters
+    ----------
+    found
+        A job.
+
+    Returns
+    -------
+    Found or NotFound
+        The job itself, if its tags are known.
+    """
+    unknown = [text for text in getattr(found, "denied", ()) if text.startswith(_NO_TAGS)]
+    if unknown and isinstance(found, Found):
+        message = f"--tag cannot be applied: {'; '.join(unknown)}"
+        return NotFound(found.arn, JobError(message))
+    return found
+
+
+def _not_understood(error: Exception) -> JobError:
+    return JobError(f"AWS described the job in a way that is not understood: {error!r}")
+
+
+def _before(moment: datetime, span: timedelta) -> datetime:
+    """Go back in time, to the epoch at most."""
+    return max(moment, _EPOCH + span) - span

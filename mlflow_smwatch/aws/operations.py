@@ -8,7 +8,7 @@ CloudWatch Pricing"), SQS 0.40 USD per million requests ("Amazon SQS pricing"); 
 free.
 
 Operations have the names by which botocore sends them; that of the permission is the same, but for
-SQS's batches.
+SQS's batches and SageMaker Metrics.
 """
 
 from __future__ import annotations
@@ -52,7 +52,38 @@ class Operation:
 SEARCH = "sagemaker:Search"
 LIST_TRAINING_JOBS = "sagemaker:ListTrainingJobs"
 DESCRIBE_TRAINING_JOB = "sagemaker:DescribeTrainingJob"
+LIST_PROCESSING_JOBS = "sagemaker:ListProcessingJobs"
+DESCRIBE_PROCESSING_JOB = "sagemaker:DescribeProcessingJob"
+LIST_TRANSFORM_JOBS = "sagemaker:ListTransformJobs"
+DESCRIBE_TRANSFORM_JOB = "sagemaker:DescribeTransformJob"
+LIST_TUNING_JOBS = "sagemaker:ListHyperParameterTuningJobs"
+DESCRIBE_TUNING_JOB = "sagemaker:DescribeHyperParameterTuningJob"
+LIST_TUNING_CHILDREN = "sagemaker:ListTrainingJobsForHyperParameterTuningJob"
+LIST_AUTOML_JOBS = "sagemaker:ListAutoMLJobs"
+DESCRIBE_AUTOML_JOB = "sagemaker:DescribeAutoMLJobV2"
+LIST_CANDIDATES = "sagemaker:ListCandidatesForAutoMLJob"
+LIST_ENDPOINTS = "sagemaker:ListEndpoints"
+DESCRIBE_ENDPOINT = "sagemaker:DescribeEndpoint"
+DESCRIBE_ENDPOINT_CONFIG = "sagemaker:DescribeEndpointConfig"
+DESCRIBE_MODEL = "sagemaker:DescribeModel"
+DESCRIBE_MODEL_PACKAGE = "sagemaker:DescribeModelPackage"
+LIST_TRIALS = "sagemaker:ListTrials"
+DESCRIBE_TRIAL = "sagemaker:DescribeTrial"
+LIST_TRIAL_COMPONENTS = "sagemaker:ListTrialComponents"
+DESCRIBE_TRIAL_COMPONENT = "sagemaker:DescribeTrialComponent"
+DESCRIBE_EXPERIMENT = "sagemaker:DescribeExperiment"
+LIST_PIPELINES = "sagemaker:ListPipelines"
+LIST_PIPELINE_EXECUTIONS = "sagemaker:ListPipelineExecutions"
+DESCRIBE_PIPELINE_EXECUTION = "sagemaker:DescribePipelineExecution"
+LIST_PIPELINE_STEPS = "sagemaker:ListPipelineExecutionSteps"
+LIST_PIPELINE_PARAMETERS = "sagemaker:ListPipelineParametersForExecution"
 LIST_TAGS = "sagemaker:ListTags"
+BATCH_GET_METRICS = "sagemaker-metrics:BatchGetMetrics"
+LIST_ASSOCIATIONS = "sagemaker:ListAssociations"
+LIST_ARTIFACTS = "sagemaker:ListArtifacts"
+DESCRIBE_ARTIFACT = "sagemaker:DescribeArtifact"
+LIST_CONTEXTS = "sagemaker:ListContexts"
+DESCRIBE_CONTEXT = "sagemaker:DescribeContext"
 GET_METRIC_DATA = "cloudwatch:GetMetricData"
 DESCRIBE_LOG_STREAMS = "logs:DescribeLogStreams"
 GET_LOG_EVENTS = "logs:GetLogEvents"
@@ -71,14 +102,47 @@ _SLOW_LOGS = (
     "eu-west-1",
     "il-central-1",
 )
+_LISTS = 2
+_DESCRIBES = 10
 _SQS_RATE = 100
 _SQS_PRICE = 0.40 / 1_000_000
 
 OPERATIONS: dict[str, Operation] = {
     SEARCH: Operation(rate=5),
-    LIST_TRAINING_JOBS: Operation(rate=2),
-    DESCRIBE_TRAINING_JOB: Operation(rate=10),
-    LIST_TAGS: Operation(rate=10),
+    LIST_TRAINING_JOBS: Operation(rate=_LISTS),
+    LIST_PROCESSING_JOBS: Operation(rate=_LISTS),
+    LIST_TRANSFORM_JOBS: Operation(rate=_LISTS),
+    LIST_TUNING_JOBS: Operation(rate=_LISTS),
+    LIST_TUNING_CHILDREN: Operation(rate=_LISTS),
+    LIST_AUTOML_JOBS: Operation(rate=_LISTS),
+    LIST_CANDIDATES: Operation(rate=_LISTS),
+    LIST_ENDPOINTS: Operation(rate=_LISTS),
+    LIST_TRIALS: Operation(rate=5),
+    LIST_TRIAL_COMPONENTS: Operation(rate=5),
+    LIST_PIPELINES: Operation(rate=_LISTS),
+    LIST_PIPELINE_EXECUTIONS: Operation(rate=_LISTS),
+    LIST_PIPELINE_STEPS: Operation(rate=5),
+    LIST_PIPELINE_PARAMETERS: Operation(rate=5),
+    DESCRIBE_TRAINING_JOB: Operation(rate=_DESCRIBES),
+    DESCRIBE_PROCESSING_JOB: Operation(rate=_DESCRIBES),
+    DESCRIBE_TRANSFORM_JOB: Operation(rate=_DESCRIBES),
+    DESCRIBE_TUNING_JOB: Operation(rate=_DESCRIBES),
+    DESCRIBE_AUTOML_JOB: Operation(rate=_DESCRIBES),
+    DESCRIBE_ENDPOINT: Operation(rate=_DESCRIBES),
+    DESCRIBE_ENDPOINT_CONFIG: Operation(rate=_DESCRIBES),
+    DESCRIBE_MODEL: Operation(rate=_DESCRIBES),
+    DESCRIBE_MODEL_PACKAGE: Operation(rate=_DESCRIBES),
+    DESCRIBE_TRIAL: Operation(rate=_DESCRIBES),
+    DESCRIBE_TRIAL_COMPONENT: Operation(rate=_DESCRIBES),
+    DESCRIBE_EXPERIMENT: Operation(rate=_DESCRIBES),
+    DESCRIBE_PIPELINE_EXECUTION: Operation(rate=_DESCRIBES),
+    LIST_TAGS: Operation(rate=_DESCRIBES),
+    BATCH_GET_METRICS: Operation(rate=10, permission="sagemaker:BatchGetMetrics"),
+    LIST_ASSOCIATIONS: Operation(rate=10, burst=20),
+    LIST_ARTIFACTS: Operation(rate=5),
+    DESCRIBE_ARTIFACT: Operation(rate=10),
+    LIST_CONTEXTS: Operation(rate=5),
+    DESCRIBE_CONTEXT: Operation(rate=10),
     GET_METRIC_DATA: Operation(rate=40, price_per_metric_usd=0.01 / 1000),
     DESCRIBE_LOG_STREAMS: Operation(rate=22.5),
     GET_LOG_EVENTS: Operation(

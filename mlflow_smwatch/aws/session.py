@@ -107,6 +107,11 @@ class Aws:
         return self._client("sqs")
 
     @property
+    def sagemaker_metrics(self) -> Any:
+        """The ``sagemaker-metrics`` client."""
+        return self._client("sagemaker-metrics")
+
+    @property
     def logs(self) -> Any:
         """The ``logs`` client."""
         return self._client("logs")

@@ -157,11 +157,19 @@ mirror_options = _together(
             type=click.Choice(ARTIFACT_MODES),
             default=_DEFAULTS["artifacts"],
             show_default=True,
-            help="link stores sagemaker/job.json with the run; nothing big is copied.",
+            help="link stores sagemaker/job.json and sagemaker/lineage.html with the run; nothing"
+            " big is copied.",
         ),
     ]
 )
 """What of them is mirrored, and into which experiment."""
+
+register_option = option(
+    "--register",
+    metavar="MODEL",
+    help="Make each job's model artifact, and each model package (those that changed since --since,"
+    " or that are named by ARN), a version of this MLflow registered model, by its S3 URI.",
+)
 
 denied_option = option(
     "--give-up-denied",

@@ -14,6 +14,7 @@ from mlflow_smwatch.cli.options import (
     job_options,
     mirror_options,
     option,
+    register_option,
     service_options,
     tracking_options,
     work_options,
@@ -26,6 +27,7 @@ from mlflow_smwatch.options import SyncOptions
 @click.argument("names", nargs=-1, metavar="[NAME|ARN]...")
 @job_options
 @mirror_options
+@register_option
 @work_options
 @denied_option
 @option("--dry-run", is_flag=True, help="Read job lists only; forecast calls and price.")
@@ -44,6 +46,7 @@ def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None
       smwatch sync
       smwatch sync my-job another-job --region eu-west-1
       smwatch sync --since 2026-01-31 --tag team=vision --experiment vision
+      smwatch sync my-trial --register churn
       smwatch sync --dry-run --json
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
     options = SyncOptions(**chosen)

@@ -16,6 +16,7 @@ from mlflow_smwatch.cli.options import (
     job_options,
     mirror_options,
     option,
+    register_option,
     service_options,
     tracking_options,
     work_options,
@@ -49,6 +50,7 @@ _LONGEST_S = 86_400
 )
 @job_options
 @mirror_options
+@register_option
 @work_options
 @denied_option
 @tracking_options

@@ -1,9 +1,9 @@
 """Links into the AWS console.
 
-AWS documents no contract for these addresses: the job page is the one that the SageMaker Python
-SDK prints, the others are those that the console itself shows. Every function returns an empty
-string where there is no link to be had: a partition whose console is not public, a region that
-is not one, a URI that is not in S3.
+AWS documents no contract for these addresses: the pages of training, processing and transform
+jobs are those that the SageMaker Python SDK prints, the others those that the console itself
+shows. Every function returns an empty string where there is no link to be had: a partition whose
+console is not public, a region that is not one, a URI that is not in S3.
 """
 
 from __future__ import annotations
@@ -31,26 +31,41 @@ MetricSeries: TypeAlias = tuple[str, str, Sequence[tuple[str, str]]]
 
 _Jsurl: TypeAlias = "str | int | Sequence[_Jsurl] | Mapping[str, _Jsurl]"
 
+_JOB_PAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "training-job": "jobs",
+        "processing-job": "processing-jobs",
+        "transform-job": "transform-jobs",
+        "hyper-parameter-tuning-job": "hyper-tuning-jobs",
+        "endpoint": "endpoints",
+    }
+)
+
 _REGION = re.compile(r"[a-z0-9-]+")
 _S3_URI = re.compile(r"s3://(?P<bucket>[A-Za-z0-9._-]+)(?:/(?P<key>.*))?", re.DOTALL)
 _JSURL_SPECIAL = re.compile(r"[^A-Za-z0-9_.-]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def training_job_url(arn: Arn) -> str:
-    """Link to the page of a training job.
+def job_url(arn: Arn) -> str:
+    """Link to the page of a job: a training, processing, transform or tuning job, or an endpoint.
 
     Parameters
     ----------
     arn
-        The job's ARN.
+        Its ARN.
 
     Returns
     -------
     str
-        The address, or an empty string.
+        The address, or an empty string, also for what has no page outside of SageMaker Studio.
     """
-    return _service_url(arn.partition, arn.region, "sagemaker", f"/jobs/{_once(arn.resource_name)}")
+    page = _JOB_PAGES.get(arn.resource_type)
+    if page is None:
+        return ""
+    return _service_url(
+        arn.partition, arn.region, "sagemaker", f"/{page}/{_once(arn.resource_name)}"
+    )
 
 
 def log_group_url(partition: str, region: str, group: str, stream_prefix: str | None = None) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import JobError, UsageError
-from mlflow_smwatch.core.job_kinds import KINDS, JobKind
+from mlflow_smwatch.core.job_kinds import KINDS, JobKind, kind_of, name_in
 from mlflow_smwatch.core.redact import redact_text
 
 SOURCE = "aws.sagemaker"
 
-_BY_EVENT_TYPE = {kind.event_type: kind for kind in KINDS.values()}
-_RESOURCE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9/-]{0,199}")
+_BY_EVENT_TYPE = {kind.event_type: kind for kind in KINDS.values() if kind.event_type}
+_RESOURCE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9/-]{0,299}")
 _SHOWN = 100
 
 
@@ -109,19 +109,18 @@ def _arn(event: Mapping[str, Any], kind: JobKind) -> Arn:
     except UsageError as error:
         message = f"not an ARN: {_shown(given)}"
         raise JobError(message) from error
-    right = arn.service == "sagemaker" and arn.resource_type == kind.word
-    if not right or not _RESOURCE_NAME.fullmatch(arn.resource_name):
+    if kind_of(arn) is not kind or not _RESOURCE_NAME.fullmatch(arn.resource_name):
         message = f"{_shown(given)} is not the ARN of a {kind.word}"
         raise JobError(message)
     return arn
 
 
 def _name(event: Mapping[str, Any], kind: JobKind, arn: Arn) -> str:
-    detail = event.get("detail")
-    field = kind.event_arn.removesuffix("Arn") + "Name"
+    detail, name = event.get("detail"), name_in(arn)
+    field = str(kind.event_arn).removesuffix("Arn") + "Name"
     told = detail.get(field) if isinstance(detail, dict) else None
-    is_same = isinstance(told, str) and told.lower() == arn.resource_name.lower()
-    return str(told) if is_same else arn.resource_name
+    is_same = isinstance(told, str) and told.lower() == name.lower()
+    return str(told) if is_same else name
 
 
 def _arns(event: Mapping[str, Any], kind: JobKind) -> list[object]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job_kinds import JobKind
+from mlflow_smwatch.core.kinship import Kinship
 from mlflow_smwatch.core.lineage import Lineage
 
 
@@ -104,36 +105,6 @@ class SummaryMetric:
     maximum: float | None = None
     average: float | None = None
     deviation: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kinship:
-    """Where a job belongs.
-
-    Attributes
-    ----------
-    experiment
-        Name of its SageMaker experiment.
-    trial
-        Name of its trial: the first of ``trials``.
-    trials
-        Names of all trials that it is in, by their CreationTime, then name.
-    component, component_arn
-        Its own trial component.
-    tuning_job, automl_job
-        Names.
-    pipeline_execution
-        ARN.
-    """
-
-    experiment: str | None = None
-    trial: str | None = None
-    trials: tuple[str, ...] = ()
-    component: str | None = None
-    component_arn: str | None = None
-    tuning_job: str | None = None
-    automl_job: str | None = None
-    pipeline_execution: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,14 +68,15 @@ class LogStream:
 
     @property
     def host(self) -> str:
-        """The host that wrote it, such as ``algo-1``."""
-        named = _NAMED_BY_HOST.fullmatch(self.name)
-        return named["host"] if named else self.name
+        """The host that wrote it, such as ``algo-1``; a stream below a host's is that host's too."""
+        first = self.name.partition("/")[0]
+        named = _NAMED_BY_HOST.fullmatch(first)
+        return named["host"] if named else first
 
     @property
     def began_ms(self) -> int:
         """When its host started to write: the epoch of its name, else when it was made."""
-        named = _NAMED_BY_HOST.fullmatch(self.name)
+        named = _NAMED_BY_HOST.fullmatch(self.name.partition("/")[0])
         if named is None:
             return self.created_ms
         epoch = int(named["epoch"])

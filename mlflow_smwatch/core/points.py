@@ -22,6 +22,7 @@ from mlflow_smwatch.core.series import (
 _LARGEST = sys.float_info.max
 _BILLABLE = "sagemaker/billable_seconds"
 _PHASE = "sagemaker/phase_seconds/"
+_STATS = ("min", "max", "avg", "stddev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def metric_keys(
 ) -> dict[str, str]:
     """Assign MLflow keys to every metric that a job may have.
 
-    Metric names are settled first, over all definitions, then names that carry a host.
+    Metric names are settled first, over all definitions and summaries, then names that carry a host
+    or a statistic.
 
     Parameters
     ----------
@@ -71,7 +73,8 @@ def metric_keys(
         Original → key.
     """
     keys = dict(given)
-    keys.update(_assigned({metric_original(name): name for name in job.metric_names}, keys))
+    metrics = (*job.metric_names, *(summary.name for summary in job.summaries))
+    keys.update(_assigned({metric_original(name): name for name in metrics}, keys))
     with_host = {
         host_original(name, host): f"{name}/{host}"
         for host in log_hosts
@@ -79,6 +82,9 @@ def metric_keys(
         for name in job.metric_names
     }
     with_host.update({each.original: each.original for each in instance_series(job)})
+    with_host.update(
+        {f"{each.name}\n{stat}": f"{each.name}/{stat}" for each in job.summaries for stat in _STATS}
+    )
     keys.update(_assigned(with_host, keys))
     keys.update(_assigned({original: original for original, _ in _durations(job)}, keys))
     return keys
@@ -145,6 +151,46 @@ def final_points(
             have.add(final.name)
             step = step_of(final.timestamp_ms, job.created_ms)
             yield MetricPoint(original, keys[original], final.value, final.timestamp_ms, step)
+
+
+def series_points(
+    job: Job,  # noqa: ARG001 - asked as all functions of this module are
+    keys: Mapping[str, str],
+    name: str,
+    series: Iterable[tuple[int, int, float]],
+) -> Iterator[MetricPoint]:
+    """Turn the series of a trial component's metric into metric points.
+
+    Parameters
+    ----------
+    job
+        The component.
+    keys
+        Original → key.
+    name
+        Of the metric.
+    series
+        Iteration number, timestamp (ms) and value of each point; the number is the step.
+    """
+    original = metric_original(name)
+    for iteration, timestamp_ms, value in series:
+        yield MetricPoint(original, keys[original], value, timestamp_ms, iteration)
+
+
+def summary_points(job: Job, keys: Mapping[str, str]) -> Iterator[MetricPoint]:
+    """Give what a trial component's summaries tell: the last value, of several the extremes too.
+
+    All are at the time of the last value and at step 0.
+    """
+    for summary in job.summaries:
+        values = {metric_original(summary.name): summary.last}
+        if summary.count > 1:
+            spread = (summary.minimum, summary.maximum, summary.average, summary.deviation)
+            stats = zip(_STATS, spread, strict=True)
+            values.update({f"{summary.name}\n{stat}": value for stat, value in stats})
+        for original, value in values.items():
+            if value is not None:
+                yield MetricPoint(original, keys[original], value, summary.timestamp_ms, 0)
 
 
 def duration_points(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mlflow_smwatch.core.component_metrics import Iteration, component_points
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LogPart, advance
 from mlflow_smwatch.core.points import (
@@ -15,6 +16,7 @@ from mlflow_smwatch.core.points import (
     metric_keys,
 )
 from mlflow_smwatch.core.series import Point, metric_of
+from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import FINEST_PERIOD_S, Reading
 
@@ -35,6 +37,9 @@ class Measured:
         The plan that was followed.
     denied
         Which metrics of the chosen source, or of the hosts, could not be read, in words.
+    iterations
+        Metric name → its series, of a trial component that is no job's; those that cannot be read
+        are absent.
     logs
         What was read of the logs and is not written yet.
     log_hosts
@@ -50,6 +55,7 @@ class Measured:
     series: Mapping[str, Sequence[Point]]
     reading: Reading
     denied: tuple[str, ...] = ()
+    iterations: Mapping[str, Sequence[Iteration]] = field(default_factory=dict)
     logs: LogPart = field(default_factory=lambda: LogPart(steps={}))
     log_hosts: tuple[str, ...] = ()
     logs_denied: tuple[str, ...] = ()
@@ -84,7 +90,7 @@ def progress(
     measured: Measured,
     *,
     logged_keys: frozenset[str] = frozenset(),
-    written_ms: Callable[[str], Iterable[int]],
+    written: Callable[[str], Iterable[WrittenPoint]],
     give_up_denied: bool = False,
 ) -> Progress:
     """Tell the new points from those that are written, and advance the watermark.
@@ -101,9 +107,9 @@ def progress(
         Metric keys of a run that the job logs itself; those that the watermark does not claim are
         the script's and are never sent. Empty for a run of the mirror's own: what it holds without
         a watermark is what a pass wrote before it was cut off.
-    written_ms
-        MLflow key → timestamps that the run has of it; asked only where a window was read twice
-        and holds another number of points than before.
+    written
+        MLflow key → points that the run has of it; asked only where a window was read twice and
+        holds another number of points than before, or a trial component's metric was.
     give_up_denied
         Whether a denied part no longer keeps an ended job open.
 
@@ -122,9 +128,12 @@ def progress(
     logged, before = advance(before, measured.logs, keys, not_sent)
     for original, found in measured.series.items():
         if keys[original] not in not_sent and _is_of_source(original, before.source):
-            fresh = _fresh(original, keys[original], found, look, written_ms)
+            fresh = _fresh(original, keys[original], found, look, written)
             points += cloudwatch_points(job, keys, original, fresh)
     source = before.source or _source(points)
+    if measured.metrics:
+        own = component_points(job, keys, measured.iterations)
+        points += _unwritten(_not_logged(own, not_sent), before, written)
     complete = measured.reading.complete and (give_up_denied or measured.whole)
     looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
     if measured.reading.complete and looked:
@@ -188,15 +197,30 @@ def _fresh(
     key: str,
     found: Sequence[Point],
     look: _Look,
-    written_ms: Callable[[str], Iterable[int]],
+    written: Callable[[str], Iterable[WrittenPoint]],
 ) -> Sequence[Point]:
-    written = look.before.points.get(original, 0)
-    if not written or not look.overlaps(found):
+    count = look.before.points.get(original, 0)
+    if not count or not look.overlaps(found):
         return found
-    if look.whole and len(found) == written:
+    if look.whole and len(found) == count:
         return ()
-    have = frozenset(written_ms(key))
+    have = frozenset(point.timestamp_ms for point in written(key))
     return [point for point in found if point.timestamp_ms not in have]
+
+
+def _unwritten(
+    points: Iterable[MetricPoint],
+    before: Watermark,
+    written: Callable[[str], Iterable[WrittenPoint]],
+) -> Iterator[MetricPoint]:
+    """Give the points of a trial component's metrics that the run lacks."""
+    have: dict[str, frozenset[tuple[int, int]]] = {}
+    for point in points:
+        if point.key not in have:
+            known = written(point.key) if before.points.get(point.original) else ()
+            have[point.key] = frozenset((each.timestamp_ms, each.step) for each in known)
+        if (point.timestamp_ms, point.step) not in have[point.key]:
+            yield point
 
 
 def _not_logged(points: Iterable[MetricPoint], logged: frozenset[str]) -> list[MetricPoint]:

@@ -1,7 +1,7 @@
 """Job → the CloudWatch series that it may have, from its own description.
 
 Asking for a series that has no data costs less than a scan of ``ListMetrics``, which also forgets
-metrics after two weeks: so every host is asked for all five instance metrics.
+metrics after two weeks: so every host is asked for all instance metrics of the job's kind.
 """
 
 from __future__ import annotations
@@ -63,26 +63,33 @@ class Point:
 
 def instance_series(job: Job) -> tuple[Series, ...]:
     """List the utilisation series of every host (dimension ``Host`` = ``<job>/<host>``)."""
+    namespace = job.kind.namespace
+    if namespace is None:
+        return ()
     return tuple(
         Series(
             original=f"system/{host}/{key}",
-            namespace=job.kind.namespace,
+            namespace=namespace,
             metric_name=metric_name,
             dimensions=(("Host", f"{job.name}/{host}"),),
         )
         for host in job.hosts
         for metric_name, key in INSTANCE_METRICS
+        if metric_name in job.kind.instance_metrics
     )
 
 
 def algorithm_series(job: Job) -> tuple[Series, ...]:
     """List the algorithm metrics (dimension ``TrainingJobName``, no host)."""
+    namespace, dimension = job.kind.namespace, job.kind.name_dimension
+    if namespace is None or dimension is None:
+        return ()
     return tuple(
         Series(
             original=metric_original(name),
-            namespace=job.kind.namespace,
+            namespace=namespace,
             metric_name=name,
-            dimensions=((job.kind.name_dimension, job.name),),
+            dimensions=((dimension, job.name),),
         )
         for name in job.metric_names
     )

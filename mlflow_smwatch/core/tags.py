@@ -7,6 +7,9 @@ CREATED = "sagemaker.created"
 KIND = "sagemaker.kind"
 NAME = "sagemaker.name"
 REGION = "sagemaker.region"
+ACCOUNT = "sagemaker.account"
+TRIALS = "sagemaker.trials"
+MODEL_ARTIFACT = "sagemaker.model_artifact"
 LOG_STREAMS = "sagemaker.log_streams"
 VERSION = "smwatch.version"
 SYNCED_AT = "smwatch.synced_at"
@@ -17,6 +20,7 @@ DUPLICATE_OF = "smwatch.duplicate_of"
 NOTE = "mlflow.note.content"
 PARENT = "mlflow.parentRunId"
 EXPERIMENT_KIND = "mlflow.experimentKind"
+LINEAGE = "smwatch.lineage"
 
 FACTS = frozenset(
     {
@@ -25,12 +29,18 @@ FACTS = frozenset(
         KIND,
         NAME,
         REGION,
+        PARENT,
         "sagemaker.account",
         "sagemaker.algorithm",
         "sagemaker.automl_job",
+        "sagemaker.best_candidate",
+        "sagemaker.best_objective",
+        "sagemaker.best_training_job",
         "sagemaker.billable_seconds",
+        "sagemaker.candidate",
         "sagemaker.checkpoint",
         "sagemaker.console_url",
+        "sagemaker.endpoint_config",
         "sagemaker.experiment",
         "sagemaker.failure_reason",
         "sagemaker.image",
@@ -39,25 +49,38 @@ FACTS = frozenset(
         "sagemaker.log_group",
         "sagemaker.logs_url",
         "sagemaker.metrics_url",
+        "sagemaker.model",
         "sagemaker.model_artifact",
         "sagemaker.model_artifact_url",
         "sagemaker.output",
+        "sagemaker.pipeline",
+        "sagemaker.pipeline_execution",
         "sagemaker.role_arn",
         "sagemaker.secondary_status",
         "sagemaker.spot",
         "sagemaker.status",
         "sagemaker.tensorboard",
         "sagemaker.trial",
+        "sagemaker.trial_component",
+        "sagemaker.trial_component_arn",
+        "sagemaker.trials",
         "sagemaker.tuning_job",
     }
 )
 """Tags of the mirror's own that go once the job no longer has the fact."""
 
 RESOURCE_TAG_PREFIX = "sagemaker.tag."
-FACT_PREFIXES = (RESOURCE_TAG_PREFIX, "sagemaker.sdk.")
-"""Beginnings of further such tags: resource tags and settings of the SDK."""
+FACT_PREFIXES = (
+    RESOURCE_TAG_PREFIX,
+    "sagemaker.sdk.",
+    "sagemaker.training_jobs.",
+    "sagemaker.objectives.",
+    "sagemaker.variant.",
+    LINEAGE,
+)
+"""Beginnings of further such tags: resource tags, settings of the SDK, lineage and its parts."""
 
 
 def is_fact(key: str) -> bool:
-    """Whether the mirror writes a tag of this name from what AWS says of a job."""
+    """Whether the mirror writes a tag of this name from what AWS says of a job and its parent."""
     return key in FACTS or key.startswith(FACT_PREFIXES)

@@ -10,17 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mlflow_smwatch.demo import job_life, long_poll
+from mlflow_smwatch.demo import long_poll
+from mlflow_smwatch.demo.account_contents import AccountContents
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.errors import AwsError, NotOursError, refuse
 from mlflow_smwatch.demo.faults import Breakage, Faults
-from mlflow_smwatch.demo.metrics import dimension_set
 from mlflow_smwatch.demo.moto_server import ACCOUNT_ID, MotoApplication
 from mlflow_smwatch.demo.region import Region
 from mlflow_smwatch.demo.server import LoopbackServer
@@ -63,7 +61,7 @@ class Request:
     status: int
 
 
-class EmulatedAccount:
+class EmulatedAccount(AccountContents):
     """An AWS account that exists in this process, as long as the ``with`` block lasts.
 
     One at a time: entering resets what an earlier one left.
@@ -150,135 +148,9 @@ class EmulatedAccount:
         self.calls.clear()
         self.requests.clear()
 
-    def put_training_job(
-        self, answer: Mapping[str, Any], tags: Mapping[str, str] | None = None
-    ) -> None:
-        """Store a training job as DescribeTrainingJob is to answer it, without CreateTrainingJob.
-
-        Parameters
-        ----------
-        answer
-            Dates as aware datetimes; the ARN is added if missing. A job of the same name is
-            replaced.
-        tags
-            Resource tags.
-
-        Raises
-        ------
-        ValueError
-            The answer is not one that DescribeTrainingJob can give.
-        """
-        with self._home.lock:
-            self._home.jobs.put(dict(answer), tags or {}, reads_logs=False)
-
-    def move_training_job(
-        self,
-        name: str,
-        *,
-        status: str | None = None,
-        secondary_status: str | None = None,
-        at: datetime | None = None,
-        failure_reason: str | None = None,
-        message: str | None = None,
-    ) -> None:
-        """Bring a training job into another state, as SageMaker does in the course of time.
-
-        An end state also gets the times, the model artifact, and FinalMetricDataList from the
-        job's log events. Each move is an event on EventBridge's default bus.
-
-        Parameters
-        ----------
-        name
-            Of the job.
-        status, secondary_status
-            One of the two is enough.
-        at
-            When; the account's time if None.
-        failure_reason
-            For a failed job.
-        message
-            StatusMessage of the transition.
-
-        Raises
-        ------
-        AwsError
-            There is no such job.
-        """
-        with self._home.lock:
-            job = self._home.jobs.existing(name)
-            job_life.move(
-                job,
-                status=status,
-                secondary_status=secondary_status,
-                at=at or self.clock.now(),
-                failure_reason=failure_reason,
-                message=message,
-            )
-            if job.is_over:
-                job.reads_logs = True
-                self._home.set_final_metrics(job)
-            self._home.announce(job)
-
-    def remove_training_job(self, name: str) -> None:
-        """Remove a training job, whatever its state; its logs and metrics stay."""
-        with self._home.lock:
-            self._home.jobs.existing(name)
-            self._home.jobs.remove(name)
-
-    def put_metric(
-        self,
-        namespace: str,
-        name: str,
-        dimensions: Mapping[str, str],
-        points: Iterable[tuple[int, float]],
-        *,
-        unit: str = "None",
-    ) -> None:
-        """Store samples of one metric, however old and however many.
-
-        Parameters
-        ----------
-        namespace, name, dimensions
-            The metric; the dimensions are the exact set.
-        points
-            Timestamps in milliseconds since the epoch, cut to the minute, and values.
-        unit
-            CloudWatch unit.
-        """
-        with self._home.lock:
-            series = self._home.metrics.writable(namespace, name, dimension_set(dimensions), unit)
-            series.add(points)
-
-    def put_log_events(
-        self,
-        group: str,
-        stream: str,
-        events: Iterable[tuple[int, str]],
-        *,
-        publish: bool = True,
-    ) -> None:
-        """Store log events, however old and however many; group and stream are made if missing.
-
-        Parameters
-        ----------
-        group, stream
-            Names.
-        events
-            Timestamps in milliseconds since the epoch, and messages.
-        publish
-            Whether a training job's algorithm metrics in them go to CloudWatch, as they do with
-            PutLogEvents.
-        """
-        given = list(events)
-        with self._home.lock:
-            store = self._home.log_store
-            store.ensure_stream(group, stream)
-            store.add(store.stream(group, stream), given)
-            if publish:
-                self._home.publish(group, stream, given)
-
     @property
     def _home(self) -> Region:
+        """What the account has in its own Region."""
         return self._in_region(self.region)
 
     def _in_region(self, name: str) -> Region:

@@ -170,7 +170,7 @@ class JobStore:
             always has.
         """
         name = answer.get("TrainingJobName", "")
-        whole = {"TrainingJobArn": self.arn(name), **_cut_times(answer)}
+        whole = {"TrainingJobArn": self.arn(name), **cut_times(answer)}
         _check_fields(whole)
         job = TrainingJob(answer=whole, tags=dict(tags), reads_logs=reads_logs)
         self._jobs[name] = job
@@ -193,12 +193,12 @@ def _check_fields(answer: Answer) -> None:
         raise ValueError(message)
 
 
-def _cut_times(value: Json) -> Json:
+def cut_times(value: Json) -> Json:
     """Copy a value, its times cut to milliseconds."""
     if isinstance(value, Mapping):
-        return {key: _cut_times(item) for key, item in value.items()}
+        return {key: cut_times(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_cut_times(item) for item in value]
+        return [cut_times(item) for item in value]
     return whole_milliseconds(value) if isinstance(value, datetime) else deepcopy(value)
 
 

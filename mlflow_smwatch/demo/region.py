@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from functools import cache
+from typing import TypeAlias
 
 from botocore.session import Session
 
@@ -18,9 +19,13 @@ from mlflow_smwatch.demo.job_store import JobStore, TrainingJob
 from mlflow_smwatch.demo.log_store import LogStore, events_of
 from mlflow_smwatch.demo.logs import Logs, Points
 from mlflow_smwatch.demo.metrics import MetricStore, dimension_set
+from mlflow_smwatch.demo.resources import Resources
 from mlflow_smwatch.demo.search import Search
+from mlflow_smwatch.demo.tags import Tags
 from mlflow_smwatch.demo.training_jobs import TrainingJobs
 from mlflow_smwatch.demo.validation import Answer, Parameters
+
+Handler: TypeAlias = Callable[[Parameters], Answer]
 
 TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
 TRAINING_NAMESPACE = "/aws/sagemaker/TrainingJobs"
@@ -39,6 +44,17 @@ class Region:
         Gives the records of a Search resource that the underlying emulator keeps.
     put_event
         Sends an event to EventBridge.
+
+    Attributes
+    ----------
+    operations
+        ``service:Operation`` → what answers it.
+    records
+        Search's Resource → what gives all of its records, times as seconds.
+    resources
+        Every kind of job but training jobs, models, endpoints, pipelines.
+    tags
+        Knows whose ARN is whose.
     """
 
     def __init__(
@@ -62,16 +78,28 @@ class Region:
         self.training = TrainingJobs(
             self.jobs, clock, faults, changed=self.announce, ended=self.set_final_metrics
         )
-        self.operations: dict[str, Callable[[Parameters], Answer]] = {
-            f"{service}:{operation}": handler
-            for service, operations in (
-                ("sagemaker", self.training.operations),
-                ("sagemaker", Search(self._records, faults).operations),
-                ("cloudwatch", CloudWatch(self.metrics, clock, faults).operations),
-                ("logs", Logs(self.log_store, clock, faults, self.publish).operations),
-            )
-            for operation, handler in operations.items()
+        self.operations: dict[str, Handler] = {}
+        self.records: dict[str, Callable[[], Iterable[Answer]]] = {
+            "TrainingJob": lambda: (job.found() for job in self.training.settle_all())
         }
+        self.resources = Resources(
+            f"arn:{_partition_of(name)}:sagemaker:{name}:{account_id}:",
+            clock,
+            faults,
+            training_jobs=lambda: (job.described() for job in self.training.settle_all()),
+        )
+        self.records |= self.resources.records
+        self.tags = Tags(faults, self.training.tagged, self.resources.tagged)
+        self.add_operations("sagemaker", self.training.operations)
+        self.add_operations("sagemaker", self.resources.operations)
+        self.add_operations("sagemaker", self.tags.operations)
+        self.add_operations("sagemaker", Search(self._records, faults).operations)
+        self.add_operations("cloudwatch", CloudWatch(self.metrics, clock, faults).operations)
+        self.add_operations("logs", Logs(self.log_store, clock, faults, self.publish).operations)
+
+    def add_operations(self, service: str, operations: Mapping[str, Handler]) -> None:
+        """Serve operations of a service, by their names; a later one replaces an earlier one."""
+        self.operations |= {f"{service}:{name}": handler for name, handler in operations.items()}
 
     def announce(self, job: TrainingJob) -> None:
         """Tell EventBridge that a job was created or moved."""
@@ -125,9 +153,8 @@ class Region:
         return known[1]
 
     def _records(self, resource: str) -> Iterable[Answer]:
-        if resource == "TrainingJob":
-            return (job.found() for job in self.training.settle_all())
-        return self._other_records(resource)
+        own = self.records.get(resource)
+        return self._other_records(resource) if own is None else own()
 
 
 @cache

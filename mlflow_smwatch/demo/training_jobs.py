@@ -8,15 +8,13 @@ from typing import NoReturn
 
 from mlflow_smwatch.demo import job_life
 from mlflow_smwatch.demo.clock import Clock
-from mlflow_smwatch.demo.errors import AwsError, NotOursError, refuse
+from mlflow_smwatch.demo.errors import AwsError, refuse
 from mlflow_smwatch.demo.faults import Faults
 from mlflow_smwatch.demo.job_store import JobStore, TrainingJob
 from mlflow_smwatch.demo.pages import Pager
 from mlflow_smwatch.demo.validation import Answer, Json, Parameters
 
 DEFAULT_PAGE = 10
-TAGS_PER_PAGE = 50
-TAGS_PER_RESOURCE = 50
 STOP_TAKES = timedelta(seconds=1)
 SUMMARY = (
     "TrainingJobName",
@@ -66,16 +64,12 @@ class TrainingJobs:
         self._changed = changed
         self._ended = ended
         self._list_pager = Pager(faults, "sagemaker:ListTrainingJobs", bad_token)
-        self._tag_pager = Pager(faults, "sagemaker:ListTags", bad_token)
         self.operations: dict[str, Callable[[Parameters], Answer]] = {
             "CreateTrainingJob": self.create_training_job,
             "DescribeTrainingJob": self.describe_training_job,
             "ListTrainingJobs": self.list_training_jobs,
             "StopTrainingJob": self.stop_training_job,
             "DeleteTrainingJob": self.delete_training_job,
-            "ListTags": self.list_tags,
-            "AddTags": self.add_tags,
-            "DeleteTags": self.delete_tags,
         }
 
     def create_training_job(self, parameters: Parameters) -> Answer:
@@ -148,35 +142,20 @@ class TrainingJobs:
         self._store.remove(job.name)
         return {}
 
-    def list_tags(self, parameters: Parameters) -> Answer:
-        """Answer ``ListTags`` for a training job."""
-        job = self._tagged(parameters["ResourceArn"])
-        size = parameters.get("MaxResults", TAGS_PER_PAGE)
-        page, token = self._tag_pager.cut(
-            job.tag_list(), parameters, size=size, token=parameters.get("NextToken")
-        )
-        return {"Tags": page, **({"NextToken": token} if token else {})}
-
-    def add_tags(self, parameters: Parameters) -> Answer:
-        """Answer ``AddTags`` for a training job."""
-        job = self._tagged(parameters["ResourceArn"])
-        tags = {tag["Key"]: tag["Value"] for tag in parameters["Tags"]}
-        _check_tags({**job.tags, **tags})
-        job.set_tags(tags)
-        return {"Tags": job.tag_list()}
-
-    def delete_tags(self, parameters: Parameters) -> Answer:
-        """Answer ``DeleteTags`` for a training job."""
-        self._tagged(parameters["ResourceArn"]).set_tags({}, removed=tuple(parameters["TagKeys"]))
-        return {}
-
     def settle_all(self) -> Iterable[TrainingJob]:
         """Give all jobs as they are by the account's clock."""
         return [self._current(job) for job in self._store]
 
-    def _tagged(self, arn: str) -> TrainingJob:
+    def tagged(self, arn: str) -> TrainingJob | None:
+        """Find the job of an ARN; None for an ARN of something else.
+
+        Raises
+        ------
+        AwsError
+            There is no such job.
+        """
         if not self._store.is_training_job(arn):
-            raise NotOursError
+            return None
         job = self._store.by_arn(arn)
         if job is None:
             refuse("ValidationException", "Requested resource not found.")
@@ -230,11 +209,6 @@ def _is_in_time(job: Answer, field: str, parameters: Parameters) -> bool:
     return (after is None or time > after.timestamp()) and (
         before is None or time < before.timestamp()
     )
-
-
-def _check_tags(tags: dict[str, str]) -> None:
-    if len(tags) > TAGS_PER_RESOURCE:
-        _refuse(f"Too many tags: {len(tags)} exceeds the limit of {TAGS_PER_RESOURCE}.")
 
 
 def _check_request(parameters: Parameters) -> None:

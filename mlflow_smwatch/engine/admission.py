@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from mlflow_smwatch.aws.discovery import Found, found_job
+from mlflow_smwatch.aws.discovery import Found, NotFound, found_job
 from mlflow_smwatch.core.errors import StopError, reason
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
@@ -38,14 +39,39 @@ class Admission:
         Returns
         -------
         list of Task or Outcome
-            A task for each job that needs work, an outcome for each other one.
+            A task for each job that needs work, an outcome for each other one; before them, the
+            same for groups of theirs that had no run yet.
         """
         runs = self._pass.index.find([self._pass.identity(found) for found in page])
+        self._pass.families.enter_experiments(found.job for found in page if found.job)
         admitted = list(pool.map(lambda found: self._admit(found, runs), page))
         if self._pass.options.dry_run:
             return admitted
+        groups = self._groups_of(admitted, pool)
         admitted = list(pool.map(self._with_run, admitted))
-        return self._without_doubles(admitted)
+        return groups + self._without_doubles(admitted)
+
+    def _groups_of(
+        self, admitted: Sequence[Task | Outcome], pool: Executor
+    ) -> list[Task | Outcome]:
+        """Admit the groups that jobs belong to and that no pass has met, before the jobs."""
+        families = self._pass.families
+        jobs = [each.job for each in admitted if isinstance(each, Task)]
+        families.enter_experiments(jobs)
+        for job in jobs:
+            families.enter_group(job)
+        missing = families.missing(jobs)
+        found = list(self._pass.finder.groups(missing)) if missing else []
+        groups = [each for each in found if isinstance(each, Found)]
+        result = self.admit(groups, pool) if groups else []
+        for group in missing:
+            families.give_up(group)
+        families.warnings += [
+            f"{each.error}; what belongs to it stands without a parent"
+            for each in found
+            if isinstance(each, NotFound)
+        ]
+        return result
 
     def _admit(self, found: Found, runs: dict[str, tuple[KnownRun, ...]]) -> Task | Outcome:
         return alone(found.arn, lambda: self._decide(found, runs.get(found.arn, ())))
@@ -57,16 +83,19 @@ class Admission:
         if run and not run.active:
             removed = self._recognition.respect_removal(run)
             return Outcome(found.arn, "unchanged", self._pass.known_line(run), warnings=removed)
+        if run:
+            self._pass.families.enter_run(KINDS[found.kind], found.arn, found.name, run.run_id)
         if run and watermark and self._settled(found, run, watermark):
-            return Outcome(found.arn, "unchanged", self._pass.known_line(run))
-        job, denied = self._recognition.describe(found, watermark)
+            return self._pass.unchanged(found.arn, run)
+        known = self._recognition.describe(found, run)
         return Task(
-            job=job,
-            record=run_record(job, self._pass.options.experiment),
+            job=known.job,
+            record=run_record(known.job, self._pass.options.experiment),
             run=run,
             watermark=watermark or Watermark(made_ms=self._pass.now_ms, adopted=matched.adopted),
-            reading=self._plan(job, watermark),
-            undescribed=denied,
+            reading=self._plan(known.job, watermark),
+            undescribed=known.denied,
+            streams=known.streams,
         )
 
     def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
@@ -78,16 +107,21 @@ class Admission:
 
     def _settled(self, found: Found, run: KnownRun, watermark: Watermark) -> bool:
         """Whether a run is final and its job is as it was, or is being deleted."""
-        job = found.job
+        job = self._recognition.related(found.job, run) if found.job else None
         if is_leaving(job, run):
             return True
-        if not self._pass.is_read(watermark):
+        if not (self._pass.is_read(watermark) or self._is_as_written(found, watermark)):
             return False
         undocumented = self._pass.options.artifacts == "link" and not watermark.document
         if undocumented or watermark.modified_ms != found.modified_ms:
             return False
         experiment = self._pass.options.experiment
         return job is None or run_record(job, experiment).fingerprint == watermark.fingerprint
+
+    @staticmethod
+    def _is_as_written(found: Found, watermark: Watermark) -> bool:
+        """Whether what never ends was not changed since it was written."""
+        return KINDS[found.kind].endless and watermark.fingerprint is not None
 
     def whole_life(self, job: Job) -> Reading:
         """Plan the reading of series of which nothing was read before."""
@@ -101,15 +135,21 @@ class Admission:
         return self._recognition.plan(job, watermark.read_to_ms if watermark else None)
 
     def _with_run(self, admitted: Task | Outcome) -> Task | Outcome:
-        if isinstance(admitted, Outcome) or admitted.run is not None:
+        if isinstance(admitted, Outcome):
             return admitted
+        job = admitted.job
         try:
+            parent = self._pass.families.parent_of(job)
+            admitted.record = run_record(job, self._pass.options.experiment, parent)
+            if admitted.run is not None:
+                return admitted
             admitted.run = self._pass.index.create(admitted.record, admitted.watermark)
         except StopError:
             raise
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return Outcome(admitted.arn, "failed", error=reason(error))
         admitted.made = True
+        self._pass.families.enter_run(job.kind, admitted.arn, job.name, admitted.run.run_id)
         return admitted
 
     def _without_doubles(self, admitted: list[Task | Outcome]) -> list[Task | Outcome]:
@@ -134,4 +174,6 @@ class Admission:
             for duplicate in matched.duplicates:
                 self._pass.index.remove_duplicate(duplicate, matched.run)
             task.run, task.made = matched.run, False
+            run_id = matched.run.run_id
+            self._pass.families.enter_run(task.job.kind, task.arn, task.job.name, run_id)
             task.watermark = matched.run.watermark or task.watermark

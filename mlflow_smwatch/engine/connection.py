@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from mlflow_smwatch.aws.describing import JobDescriber
+from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core.describe import to_ms
+from mlflow_smwatch.engine.families import Families
+from mlflow_smwatch.engine.lineage_pages import LineagePages
+from mlflow_smwatch.engine.registration import Registration
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.tracking.experiments import Experiments
@@ -28,11 +33,14 @@ class Connection:
         The clients, and what reads logs with them.
     tracking
         The store.
+    lineage
+        Draws the pages of lineage.
     """
 
     aws: Aws
     logs: LogReader
     tracking: Tracking
+    lineage: LineagePages
 
     @classmethod
     def to(cls, options: SyncOptions, *, create: bool = True) -> Connection:
@@ -52,7 +60,7 @@ class Connection:
         """
         aws = connect(options.region, options.profile, options.workers)
         tracking = open_tracking(options.tracking_uri, create=create)
-        return cls(aws=aws, logs=LogReader(aws), tracking=tracking)
+        return cls(aws=aws, logs=LogReader(aws), tracking=tracking, lineage=LineagePages(tracking))
 
     def context(
         self,
@@ -62,16 +70,22 @@ class Connection:
     ) -> PassContext:
         """Make what the jobs of one pass share; what MLflow holds is looked at anew."""
         experiments = Experiments(self.tracking)
+        index = RunIndex(self.tracking, experiments)
         return PassContext(
             aws=self.aws,
             logs=self.logs,
+            finder=JobFinder(self.aws, frozenset(options.kinds)),
+            describer=JobDescriber(self.aws),
+            families=Families(index, options.kinds),
+            lineage=self.lineage,
+            registration=Registration(options.register),
             options=options,
             now_ms=_now_ms(),
             clock_ms=_now_ms,
             stopped=stopped,
             slack_ms=slack_ms,
             experiments=experiments,
-            index=RunIndex(self.tracking, experiments),
+            index=index,
             writer=RunWriter(self.tracking),
             address=ui_address(self.tracking.uri, options.ui_url),
         )

@@ -11,12 +11,18 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlflow_smwatch.aws.cloudwatch import SeriesReading, read_metrics
 from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound, found_job
+from mlflow_smwatch.aws.metric_series import (
+    COMPONENTS_PER_READING,
+    ComponentSeries,
+    read_component_series,
+)
 from mlflow_smwatch.aws.operations import GET_METRIC_DATA
 from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
 from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobError
@@ -26,6 +32,7 @@ from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
+from mlflow_smwatch.engine.trials import Trials
 from mlflow_smwatch.report import NOT_REACHED, Failure, SyncReport
 
 if TYPE_CHECKING:
@@ -109,6 +116,8 @@ class JobPass:
         ARNs of the jobs that were taken.
     open
         ARN → job, of those that are not final.
+    trials
+        The trials that are to be looked at in the end.
     """
 
     def __init__(
@@ -117,6 +126,7 @@ class JobPass:
         self.report = SyncReport()
         self.seen: set[str] = set()
         self.open: dict[str, Found] = {}
+        self.trials = Trials(context)
         self._pass = context
         self._options = context.options
         self._listener = listener
@@ -165,11 +175,14 @@ class JobPass:
             jobs = {one.arn: one for one in page if isinstance(one, Found)}
             new = [found for arn, found in jobs.items() if arn not in self.seen]
             self.seen.update(jobs)
-            for admitted in self._admission.admit(new, self._pools.calls) if new else ():
+            work = self._admission.admit(new, self._pools.calls) if new else []
+            self.seen.update(each.arn for each in work)
+            for admitted in work:
                 if isinstance(admitted, Outcome):
                     self.close(admitted)
                 else:
                     self._start(admitted)
+            self._read_components([each for each in work if isinstance(each, Task)])
             self._wait_until(self._options.workers * 2)
 
     def close_missing(self, run: KnownRun, missing: NotFound) -> None:
@@ -236,6 +249,7 @@ class JobPass:
             report.runs.append(outcome.line)
             report.points += points
         report.warn(outcome.arn, outcome.warnings)
+        self.trials.enter(outcome)
         self._listener(report)
 
     def _is_over(self) -> bool:
@@ -251,7 +265,7 @@ class JobPass:
         queries = list(task.instance_queries())
         if task.source(self._options.metrics) == CLOUDWATCH:
             queries += task.algorithm_queries(task.reading.windows)
-        task.waiting = len(queries) + reads_logs
+        task.waiting = len(queries) + reads_logs + self._reads_summaries(task)
         if self._options.dry_run:
             self.close(self._writer.forecast(task))
         elif task.waiting:
@@ -266,6 +280,35 @@ class JobPass:
         for query in queries:
             for request in self._packer.add(query):
                 self._read(request)
+
+    def _reads_summaries(self, task: Task) -> bool:
+        """Whether a trial component has metrics whose series are to be read."""
+        wanted = self._options.metrics != "off" and not self._options.dry_run
+        return wanted and bool(task.job.summaries) and bool(task.reading.windows)
+
+    def _read_components(self, tasks: Iterable[Task]) -> None:
+        """Read the metric series of trial components, of many in one call."""
+        asked = [task for task in tasks if self._reads_summaries(task)]
+        while asked:
+            some, asked = asked[:COMPONENTS_PER_READING], asked[COMPONENTS_PER_READING:]
+            wanted = {task.arn: [each.name for each in task.job.summaries] for task in some}
+            future = self._pools.calls.submit(read_component_series, self._pass.aws, wanted)
+            self._running[future] = partial(self._deliver_components, some)
+
+    def _deliver_components(self, tasks: Sequence[Task], done: Future[ComponentSeries]) -> None:
+        try:
+            read = done.result()
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of these jobs: the others go on
+            for task in tasks:
+                task.error = error
+        else:
+            for task in tasks:
+                task.iterations = read.series.get(task.arn, {})
+            self.report.warn(None, read.denied)
+        for task in tasks:
+            self._tick(task.arn)
 
     def _read_logs(self, task: Task) -> None:
         if self._options.dry_run:

@@ -10,8 +10,10 @@ from dataclasses import replace
 from mlflow_smwatch.aws.discovery import found_job
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.advice import warnings as advice_on
+from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import iso_utc, with_log_streams
 from mlflow_smwatch.core.errors import JobError, StopError, reason
+from mlflow_smwatch.core.job_kinds import kind_of
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun, match
@@ -19,12 +21,13 @@ from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.task import ENDED, LogReading, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
-from mlflow_smwatch.tracking.writer import RunUpdate
+from mlflow_smwatch.tracking.writer import DOCUMENT, LINEAGE_PAGE, RunUpdate
 
 _EXPIRED = (
     "a part of its logs is gone: its metrics are those of CloudWatch, one-minute averages;"
     " --metrics logs takes what is left of the logs instead, for a job whose source is not chosen"
 )
+_GONE = "AWS no longer knows this job: nothing more is read"
 
 
 class JobWriter:
@@ -42,11 +45,14 @@ class JobWriter:
     def write(self, task: Task) -> Outcome:
         """Write what was read of a job; a job without news is not written at all."""
         try:
-            return self._write_seen(task)
+            outcome = self._write_seen(task)
         except StopError:
             raise
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return self._failed(task, error)
+        if task.run:
+            self._pass.registration.enter(task.run.run_id, dict(task.record.tags))
+        return outcome
 
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do at most, for a dry run."""
@@ -63,23 +69,28 @@ class JobWriter:
     def close_gone(self, run: KnownRun) -> Outcome:
         """Finish the run of a job that AWS has deleted; its outcome may never have been seen."""
         arn = run.tags[names.ARN]
-        warning = "AWS no longer knows this job: nothing more is read"
+        kind = kind_of(Arn.parse(arn))
+        warnings = () if kind and kind.endless else (_GONE,)
         line = self._pass.known_line(run, "updated")
         if self._pass.options.dry_run:
-            return Outcome(arn, "updated", line, warnings=(warning,))
+            return Outcome(arn, "updated", line, warnings=warnings)
         try:
-            watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
-            if run.status not in ENDED:
-                self._pass.writer.end(run, "KILLED", watermark.modified_ms or run.start_ms)
-            after = replace(watermark, final=True)
-            self._pass.writer.write_points(
-                run, (), self._notes(run.tags.get(names.NAME, ""), after, [warning])
-            )
+            self._close(run, warnings)
         except StopError:
             raise
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return Outcome(arn, "failed", error=reason(error))
-        return Outcome(arn, "updated", line, None, (warning,), final=True)
+        return Outcome(arn, "updated", line, None, warnings, final=True)
+
+    def _close(self, run: KnownRun, warnings: Sequence[str]) -> None:
+        """End a run; what is endless ends when it is found gone, a job when it changed last."""
+        watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
+        if run.status not in ENDED and warnings:
+            self._pass.writer.end(run, "KILLED", watermark.modified_ms or run.start_ms)
+        elif run.status not in ENDED:
+            self._pass.writer.end(run, "FINISHED", self._pass.now_ms)
+        notes = self._notes(run.tags.get(names.NAME, ""), replace(watermark, final=True), warnings)
+        self._pass.writer.write_points(run, (), notes)
 
     def write_gathered(self, task: Task) -> None:
         """Write what is gathered of a job's logs, with the watermark that vouches for it.
@@ -163,18 +174,19 @@ class JobWriter:
         update = RunUpdate(
             run=run,
             record=task.record,
-            status=run.mirrored or after.final,
+            status=(run.mirrored or after.final) and not task.job.kind.state_from_children,
             interrupted=not task.made,
             kept=(names.RESOURCE_TAG_PREFIX,) if task.undescribed else (),
         )
         if described or after.final:
             warnings += self._pass.writer.write_record(update)
         self._claim(task, run, after)
-        notes = self._notes(task.job.name, after, warnings)
+        notes = self._notes(task.job.name, after, warnings, task.streams)
         self._pass.writer.write_points(run, found.points, notes, update.params, update.facts)
         word: Word = "created" if task.made else "updated"
         line = self._pass.line(task.record, run, points, word)
-        return Outcome(task.arn, word, line, None, tuple(warnings), after.final)
+        trials = task.job.kinship.trials
+        return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
 
     def _run_of(self, task: Task) -> KnownRun:
         if task.run is None:
@@ -211,7 +223,9 @@ class JobWriter:
             return task.watermark.document
         text = task.record.document
         document = with_log_streams(text, streams) if streams else text
-        refused = self._pass.writer.write_document(run, document)
+        page = self._pass.lineage.page(task.job, run.run_id)
+        texts = {DOCUMENT: document} | ({LINEAGE_PAGE: page} if page else {})
+        refused = self._pass.writer.write_texts(run, texts)
         if refused:
             warnings.append(refused)
         return refused is None
@@ -222,20 +236,25 @@ class JobWriter:
             task.watermark,
             task.measured(self._pass.options.metrics),
             logged_keys=task.logged_keys,
-            written_ms=lambda key: (
-                point.timestamp_ms for point in self._pass.index.history(run.run_id, key)
-            ),
+            written=lambda key: self._pass.index.history(run.run_id, key),
             give_up_denied=self._pass.options.give_up_denied,
         )
 
-    def _notes(self, name: str, watermark: Watermark, warnings: Sequence[str]) -> dict[str, str]:
+    def _notes(
+        self,
+        name: str,
+        watermark: Watermark,
+        warnings: Sequence[str],
+        streams: Sequence[str] = (),
+    ) -> dict[str, str]:
         notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._pass.now_ms)}
         if watermark.final:
             notes[names.FINAL] = "true"
         if watermark.source or watermark.final:
             notes[names.METRIC_SOURCE] = watermark.source or NONE
-        if watermark.streams:
-            notes[names.LOG_STREAMS] = listed(full_names(name, watermark.streams))
+        streams = full_names(name, watermark.streams) or streams
+        if streams:
+            notes[names.LOG_STREAMS] = listed(streams)
         warning = self._warning(warnings)
         if warning:
             notes[names.WARNING] = warning

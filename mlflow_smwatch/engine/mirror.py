@@ -12,9 +12,12 @@ from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.engine.admission import Admission
 from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.experiment_notes import write_experiments
 from mlflow_smwatch.engine.job_pass import Interrupted, JobPass, Listener
 from mlflow_smwatch.engine.job_writer import JobWriter
+from mlflow_smwatch.engine.registration import is_model_package
 from mlflow_smwatch.engine.scope import Scope
+from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import SyncOptions, moment
 from mlflow_smwatch.report import SyncReport
 
@@ -88,7 +91,7 @@ class Mirror:
             When nothing can be done.
         """
         if self._options.names:
-            return self._run(lambda scope: scope.take_named(self._options.names), listener)
+            return self._run(lambda scope: scope.take_named(self._jobs), listener)
         since = moment(self._options.since, datetime.now(tz=timezone.utc), "--since")
         return self.follow(since=since, sweep=True, listener=listener)
 
@@ -156,7 +159,11 @@ class Mirror:
             scope = Scope(context, job_pass)
             try:
                 take(scope)
+                scope.take_children()
                 job_pass.finish()
+                job_pass.report.warn(None, job_pass.trials.finish())
+                job_pass.report.warn(None, write_experiments(context))
+                self._register(context, job_pass.report)
             except Interrupted:
                 job_pass.interrupt()
             except StopError as error:
@@ -170,6 +177,28 @@ class Mirror:
         report.aws_calls = dict(Counter(ledger.calls) - calls)
         report.estimated_cost_usd = ledger.cost_usd - cost_usd
         return report
+
+    @property
+    def _jobs(self) -> list[str]:
+        """The names that are to stand for jobs."""
+        registers = self._options.register is not None
+        return [name for name in self._options.names if not (registers and is_model_package(name))]
+
+    def _register(self, context: PassContext, report: SyncReport) -> None:
+        """Make versions of the models that the pass met, and of model packages."""
+        options, registration = self._options, context.registration
+        if options.register is None or options.dry_run:
+            return
+        registration.enter_packages(self.aws, *self._packages())
+        report.registered = list(registration.finish(self._connection.tracking))
+        report.warn(None, registration.warnings)
+
+    def _packages(self) -> tuple[datetime | None, tuple[str, ...]]:
+        """Say which model packages are meant: those that are named, else those of the window."""
+        names = self._options.names
+        if names:
+            return None, tuple(name for name in names if is_model_package(name))
+        return moment(self._options.since, datetime.now(tz=timezone.utc), "--since"), ()
 
     def _remember(self, job_pass: JobPass, gone: set[str]) -> None:
         """Keep the jobs that are not final, as they were described."""

@@ -4,18 +4,45 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from mlflow_smwatch.aws.discovery import Found, describe_job
-from mlflow_smwatch.core.errors import AccessDeniedError, RetriableError, StopError, reason
+from mlflow_smwatch.aws.discovery import Described, Found
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    LogsGoneError,
+    RetriableError,
+    StopError,
+    reason,
+)
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRAINING_JOB
+from mlflow_smwatch.core.kinship import noted, remembered
 from mlflow_smwatch.core.matching import KnownRun, Match, match
-from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
 from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
 
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """A job with all that is known of it.
+
+    Attributes
+    ----------
+    job
+        The job.
+    denied
+        What of it could not be read, in words.
+    streams
+        Full names of its log streams, where only they tell its hosts.
+    """
+
+    job: Job
+    denied: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+
 
 logger = logging.getLogger(__name__)
 
@@ -40,25 +67,58 @@ class Recognition:
         return matched
 
     def _own_run_id(self, found: Found) -> str | None:
+        if found.kind != TRAINING_JOB.word:
+            return None
         try:
-            return describe_job(self._pass.aws, found.name).job.own_run_id
+            return self._pass.describer.describe(found.kind, found.name).job.own_run_id
         except (AccessDeniedError, RetriableError) as error:
             logger.warning("%s: its own run cannot be told from foreign ones: %s", found.arn, error)
             return None
 
-    def describe(self, found: Found, watermark: Watermark | None) -> tuple[Job, tuple[str, ...]]:
+    def related(self, job: Job, run: KnownRun | None) -> Job:
+        """Say where a job belongs, also where only an earlier look, or its group, told."""
+        before = noted(run.tags if run else {})
+        kinship = remembered(job.kinship, before, component_known=job.component_known)
+        execution = self._pass.families.execution_of(str(job.arn))
+        if execution:
+            kinship = replace(kinship, pipeline_execution=execution)
+        return replace(job, kinship=kinship)
+
+    def describe(self, found: Found, run: KnownRun | None) -> Recognised:
         """Take the job as it was found; ask for it where the listing lacks it or lags behind.
 
-        Returns
-        -------
-        tuple
-            The job, and what of it could not be read, in words.
+        Raises
+        ------
+        UnknownJobError
+            When AWS no longer has it.
+        AccessDeniedError, RetriableError, JobError
+            When it cannot be described.
         """
-        behind = watermark is not None and found.modified_ms < (watermark.modified_ms or 0)
-        if found.job and not behind:
-            return found.job, found.denied
-        described = describe_job(self._pass.aws, found.name)
-        return described.job, described.denied
+        watermark = run.watermark if run else None
+        known_ms = (watermark.modified_ms if watermark else None) or 0
+        if found.job and found.modified_ms >= known_ms:
+            described = Described(job=found.job, denied=found.denied)
+        else:
+            described = self._pass.describer.describe(found.kind, _asked(found))
+        completed = self._pass.describer.complete(described.job)
+        job = self.related(completed.job, run)
+        modified_ms = max(job.modified_ms, found.modified_ms, known_ms)
+        denied = (*described.denied, *completed.denied)
+        return self._with_hosts(replace(job, modified_ms=modified_ms), denied)
+
+    def _with_hosts(self, job: Job, denied: tuple[str, ...]) -> Recognised:
+        """Find the hosts of a job that only its log streams name."""
+        if not (job.kind.hosts_in_streams and job.kind.log_group):
+            return Recognised(job=job, denied=denied)
+        try:
+            streams = self._pass.logs.list_streams(job.kind.log_group, job.name)
+        except LogsGoneError:
+            streams = ()
+        except AccessDeniedError as error:
+            return Recognised(job=job, denied=(*denied, f"no hosts: {error}"))
+        hosts = dict.fromkeys(each.host for each in streams)
+        names = tuple(f"{job.name}/{each.name}" for each in streams)
+        return Recognised(job=replace(job, hosts=tuple(hosts)), denied=denied, streams=names)
 
     def plan(self, job: Job, read_to_ms: int | None = None) -> Reading:
         """Plan the reading of a job's series.
@@ -109,6 +169,13 @@ def alone(arn: str, work: Callable[[], _Result]) -> _Result | Outcome:
         return Outcome(arn, "failed", error=reason(error))
 
 
+def _asked(found: Found) -> str:
+    """Return what an operation takes for a job: its name, or a pipeline execution's ARN."""
+    return found.arn if found.kind == PIPELINE_EXECUTION.word else found.name
+
+
 def is_leaving(job: Job | None, run: KnownRun) -> bool:
     """Whether AWS is deleting a job whose run has ended: its status no longer tells the outcome."""
-    return job is not None and job.status not in job.kind.known_statuses and run.status in ENDED
+    if job is None or job.kind.state_from_children:
+        return False
+    return job.status not in job.kind.known_statuses and run.status in ENDED

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from mlflow_smwatch.aws.discovery import Found, JobFilter, NotFound
-from mlflow_smwatch.aws.finder import JobFinder, with_tags
+from mlflow_smwatch.aws.finder import with_tags
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import iso_utc
@@ -17,6 +17,7 @@ from mlflow_smwatch.core.errors import (
     UnknownJobError,
     UsageError,
 )
+from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, kind_of
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.task import PassContext
@@ -48,14 +49,15 @@ class Scope:
         self._options = context.options
         self._index = context.index
         self._job_pass = job_pass
-        self._finder = JobFinder(context.aws)
+        self._finder = context.finder
+        self._families = context.families
         self.gone: set[str] = set()
         self.left_alone: str | None = None
 
     @property
     def warnings(self) -> list[str]:
-        """Why a dearer way was taken, in words."""
-        return self._finder.warnings
+        """Why a dearer way was taken, and which groups cannot be had, in words."""
+        return [*self._finder.warnings, *self._families.warnings]
 
     def take_modified(self, since: datetime) -> None:
         """Take the jobs that were modified since a moment."""
@@ -63,8 +65,34 @@ class Scope:
             self._job_pass.take(page)
 
     def take_named(self, asked: Sequence[str]) -> None:
-        """Take jobs by name or ARN, whatever else the options say."""
-        self._job_pass.take(self._finder.named(asked))
+        """Take jobs by name or ARN, whatever else the options say; of trials, all members too."""
+        trials: list[str] = []
+
+        def noted() -> Iterator[Found | NotFound]:
+            for each in self._finder.named(asked):
+                if isinstance(each, Found) and each.kind == TRIAL.word:
+                    trials.append(each.name)
+                yield each
+
+        self._job_pass.take(noted())
+        if trials:
+            self._job_pass.take(self._finder.members(trials))
+
+    def take_children(self) -> None:
+        """Take the jobs that changed groups name, unless the pass has taken them.
+
+        A job's own description tells its tuning or AutoML job, so these find theirs when they
+        change; only a pipeline's execution tells which jobs are its steps'.
+        """
+        seen, named = self._job_pass.seen, bool(self._options.names)
+        children = [
+            arn
+            for arn, kind in self._families.children.items()
+            if arn not in seen
+            and (named or (kind is PIPELINE_EXECUTION and not self._index.in_execution(arn)))
+        ]
+        if children:
+            self._job_pass.take(self._wanted_of(self._finder.named(children)))
 
     def take_again(self, arns: Sequence[str]) -> None:
         """Take jobs that failed before, unless they are gone or the options leave them out."""
@@ -93,7 +121,10 @@ class Scope:
 
     def take_open_runs(self) -> None:
         """Take the jobs whose runs are not final, whatever the window says."""
-        self.take_runs(self._index.open_runs())
+        runs = list(self._index.open_runs())
+        trials = [run for run in runs if run.tags.get(names.KIND) == TRIAL.word]
+        self._job_pass.trials.enter_open(run for run in trials if self._is_here(run))
+        self.take_runs(run for run in runs if run not in trials)
 
     def take_runs(self, runs: Iterable[KnownRun]) -> None:
         """Take the jobs of runs that were mirrored from here, unless the pass has taken them.
@@ -151,7 +182,9 @@ class Scope:
         except UsageError:
             logger.warning("run %s has lost its tag %s: it is left alone", run.run_id, names.ARN)
             return False
-        return arn.region == self._aws.region and arn.resource_type in self._options.kinds
+        kind = kind_of(arn)
+        wanted = kind is not None and kind.word in self._options.kinds
+        return wanted and arn.region == self._aws.region
 
     def _account(self) -> str | None:
         """Tell whose jobs these are: MLflow may hold the runs of several accounts."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlflow_smwatch.aws.describing import JobDescriber
 from mlflow_smwatch.aws.discovery import Found
+from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.packing import Query
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.component_metrics import Iteration
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.job_kinds import kind_of, name_in
 from mlflow_smwatch.core.log_progress import LOGS, LogPart, advance
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.points import MetricPoint, metric_keys
@@ -20,6 +24,9 @@ from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
+from mlflow_smwatch.engine.families import Families
+from mlflow_smwatch.engine.lineage_pages import LineagePages
+from mlflow_smwatch.engine.registration import Registration
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import RunLine, Word
 from mlflow_smwatch.tracking.experiments import Experiments
@@ -49,6 +56,8 @@ class Outcome:
         What was left out of it.
     final
         Whether nothing more will be read of it.
+    trials
+        Names of the trials that it is in.
     """
 
     arn: str
@@ -57,6 +66,7 @@ class Outcome:
     error: str | None = None
     warnings: tuple[str, ...] = ()
     final: bool = False
+    trials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +113,10 @@ class Task:
         What was read of the logs and is not written yet.
     log_reading
         How far the logs could be read, None where they were not looked at.
+    iterations
+        Metric name → its series, of a trial component that is no job's.
+    streams
+        Full names of its log streams, where only they tell its hosts.
     log_hosts
         Hosts whose logs were read.
     logged
@@ -129,6 +143,8 @@ class Task:
     series: dict[str, list[Point]] = field(default_factory=dict)
     logs: LogPart = field(default_factory=lambda: LogPart(steps={}))
     log_reading: LogReading | None = None
+    iterations: Mapping[str, Sequence[Iteration]] = field(default_factory=dict)
+    streams: tuple[str, ...] = ()
     log_hosts: tuple[str, ...] = ()
     logged: int = 0
     recovering_from: Watermark | None = None
@@ -198,6 +214,7 @@ class Task:
         return Measured(
             series=self.series,
             reading=self.reading,
+            iterations=self.iterations,
             denied=(*self.denied, *(denied if chosen else ())),
             logs=self.logs,
             log_hosts=self.log_hosts,
@@ -249,6 +266,14 @@ class PassContext:
         Tells the present: a pass over thousands of jobs may take long.
     stopped
         Whether the pass is to end early.
+    finder, describer
+        Find and describe jobs; what they warn of is the pass's.
+    families
+        The groups that jobs belong to.
+    lineage
+        Draws the pages of lineage.
+    registration
+        Collects the models that are to be registered.
     slack_ms
         How old the newest event of a live log stream may be for the stream to count as read.
     address
@@ -257,6 +282,11 @@ class PassContext:
 
     aws: Aws
     logs: LogReader
+    finder: JobFinder
+    describer: JobDescriber
+    families: Families
+    lineage: LineagePages
+    registration: Registration
     options: SyncOptions
     now_ms: int
     clock_ms: Callable[[], int]
@@ -282,12 +312,17 @@ class PassContext:
         return JobIdentity(
             arn=found.arn,
             name=found.name,
-            kind=arn.resource_type,
+            kind=found.kind,
             region=arn.region,
             created_ms=found.created_ms,
             life_end_ms=ended_ms or self.now_ms,
             own_run_id=own_run_id or (found.job.own_run_id if found.job else None),
         )
+
+    def unchanged(self, arn: str, run: KnownRun) -> Outcome:
+        """Say that a job's run is as it should be."""
+        self.registration.enter(run.run_id, run.tags)
+        return Outcome(arn, "unchanged", self.known_line(run), final=True)
 
     def is_read(self, watermark: Watermark) -> bool:
         """Whether a job is final; metrics that an earlier pass was to leave out are read later."""
@@ -313,11 +348,12 @@ class PassContext:
 
     def known_line(self, run: KnownRun, word: Word = "unchanged") -> RunLine:
         """Report a run as MLflow has it, without a look at its job."""
-        arn = run.tags[names.ARN]
+        arn = Arn.parse(run.tags[names.ARN])
+        kind = kind_of(arn)
         return RunLine(
-            arn=arn,
-            kind=run.tags.get(names.KIND, Arn.parse(arn).resource_type),
-            name=run.tags.get(names.NAME, Arn.parse(arn).resource_name),
+            arn=str(arn),
+            kind=run.tags.get(names.KIND, kind.word if kind else arn.resource_type),
+            name=run.tags.get(names.NAME, name_in(arn)),
             run_id=run.run_id,
             experiment_id=run.experiment_id,
             experiment=self.experiments.name_of(run.experiment_id),

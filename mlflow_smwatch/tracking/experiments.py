@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 
+from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
-from mlflow_smwatch.core.tags import EXPERIMENT_KIND
+from mlflow_smwatch.core.keys import EXPERIMENT_TAG_LIMIT, assign_keys, legal_value
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 from mlflow_smwatch.tracking.uris import shown_uri
 
@@ -52,10 +54,10 @@ class Experiments:
 
     def name_of(self, experiment_id: str) -> str | None:
         """Return the name of an experiment, None if it is not known."""
-        names = (
+        found = (
             name for name, each in self._by_name.items() if each.experiment_id == experiment_id
         )
-        return next(names, None)
+        return next(found, None)
 
     def find(self, name: str) -> str | None:
         """Return the id of an experiment that exists and is not deleted, else None."""
@@ -91,6 +93,37 @@ class Experiments:
             if known.experiment_id == experiment_id and known.lifecycle_stage != "active":
                 raise JobError(self._way_back(known))
 
+    def describe(self, name: str, description: str | None, tags: Mapping[str, str]) -> None:
+        """Write what AWS says of an experiment, as far as it is new.
+
+        Parameters
+        ----------
+        name
+            Of the experiment; one that is not there, or was deleted, is left alone.
+        description
+            Becomes its note, unless it has one.
+        tags
+            Resource tags.
+
+        Raises
+        ------
+        JobError
+            When MLflow refuses.
+        """
+        known = self._by_name.get(name)
+        if known is None or known.lifecycle_stage != "active":
+            return
+        wanted = {f"{names.RESOURCE_TAG_PREFIX}{key}": value for key, value in tags.items()}
+        if description and names.NOTE not in known.tags:
+            wanted[names.NOTE] = description
+        keys = assign_keys(wanted)
+        for tag, value in wanted.items():
+            legal = legal_value(value, EXPERIMENT_TAG_LIMIT)
+            if known.tags.get(keys[tag]) != legal:
+                with tracking_errors("writing an experiment's tag"), self._tracking.gate:
+                    client = self._tracking.client
+                    client.set_experiment_tag(known.experiment_id, keys[tag], legal)
+
     def _way_back(self, deleted: Experiment) -> str:
         command = f"mlflow experiments restore --experiment-id {deleted.experiment_id}"
         return (
@@ -102,7 +135,8 @@ class Experiments:
         client = self._tracking.client
         with tracking_errors(f"making experiment {name!r}"), self._tracking.gate:
             try:
-                experiment_id = client.create_experiment(name, tags={EXPERIMENT_KIND: _TRAINING})
+                tags = {names.EXPERIMENT_KIND: _TRAINING}
+                experiment_id = client.create_experiment(name, tags=tags)
             except MlflowException as error:
                 made_meanwhile = client.get_experiment_by_name(name)
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or made_meanwhile is None:

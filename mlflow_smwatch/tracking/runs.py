@@ -8,7 +8,9 @@ from mlflow.entities import Run, ViewType
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.core.kinship import GroupRef, noted
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.steps import WrittenPoint
@@ -18,6 +20,7 @@ from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_err
 
 _PAGE = 1000
 _FEW = 3
+_GOING = ("RUNNING", "SCHEDULED")
 
 
 class RunIndex:
@@ -79,6 +82,69 @@ class RunIndex:
         """Give all active runs that the mirror has written."""
         return self._search(f"tags.`{STATE_TAG}` LIKE '{{%'", ViewType.ACTIVE_ONLY)
 
+    def find_group(self, group: GroupRef, near: Arn) -> str | None:
+        """Find the mirror's run of a group that lies in the account and Region of a job of its own.
+
+        Parameters
+        ----------
+        group
+            Kind, and name or ARN.
+        near
+            ARN of the job.
+
+        Returns
+        -------
+        str or None
+            The run's id.
+        """
+        kind, name = group
+        by_arn = is_arn(name)
+        condition = _arn_filter(name) if by_arn else f"tags.`{names.NAME}` = {_literal(name)}"
+        condition += f" AND tags.`{names.KIND}` = '{kind}'"
+        for run in self._search(condition, ViewType.ACTIVE_ONLY):
+            arn = Arn.parse(run.tags[names.ARN])
+            if run.mirrored and (arn.account, arn.region) == (near.account, near.region):
+                return run.run_id
+        return None
+
+    def in_execution(self, arn: str) -> bool:
+        """Whether a job has a run that says of which pipeline execution it is a step."""
+        runs = self._search(_arn_filter(arn), ViewType.ACTIVE_ONLY)
+        return any(noted(run.tags).pipeline_execution for run in runs)
+
+    def state_of_members(self, trial: KnownRun) -> tuple[bool, int | None]:
+        """Tell how far the jobs and trial components in a trial are, by their runs.
+
+        Parameters
+        ----------
+        trial
+            The trial's run.
+
+        Returns
+        -------
+        tuple
+            Whether one of them goes on, and when the last of the others ended (ms).
+        """
+        going = any(self._members(trial, f"attributes.status = '{each}'") for each in _GOING)
+        ended = () if going else self._members(trial, "attributes.end_time > 0")
+        return going, ended[0].end_ms if ended else None
+
+    def _members(self, trial: KnownRun, condition: str) -> tuple[KnownRun, ...]:
+        """Give the member of a trial that ended last, of those that meet a condition."""
+        name = trial.tags[names.NAME].replace("'", "_")
+        same = " AND ".join(
+            f"tags.`{key}` = '{trial.tags[key]}'" for key in (names.ACCOUNT, names.REGION)
+        )
+        listed = f"tags.`{names.TRIALS}` LIKE '%\"{name}\"%'"
+        with listing_errors("looking for runs"):
+            page = self._tracking.client.search_runs(
+                self._experiments.ids,
+                f"{listed} AND {same} AND {condition}",
+                max_results=1,
+                order_by=["attributes.end_time DESC"],
+            )
+        return tuple(_known(run) for run in page)
+
     def create(self, record: RunRecord, watermark: Watermark) -> KnownRun:
         """Make the run of a job with all its tags in one call.
 
@@ -112,10 +178,11 @@ class RunIndex:
         except JobError:
             self._finish_removal(duplicate, kept)
 
-    def reread(self, run: KnownRun) -> KnownRun:
-        """Read a run as it is now."""
+    def reread(self, run: KnownRun | str) -> KnownRun:
+        """Read a run, given by its id or as it was before, as it is now."""
+        run_id = run if isinstance(run, str) else run.run_id
         with tracking_errors("looking at the run"):
-            return _known(self._tracking.client.get_run(run.run_id))
+            return _known(self._tracking.client.get_run(run_id))
 
     def history(self, run_id: str, key: str) -> tuple[WrittenPoint, ...]:
         """Give every point that a run has under a key."""
@@ -163,6 +230,11 @@ class RunIndex:
             token = page.token
             if not token:
                 return
+
+
+def _literal(text: str) -> str:
+    """Write a text into a search condition."""
+    return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def _arn_filter(arn: str) -> str:

@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import DatasetRecord, ModelRecord, RunRecord
@@ -32,6 +33,7 @@ from mlflow_smwatch.tracking.uris import first_line
 logger = logging.getLogger(__name__)
 
 DOCUMENT = "sagemaker/job.json"
+LINEAGE_PAGE = "sagemaker/lineage.html"
 _CONTEXT_TAG = "mlflow.data.context"
 _URI_PARAM = "sagemaker.model_artifact"
 _TRIES = 5
@@ -79,6 +81,8 @@ class RunUpdate:
         """Tags to be changed; what a job's own script noted of its source stays."""
         have = self.run.tags
         facts = {key: value for key, value in self.record.tags if have.get(key) != value}
+        if self._keeps_parent:
+            facts.pop(names.PARENT, None)
         if self.run.mirrored:
             return facts
         own = {key for key in have if not key.startswith("sagemaker.")}
@@ -92,11 +96,24 @@ class RunUpdate:
     def former_facts(self) -> list[str]:
         """Keys of the mirror's tags that are facts no more; tags of anyone else's stay."""
         current = dict(self.record.tags)
+        lost = () if self._keeps_parent else (names.PARENT,)
         return [
             key
             for key in self.run.tags
-            if names.is_fact(key) and key not in current and not key.startswith(self.kept)
+            if (names.is_fact(key) or key in lost)
+            and key not in current
+            and not (self.kept and key.startswith(self.kept))
         ]
+
+    @property
+    def _keeps_parent(self) -> bool:
+        """Whether the parent stays as it is: the job's group is the same, or the run is not ours.
+
+        So a user may put a run below another one.
+        """
+        before = noted(self.run.tags).group
+        same = before == noted(dict(self.record.tags)).group
+        return not self.run.mirrored or (same and (names.PARENT in self.run.tags or not before))
 
 
 class RunWriter:
@@ -138,23 +155,31 @@ class RunWriter:
             self._remove_tag(update.run, key)
         return warnings
 
-    def write_document(self, run: KnownRun, document: str) -> str | None:
-        """Store the describe answer as the run's artifact ``sagemaker/job.json``.
+    def write_texts(self, run: KnownRun, texts: Mapping[str, str]) -> str | None:
+        """Store texts as artifacts of a run, such as :data:`DOCUMENT`.
+
+        Parameters
+        ----------
+        run
+            The run.
+        texts
+            Path → text.
 
         Returns
         -------
         str or None
-            Why it could not be stored. An artifact store that refused once is not tried again by
+            Why one could not be stored. An artifact store that refused once is not tried again by
             this writer, since it is the same for all runs; the next pass does.
         """
-        if self._refused is None:
-            try:
-                self._tracking.client.log_text(run.run_id, document, DOCUMENT)
-            except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
-                self._refused = (
-                    f"{DOCUMENT} could not be stored ({first_line(error)[:200]}):"
-                    " --artifacts none leaves it out"
-                )
+        for path, text in texts.items():
+            if self._refused is None:
+                try:
+                    self._tracking.client.log_text(run.run_id, text, path)
+                except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
+                    self._refused = (
+                        f"{path} could not be stored ({first_line(error)[:200]}):"
+                        " --artifacts none leaves it out"
+                    )
         return self._refused
 
     def write_points(
@@ -239,11 +264,17 @@ class RunWriter:
         with tracking_errors("writing the status"), self._tracking.gate:
             self._tracking.client.set_terminated(run.run_id, status, end_ms)
 
+    def reopen(self, run: KnownRun) -> None:
+        """Set a run's status to RUNNING."""
+        with tracking_errors("writing the status"), self._tracking.gate:
+            self._tracking.client.update_run(run.run_id, "RUNNING")
+
     def _write_status(self, update: RunUpdate) -> None:
         run, record = update.run, update.record
         if (run.status, run.end_ms) == (record.status, record.end_ms):
             return
-        if RunStatus.is_terminated(RunStatus.from_string(record.status)):
+        ended = RunStatus.is_terminated(RunStatus.from_string(record.status))
+        if ended and record.end_ms is not None:
             self.end(run, record.status, record.end_ms)
         elif run.status != record.status:
             with tracking_errors("writing the status"), self._tracking.gate:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.console import (
     MetricSeries,
+    job_url,
     log_group_url,
     log_stream_url,
     metrics_url,
     s3_url,
-    training_job_url,
 )
 from tests.strategies import any_text, arns, awkward_names, buckets, partitions, regions
 
@@ -107,12 +107,38 @@ class Jsurl:
 
 
 @pytest.mark.parametrize("partition", HOSTS)
-def test_job_page(partition: str) -> None:
-    """Each partition has its own console."""
-    arn = Arn.parse(f"arn:{partition}:sagemaker:xx-west-1:123456789012:training-job/my-job")
-    assert training_job_url(arn) == (
-        f"https://xx-west-1.{HOSTS[partition]}/sagemaker/home?region=xx-west-1#/jobs/my-job"
+@pytest.mark.parametrize(
+    ("resource_type", "page"),
+    [
+        ("training-job", "jobs"),
+        ("processing-job", "processing-jobs"),
+        ("transform-job", "transform-jobs"),
+        ("hyper-parameter-tuning-job", "hyper-tuning-jobs"),
+        ("endpoint", "endpoints"),
+    ],
+)
+def test_job_page(partition: str, resource_type: str, page: str) -> None:
+    """Each partition has its own console, each kind its own page."""
+    arn = Arn.parse(f"arn:{partition}:sagemaker:xx-west-1:123456789012:{resource_type}/mine")
+    assert job_url(arn) == (
+        f"https://xx-west-1.{HOSTS[partition]}/sagemaker/home?region=xx-west-1#/{page}/mine"
     )
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "automl-job/a",
+        "experiment-trial/t",
+        "experiment-trial-component/c",
+        "pipeline/p/execution/x",
+        "model/m",
+    ],
+)
+def test_no_job_page(resource: str) -> None:
+    """What only SageMaker Studio shows has no address."""
+    arn = Arn.parse(f"arn:aws:sagemaker:us-east-1:123456789012:{resource}")
+    assert job_url(arn) == ""
 
 
 @given(arns, awkward_names)
@@ -125,7 +151,7 @@ def test_job_page_decodes(arn: Arn, name: str) -> None:
         account=arn.account,
         resource=f"training-job/{name}",
     )
-    page = page_of(training_job_url(odd), arn.partition, arn.region, "sagemaker")
+    page = page_of(job_url(odd), arn.partition, arn.region, "sagemaker")
     assert unquote(page) == f"/jobs/{name}"
     assert page.count("/") == 2
 
@@ -253,8 +279,8 @@ def test_metrics_link_decodes(
 )
 def test_no_console(partition: str, region: str) -> None:
     """Where there is no console there is no link."""
-    arn = Arn(partition=partition, service="s", region=region, account="", resource="a/b")
-    assert training_job_url(arn) == ""
+    arn = Arn(partition=partition, service="s", region=region, account="", resource="endpoint/b")
+    assert job_url(arn) == ""
     assert log_group_url(partition, region, "g") == ""
     assert log_stream_url(partition, region, "g", "s") == ""
     assert s3_url(partition, region, "s3://b/k") == ""

@@ -11,6 +11,7 @@ import pytest
 from mlflow_smwatch.core.describe import iso_utc, to_ms, training_job
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.job import Channel, FinalMetric, MetricDefinition, Phase
+from mlflow_smwatch.core.kinship import Kinship
 
 CREATED = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=timezone.utc)
 ENDED = CREATED + timedelta(minutes=10)
@@ -137,8 +138,10 @@ def test_parents_are_names() -> None:
             ExperimentConfig={"ExperimentName": "e", "TrialName": "t"},
         )
     )
-    assert (job.tuning_job, job.automl_job) == ("tune", "auto")
-    assert (job.experiment, job.trial) == ("e", "t")
+    assert job.kinship == Kinship(
+        experiment="e", trial="t", trials=("t",), tuning_job="tune", automl_job="auto"
+    )
+    assert not job.component_known
 
 
 def test_the_document_is_the_whole_answer_in_a_fixed_order() -> None:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
 
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.hyperparameters import decoded
 from mlflow_smwatch.core.job import Channel
-from mlflow_smwatch.core.record import ModelRecord, decoded, run_record
+from mlflow_smwatch.core.kinship import Kinship
+from mlflow_smwatch.core.lineage import Lineage, Node, reads
+from mlflow_smwatch.core.lineage_tags import from_tags
+from mlflow_smwatch.core.record import ModelRecord, run_record
 from tests.unit.jobs import completed_job
+
+KINSHIP = Kinship(
+    experiment="e",
+    trial="t",
+    trials=("t", "u"),
+    component="c",
+    component_arn="arn:c",
+    tuning_job="tune",
+    automl_job="auto",
+    candidate="best",
+    pipeline_execution="arn:p",
+)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +66,9 @@ def test_an_unknown_status_is_running_with_a_warning() -> None:
 
 def test_every_fact_is_known_as_the_mirrors_own() -> None:
     """Only such tags are removed once a job has the fact no more."""
-    texts = (
-        "secondary_status failure_reason image algorithm role_arn experiment trial tuning_job"
-        " automl_job"
-    )
+    texts = "secondary_status failure_reason image algorithm role_arn"
     uris = ("checkpoint", "tensorboard", "model_artifact", "output")
+    facts = "best_training_job best_objective best_candidate endpoint_config model pipeline"
     everything = {
         **dict.fromkeys(texts.split(), "x"),
         **dict.fromkeys(uris, "s3://bucket/key"),
@@ -61,14 +76,17 @@ def test_every_fact_is_known_as_the_mirrors_own() -> None:
         "spot": True,
         "tags": (("team", "x"), ("long" * 100, "y")),
         "hyperparameters": (("sagemaker_program", "train.py"),),
+        "facts": (*((name, "x") for name in facts.split()), ("training_jobs.Completed", "1")),
+        "kinship": KINSHIP,
+        "lineage": reads("job", Node(id="s3://bucket/data", kind="data")),
     }
-    facts = {
+    written = {
         key
-        for key, _ in run_record(completed_job(**everything)).tags
-        if key.startswith("sagemaker.")
+        for key, _ in run_record(completed_job(**everything), parent_run_id="run").tags
+        if not key.startswith("mlflow.source.")
     }
-    assert all(names.is_fact(key) for key in facts)
-    assert {key for key in facts if not key.startswith(names.FACT_PREFIXES)} == names.FACTS
+    assert all(names.is_fact(key) for key in written)
+    assert {key for key in written if not key.startswith(names.FACT_PREFIXES)} == names.FACTS
 
 
 def test_absent_facts_have_no_tag() -> None:
@@ -112,8 +130,66 @@ def test_only_json_string_literals_are_decoded(value: str, expected: str) -> Non
 def test_experiment_of_the_job_or_of_the_user_or_of_its_kind() -> None:
     """The user's choice wins, then the job's, then the kind's."""
     assert run_record(completed_job()).experiment == "sagemaker/training-jobs"
-    assert run_record(completed_job(experiment="e")).experiment == "e"
-    assert run_record(completed_job(experiment="e"), "mine").experiment == "mine"
+    member = completed_job(kinship=Kinship(experiment="e", tuning_job="t"))
+    assert run_record(member).experiment == "e"
+    assert run_record(member, "mine").experiment == "mine"
+
+
+@pytest.mark.parametrize(
+    ("parent", "experiment"),
+    [
+        ("tuning_job", "sagemaker/tuning-jobs"),
+        ("automl_job", "sagemaker/automl-jobs"),
+        ("pipeline_execution", "sagemaker/pipelines"),
+    ],
+)
+def test_children_stand_beside_their_parent(parent: str, experiment: str) -> None:
+    """In the experiment of its kind."""
+    record = run_record(completed_job(kinship=Kinship(**{parent: "x"})))
+    assert record.experiment == experiment
+
+
+def test_parent_and_lineage_are_tags() -> None:
+    """The fingerprint follows the parent, not the lineage."""
+    job = completed_job()
+    child = run_record(job, parent_run_id="abc")
+    assert dict(child.tags)["mlflow.parentRunId"] == "abc"
+    alone = run_record(job)
+    assert "mlflow.parentRunId" not in dict(alone.tags)
+    assert child.fingerprint != alone.fingerprint
+    lineage = reads(str(job.arn), Node(id="s3://bucket/data", kind="data"))
+    linked = run_record(completed_job(lineage=lineage))
+    assert from_tags(dict(linked.tags)).edges == lineage.edges
+    assert linked.fingerprint == alone.fingerprint
+
+
+def test_long_lineage_goes_on_in_further_tags() -> None:
+    """No edge is cut."""
+    nodes = [Node(id=f"s3://bucket/{n}/{'x' * 500}", kind="data") for n in range(40)]
+    lineage = sum((reads("job", node) for node in nodes), Lineage())
+    tags = dict(run_record(completed_job(lineage=lineage)).tags)
+    assert "smwatch.lineage.1" in tags
+    assert set(from_tags(tags).edges) == set(lineage.edges)
+
+
+def test_many_trials_are_a_list_of_whole_names() -> None:
+    """A list that is too long drops names at its end."""
+    trials = tuple(f"{n}{'x' * 100}" for n in range(100))
+    tags = dict(run_record(completed_job(kinship=Kinship(trial=trials[0], trials=trials))).tags)
+    listed = json.loads(tags["sagemaker.trials"])
+    assert 60 < len(listed) < 100
+    assert tuple(listed) == trials[: len(listed)]
+
+
+def test_params_of_one_name_are_both_there() -> None:
+    """The hyperparameter keeps its name."""
+    job = completed_job(
+        hyperparameters=(("objective/metric", "mine"),), params=(("objective/metric", "loss"),)
+    )
+    assert dict(run_record(job).params) == {
+        "objective/metric": "mine",
+        "objective/metric_": "loss",
+    }
 
 
 def test_datasets_and_model() -> None:
@@ -148,14 +224,11 @@ def test_resource_tags_keep_legal_keys() -> None:
     assert tags["sagemaker.tag.aws:x"] == "3"
 
 
-@pytest.mark.parametrize("value", ["0a1b2c3", "F" * 40])
-def test_a_commit_comes_from_a_resource_tag(value: str) -> None:
-    """A tag that is named like a commit and looks like one."""
-    tags = dict(run_record(completed_job(tags=(("git-commit", value),))).tags)
-    assert tags["mlflow.source.git.commit"] == value
-    assert "mlflow.source.git.commit" not in dict(
-        run_record(completed_job(tags=(("git-commit", "main"),))).tags
-    )
+def test_the_commit_is_mlflows_own_tag() -> None:
+    """It is shown as the run's version."""
+    tags = dict(run_record(completed_job(commit="0a1b2c3")).tags)
+    assert tags["mlflow.source.git.commit"] == "0a1b2c3"
+    assert "mlflow.source.git.commit" not in dict(run_record(completed_job()).tags)
 
 
 def test_the_note_escapes_what_came_from_aws() -> None:

@@ -1,0 +1,230 @@
+"""Trial components: which job they belong to, and which trials they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from mlflow_smwatch.aws.discovery import Answer, JobFilter
+from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
+from mlflow_smwatch.aws.listing import list_pages
+from mlflow_smwatch.aws.operations import LIST_TRIAL_COMPONENTS
+from mlflow_smwatch.aws.search import Record, Searcher, equals
+from mlflow_smwatch.aws.trials import Trials
+from mlflow_smwatch.core.arn import Arn, is_arn
+from mlflow_smwatch.core.errors import AccessDeniedError, JobError, RetriableError, UsageError
+from mlflow_smwatch.core.job_kinds import (
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TRIAL_COMPONENT,
+    kind_of,
+)
+from mlflow_smwatch.core.redact import redact_answer
+
+COMPONENTS = "ExperimentTrialComponent"
+"""What ``Search`` calls trial components."""
+
+_DETAILS = {
+    "TrainingJob": TRAINING_JOB.word,
+    "ProcessingJob": PROCESSING_JOB.word,
+    "TransformJob": TRANSFORM_JOB.word,
+}
+
+
+def job_arn(component: Mapping[str, Any]) -> str | None:
+    """Tell the ARN of the job whose component this is; None for one that is no job's.
+
+    Parameters
+    ----------
+    component
+        A description, a record of ``Search`` or an entry of ``ListTrialComponents``.
+    """
+    source = component.get("Source") or component.get("TrialComponentSource") or {}
+    try:
+        kind = kind_of(Arn.parse(source.get("SourceArn") or ""))
+    except UsageError:
+        return None
+    return str(source["SourceArn"]) if kind and kind.word in WITH_COMPONENT else None
+
+
+def answer_of(record: Record) -> Answer | None:
+    """Take a component's record of ``Search`` for what it stands for: its job, or itself.
+
+    Returns
+    -------
+    Answer or None
+        None for the component of a job of which the record has no details.
+    """
+    details = record.get("SourceDetail") or {}
+    for member, word in _DETAILS.items():
+        if job := details.get(member):
+            # a transform job's record has no LastModifiedTime; its component follows it closely
+            modified = {"LastModifiedTime": record.get("LastModifiedTime")}
+            return with_component(Answer(word=word, content={**modified, **job}), record)
+    if job_arn(record):
+        return None
+    return Answer(word=TRIAL_COMPONENT.word, content=record)
+
+
+def with_component(answer: Answer, component: Mapping[str, Any]) -> Answer:
+    """Put a job's trial component beside its description."""
+    known = {key: value for key, value in component.items() if key != "SourceDetail"}
+    return Answer(
+        word=answer.word,
+        content={**answer.content, "TrialComponent": known},
+        denied=answer.denied,
+    )
+
+
+@dataclass
+class Components:
+    """The trial components of one account and Region, as far as they were asked for.
+
+    May be used by several threads.
+    """
+
+    searcher: Searcher
+    trials: Trials
+    _of_jobs: dict[str, Record] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+    _search_by_job: bool = True
+    _list_works: bool = True
+
+    def modified(self, wanted: JobFilter) -> Iterator[list[Record]]:
+        """Search for components by their window; their trials are in order.
+
+        Raises
+        ------
+        AccessDeniedError, RetriableError, InvalidRequestError
+            When ``Search`` is denied or keeps failing.
+        """
+        for page in self.searcher.pages(COMPONENTS, wanted.search_filters()):
+            yield self._with_order(page.records)
+
+    def listed(self, wanted: JobFilter) -> Iterator[list[Record]]:
+        """List components instead, without their trials (``ListTrialComponents``)."""
+        request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
+        if wanted.created_after:
+            request["CreatedAfter"] = wanted.created_after
+        for page in list_pages(
+            self.searcher.aws, LIST_TRIAL_COMPONENTS, request, "TrialComponentSummaries"
+        ):
+            records = [redact_answer(each) for each in page]
+            self.remember(records)
+            yield [each for each in records if job_arn(each) is None]
+
+    def search(self, asked: Iterable[str]) -> list[Record]:
+        """Find components by their name or ARN, 20 a call."""
+        filters = [
+            equals(f"TrialComponent{'Arn' if is_arn(each) else 'Name'}", each) for each in asked
+        ]
+        found = self.searcher.matching(COMPONENTS, filters, "DescribeTrialComponent")
+        return self._with_order(found or [])
+
+    def remember(self, records: Iterable[Record]) -> None:
+        """Keep components of jobs whose description comes from elsewhere."""
+        with self._lock:
+            for record in records:
+                if arn := job_arn(record):
+                    known = {key: each for key, each in record.items() if key != "SourceDetail"}
+                    self._of_jobs.setdefault(arn.lower(), known)
+
+    def remember_searched(self, records: Iterable[Record]) -> None:
+        """Keep the same as ``Search`` gives them: those without ``Parents`` are in no trial."""
+        self.remember({"Parents": [], **each} for each in records)
+
+    def of_jobs(self, arns: Iterable[str]) -> dict[str, Record]:
+        """Find the components of jobs, 20 a call.
+
+        Returns
+        -------
+        dict
+            ARN of the job → its component, its trials in order; without the jobs that have none.
+        """
+        asked = list(dict.fromkeys(arns))
+        if self.searcher.works and self._search_by_job:
+            self._search_jobs(asked)
+        if not (self.searcher.works and self._search_by_job):
+            for arn in asked:
+                self._list_job(arn)
+        found = {arn: self.of_job(arn) for arn in asked}
+        return {arn: record for arn, record in found.items() if record}
+
+    def of_job(self, arn: str) -> Record | None:
+        """Give a job's component as far as it was met; only its trials are asked for.
+
+        None as well where nobody may list them.
+        """
+        with self._lock:
+            record = self._of_jobs.get(arn.lower())
+        if record is None or "Parents" in record:
+            return record
+        parents = self.parents(record["TrialComponentName"])
+        if parents is None:
+            return None
+        whole = {**record, "Parents": parents}
+        with self._lock:
+            self._of_jobs[arn.lower()] = whole
+        return whole
+
+    def parents(self, name: str) -> list[dict[str, str]] | None:
+        """List the trials that a component is in; None, and a warning, where that is denied."""
+        if not self._list_works:
+            return None
+        try:
+            return self.trials.parents_of(name)
+        except (AccessDeniedError, RetriableError, JobError) as error:
+            self._give_up_lists(error)
+            return None
+
+    def _search_jobs(self, arns: list[str]) -> None:
+        filters = [equals("Source.SourceArn", arn) for arn in arns]
+        found = self.searcher.matching(COMPONENTS, filters, "ListTrialComponents and ListTrials")
+        if found is None:
+            self._search_by_job = False
+            return
+        self.remember_searched(self._with_order(found))
+
+    def _list_job(self, arn: str) -> None:
+        if not self._list_works or self.of_job(arn):
+            return
+        try:
+            for page in list_pages(
+                self.searcher.aws,
+                LIST_TRIAL_COMPONENTS,
+                {"SourceArn": arn},
+                "TrialComponentSummaries",
+            ):
+                self.remember(redact_answer(each) for each in page)
+        except (AccessDeniedError, RetriableError, JobError) as error:
+            self._give_up_lists(error)
+
+    def _give_up_lists(self, error: Exception) -> None:
+        if not isinstance(error, JobError):
+            self._list_works = False
+        self.searcher.warn(f"{error}; jobs are mirrored without their trials")
+
+    def _with_order(self, records: list[Record]) -> list[Record]:
+        several = {
+            each["TrialComponentName"]: each["Parents"]
+            for each in records
+            if len(each.get("Parents") or ()) > 1
+        }
+        self.trials.look_up(
+            str(parent.get("TrialName")) for parents in several.values() for parent in parents
+        )
+        return [
+            {**each, "Parents": self.trials.ordered(each["Parents"])}
+            if each["TrialComponentName"] in several
+            else each
+            for each in records
+        ]
+
+
+def asked_of(record: Record) -> tuple[str, str]:
+    """Give the name and the ARN by which a component may have been asked for."""
+    calls = CALLS[TRIAL_COMPONENT.word]
+    return str(record[calls.name]), str(record[calls.arn]).lower()

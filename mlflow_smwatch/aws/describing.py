@@ -1,0 +1,205 @@
+"""Describes single jobs of every kind, with all that further operations tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mlflow_smwatch.aws.completion import Completion
+from mlflow_smwatch.aws.components import Components, job_arn, with_component
+from mlflow_smwatch.aws.discovery import Answer, Described, no_tags
+from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
+from mlflow_smwatch.aws.listing import describe, list_all, list_tags
+from mlflow_smwatch.aws.operations import DESCRIBE_ENDPOINT_CONFIG
+from mlflow_smwatch.aws.pipelines import Executions
+from mlflow_smwatch.aws.search import Searcher
+from mlflow_smwatch.aws.session import Aws
+from mlflow_smwatch.aws.trials import Trials
+from mlflow_smwatch.core.arn import Arn, is_arn
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    RetriableError,
+    UnknownJobError,
+    UsageError,
+)
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.job_kinds import (
+    AUTOML_JOB,
+    ENDPOINT,
+    PIPELINE_EXECUTION,
+    TRANSFORM_JOB,
+    TRIAL,
+    TRIAL_COMPONENT,
+    TUNING_JOB,
+    kind_of,
+    name_in,
+)
+from mlflow_smwatch.core.redact import redact_answer
+
+_Read = TypeVar("_Read")
+_VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
+
+
+class JobDescriber:
+    """Describes jobs of one account and Region; made for one pass, used by several threads.
+
+    Parameters
+    ----------
+    aws
+        The clients.
+    components, executions
+        What the finder of the same pass met already; nothing if None.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        components: Components | None = None,
+        executions: Executions | None = None,
+    ) -> None:
+        searcher = Searcher(aws)
+        self._aws = aws
+        self._components = components or Components(searcher, Trials(searcher))
+        self._executions = executions or Executions(searcher)
+        self._completion = Completion(aws)
+        self._extras: dict[str, Callable[[dict[str, Any], list[str]], None]] = {
+            TRANSFORM_JOB.word: self._add_model,
+            TUNING_JOB.word: self._add_children,
+            AUTOML_JOB.word: self._add_candidates,
+            ENDPOINT.word: self._add_configuration,
+            TRIAL_COMPONENT.word: self._add_parents,
+        }
+
+    def describe(self, word: str, asked: str) -> Described:
+        """Describe one job.
+
+        Parameters
+        ----------
+        word
+            Its kind. A trial component that belongs to a job gives that job.
+        asked
+            Its name or ARN; the ARN for a pipeline's execution.
+
+        Raises
+        ------
+        UnknownJobError
+            When AWS has no such job.
+        AccessDeniedError, RetriableError, InvalidRequestError
+            When the kind's ``Describe`` operation is denied, keeps failing or does not take it.
+        JobError
+            When what AWS says of it is not understood.
+        """
+        answer = self.answer(word, asked)
+        component = self._components.of_job(answer.arn) if answer.word in WITH_COMPONENT else None
+        if component and "TrialComponent" not in answer.content:
+            answer = with_component(answer, component)
+        return answer.described()
+
+    def complete(self, job: Job) -> Described:
+        """Add to a job what only its group, or its model, tells; see :class:`.Completion`.
+
+        Raises
+        ------
+        RetriableError
+            When AWS goes on failing.
+        """
+        return self._completion.complete(job)
+
+    def answer(self, word: str, asked: str) -> Answer:
+        """Describe one job, as :meth:`describe` does, without an attempt to understand it."""
+        if word == PIPELINE_EXECUTION.word:
+            return self._executions.describe(asked)
+        calls = CALLS[word]
+        raw = describe(self._aws, calls.describe, {calls.parameter: self._name(word, asked)}, calls.arn)
+        source = job_arn(raw) if word == TRIAL_COMPONENT.word else None
+        if source:
+            return self._job_of(source, raw)
+        denied: list[str] = []
+        if word in self._extras:
+            self._extras[word](raw, denied)
+        try:
+            raw["Tags"] = list_tags(self._aws, raw[calls.arn])
+        except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
+            denied.append(no_tags(error))
+        return Answer(word=word, content=redact_answer(raw), denied=tuple(denied))
+
+    def _job_of(self, arn: str, component: dict[str, Any]) -> Answer:
+        """Describe the job of a component that was asked for."""
+        parsed = Arn.parse(arn)
+        kind = kind_of(parsed)
+        if kind is None:
+            message = f"{arn} is no job"
+            raise UnknownJobError(message)
+        answer = self.answer(kind.word, name_in(parsed))
+        parents = self._components.parents(component["TrialComponentName"])
+        if parents is None:
+            return answer
+        return with_component(answer, {**redact_answer(component), "Parents": parents})
+
+    @staticmethod
+    def _name(word: str, asked: str) -> str:
+        """Say what the ``Describe`` operation of a kind takes for a name or ARN."""
+        if not is_arn(asked) or word == TRIAL_COMPONENT.word:
+            return asked
+        return name_in(Arn.parse(asked))
+
+    def _add_model(self, raw: dict[str, Any], denied: list[str]) -> None:
+        name = raw.get("ModelName")
+        model = _part(lambda: self._completion.model(str(name)), "model", denied) if name else None
+        if model:
+            raw["Model"] = model
+
+    def _add_children(self, raw: dict[str, Any], denied: list[str]) -> None:
+        name = raw["HyperParameterTuningJobName"]
+        children = _part(
+            lambda: self._completion.children(name, anew=True), "training jobs", denied
+        )
+        if children is not None:
+            raw["TrainingJobSummaries"] = list(children.values())
+
+    def _add_candidates(self, raw: dict[str, Any], denied: list[str]) -> None:
+        name = raw["AutoMLJobName"]
+        candidates = _part(
+            lambda: self._completion.candidates(name, anew=True), "candidates", denied
+        )
+        if candidates is not None:
+            raw["Candidates"] = candidates
+
+    def _add_configuration(self, raw: dict[str, Any], denied: list[str]) -> None:
+        name = raw.get("EndpointConfigName")
+        if not name:
+            return
+        request = {"EndpointConfigName": str(name)}
+        found = _part(
+            lambda: describe(
+                self._aws, DESCRIBE_ENDPOINT_CONFIG, request, "EndpointConfigArn"
+            ),
+            "endpoint configuration",
+            denied,
+        )
+        if not found:
+            return
+        raw["EndpointConfig"] = found
+        variants = [each for key in _VARIANTS for each in found.get(key) or ()]
+        names = dict.fromkeys(str(each["ModelName"]) for each in variants if each.get("ModelName"))
+        models = [_part(lambda: self._completion.model(each), "model", denied) for each in names]
+        raw["Models"] = [model for model in models if model]
+
+    def _add_parents(self, raw: dict[str, Any], denied: list[str]) -> None:
+        parents = self._components.parents(raw["TrialComponentName"])
+        if parents is None:
+            denied.append("no trials: sagemaker:ListTrials is denied or keeps failing")
+        else:
+            raw["Parents"] = parents
+
+
+def _part(read: Callable[[], _Read], what: str, denied: list[str]) -> _Read | None:
+    """Read what belongs to a job's description; None where it is gone, or denied."""
+    try:
+        return read()
+    except UnknownJobError:
+        return None
+    except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
+        denied.append(f"no {what}: {error}")
+        return None

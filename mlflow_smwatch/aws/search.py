@@ -1,0 +1,180 @@
+"""SageMaker's ``Search``: up to 100 whole records a call, redacted.
+
+Where it is denied or keeps failing it is not tried again, and the caller takes the dearer way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import Any, TypeVar
+
+from mlflow_smwatch.aws.listing import PAGE_SIZE
+from mlflow_smwatch.aws.operations import SEARCH
+from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    JobError,
+    RetriableError,
+    SmwatchError,
+)
+from mlflow_smwatch.core.redact import redact_answer
+
+VALUES_PER_SEARCH = 20
+"""Filters in one expression ("Search", SearchExpression)."""
+
+_SECOND = timedelta(seconds=1)
+_RECORDS = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
+_Item = TypeVar("_Item")
+Record = dict[str, Any]
+Filter = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """One page of an answer.
+
+    Attributes
+    ----------
+    records
+        Redacted.
+    total
+        How many records there are on all pages; None where AWS does not count them exactly.
+    """
+
+    records: list[Record]
+    total: int | None = None
+
+
+@dataclass
+class Searcher:
+    """Searches one account and Region as long as that is allowed.
+
+    Attributes
+    ----------
+    works
+        False once ``Search`` was denied, or kept failing.
+    warnings
+        Why a dearer way was taken, in words; each once.
+    """
+
+    aws: Aws
+    works: bool = True
+    warnings: list[str] = field(default_factory=list)
+
+    def pages(
+        self, resource: str, filters: list[Filter], operator: str = "And"
+    ) -> Iterator[SearchPage]:
+        """Search page by page, oldest first.
+
+        Raises
+        ------
+        AccessDeniedError, RetriableError, InvalidRequestError
+            When the operation is denied, keeps failing or does not take the filters.
+        """
+        request: dict[str, Any] = {
+            "Resource": resource,
+            "SortBy": "CreationTime",
+            "SortOrder": "Ascending",
+            "MaxResults": PAGE_SIZE,
+        }
+        if filters:
+            request["SearchExpression"] = {"Filters": filters, "Operator": operator}
+        while True:
+            answer = ask(SEARCH, self.aws.sagemaker.search, request, "Results")
+            yield _page(answer, _RECORDS.get(resource, resource))
+            if not answer.get("NextToken"):
+                return
+            request["NextToken"] = answer["NextToken"]
+
+    def matching(
+        self, resource: str, filters: Iterable[Filter], instead: str
+    ) -> list[Record] | None:
+        """Search for what matches any of some filters, 20 a call.
+
+        Parameters
+        ----------
+        resource
+            What to search.
+        filters
+            Any number.
+        instead
+            What the caller does where ``Search`` gives nothing, for the warning.
+
+        Returns
+        -------
+        list of dict or None
+            Redacted records; None where ``Search`` cannot be used.
+        """
+        if not self.works:
+            return None
+        found: list[Record] = []
+        try:
+            for some in chunks(filters, VALUES_PER_SEARCH):
+                for page in self.pages(resource, list(some), "Or"):
+                    found += page.records
+        except (AccessDeniedError, RetriableError, JobError) as error:
+            self.give_up(error, instead)
+            return None
+        return found
+
+    def give_up(self, error: SmwatchError, instead: str) -> None:
+        """Go without ``Search``: for good, or for what it does not take for this one request."""
+        if not isinstance(error, InvalidRequestError):
+            self.works = False
+        self.warn(f"{error}; using {instead} instead, which takes more calls")
+
+    def warn(self, warning: str) -> None:
+        """Keep a warning, each once."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+
+def equals(name: str, value: str) -> Filter:
+    """Make a filter for one exact value."""
+    return {"Name": name, "Operator": "Equals", "Value": value}
+
+
+def contains(name: str, value: str) -> Filter:
+    """Make a filter for a part of a text."""
+    return {"Name": name, "Operator": "Contains", "Value": value}
+
+
+def modified_between(since: datetime | None, until: datetime | None) -> list[Filter]:
+    """Make the filters of a window on LastModifiedTime; they see whole seconds.
+
+    Parameters
+    ----------
+    since, until
+        Aware; both sides inclusive, and up to a second more.
+    """
+    bounds = (("GreaterThanOrEqualTo", since), ("LessThanOrEqualTo", until and until + _SECOND))
+    return [
+        {"Name": "LastModifiedTime", "Operator": operator, "Value": _search_time(moment)}
+        for operator, moment in bounds
+        if moment
+    ]
+
+
+def chunks(items: Iterable[_Item], size: int) -> Iterator[tuple[_Item, ...]]:
+    """Cut items into tuples of a size; the last may be shorter."""
+    remaining = iter(items)
+    while chunk := tuple(islice(remaining, size)):
+        yield chunk
+
+
+def _page(answer: Mapping[str, Any], record_name: str) -> SearchPage:
+    hits = answer.get("TotalHits") or {}
+    return SearchPage(
+        records=[
+            redact_answer(each[record_name]) for each in answer["Results"] if record_name in each
+        ],
+        total=hits.get("Value") if hits.get("Relation") == "EqualTo" else None,
+    )
+
+
+def _search_time(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,115 @@
+"""Where a job belongs: its experiment, trials, and the group that started it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from mlflow_smwatch.core.job_kinds import AUTOML_JOB, PIPELINE_EXECUTION, TRIAL, TUNING_JOB
+
+GroupRef: TypeAlias = tuple[str, str]
+"""Word of a group's kind, and its name; a pipeline's execution goes by its ARN."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kinship:
+    """Where a job belongs.
+
+    Attributes
+    ----------
+    experiment
+        Name of its SageMaker experiment.
+    trial
+        Name of its trial: the first of ``trials``.
+    trials
+        Names of all trials that it is in, by their CreationTime, then name.
+    component, component_arn
+        Its own trial component.
+    tuning_job, automl_job
+        Names.
+    candidate
+        Name of the AutoML candidate of which it is a step.
+    pipeline_execution
+        ARN.
+    """
+
+    experiment: str | None = None
+    trial: str | None = None
+    trials: tuple[str, ...] = ()
+    component: str | None = None
+    component_arn: str | None = None
+    tuning_job: str | None = None
+    automl_job: str | None = None
+    candidate: str | None = None
+    pipeline_execution: str | None = None
+
+    @property
+    def group(self) -> GroupRef | None:
+        """What its run is a child of: trial, else tuning job, AutoML job, pipeline execution."""
+        groups = (
+            (TRIAL, self.trial),
+            (TUNING_JOB, self.tuning_job),
+            (AUTOML_JOB, self.automl_job),
+            (PIPELINE_EXECUTION, self.pipeline_execution),
+        )
+        return next(((kind.word, name) for kind, name in groups if name), None)
+
+
+def noted(tags: Mapping[str, str]) -> Kinship:
+    """Read what a run says of where its job belongs.
+
+    Parameters
+    ----------
+    tags
+        Of the run.
+    """
+    return Kinship(
+        experiment=tags.get("sagemaker.experiment"),
+        trial=tags.get("sagemaker.trial"),
+        trials=_listed(tags.get("sagemaker.trials", "[]")),
+        component=tags.get("sagemaker.trial_component"),
+        component_arn=tags.get("sagemaker.trial_component_arn"),
+        tuning_job=tags.get("sagemaker.tuning_job"),
+        automl_job=tags.get("sagemaker.automl_job"),
+        candidate=tags.get("sagemaker.candidate"),
+        pipeline_execution=tags.get("sagemaker.pipeline_execution"),
+    )
+
+
+def remembered(kinship: Kinship, before: Kinship, *, component_known: bool) -> Kinship:
+    """Add what an earlier look told and this one cannot.
+
+    Parameters
+    ----------
+    kinship
+        What this look tells.
+    before
+        What the job's run says.
+    component_known
+        Whether this look tells the trial component and its trials.
+    """
+    kinship = replace(
+        kinship,
+        pipeline_execution=kinship.pipeline_execution or before.pipeline_execution,
+        candidate=kinship.candidate or before.candidate,
+    )
+    if component_known or before.component is None:
+        return kinship
+    return replace(
+        kinship,
+        experiment=before.experiment,
+        trial=before.trial,
+        trials=before.trials,
+        component=before.component,
+        component_arn=before.component_arn,
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    try:
+        names = json.loads(text)
+    except ValueError:
+        return ()
+    return tuple(str(each) for each in names) if isinstance(names, list) else ()

@@ -1,0 +1,66 @@
+"""``DescribeProcessingJob`` → job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mlflow_smwatch.core.job import Channel, Job
+from mlflow_smwatch.core.job_kinds import PROCESSING_JOB
+from mlflow_smwatch.core.lineage import Lineage
+from mlflow_smwatch.core.mappers import materials
+from mlflow_smwatch.core.mappers.answers import (
+    Answer,
+    described,
+    hosts,
+    instances,
+    part,
+    parts,
+    s3_uri,
+    text,
+)
+
+
+def processing_job(answer: Answer) -> Job:
+    """Make a job of what AWS said of a processing job; see :func:`.describe.job_of`."""
+    job = described(PROCESSING_JOB, answer, "ProcessingJob", end="ProcessingEndTime")
+    instance_type, instance_count = instances(part(answer, "ProcessingResources", "ClusterConfig"))
+    channels = _channels(answer)
+    outputs = _outputs(answer)
+    failure = job.failure_reason or (
+        text(answer, "ExitMessage") if job.status == "Failed" else None
+    )
+    job = replace(
+        job,
+        failure_reason=failure,
+        image=text(answer, "AppSpecification", "ImageUri"),
+        instance_type=instance_type,
+        instance_count=instance_count,
+        hosts=hosts(instance_count),
+        output=outputs[0] if len(outputs) == 1 else None,
+        code=next(iter(materials.s3_inputs(channels, materials.CODE)), None),
+        channels=channels,
+    )
+    return replace(job, lineage=_lineage(job, outputs))
+
+
+def _lineage(job: Job, outputs: tuple[str, ...]) -> Lineage:
+    return (
+        materials.read_by(job.arn, materials.DATA, *materials.s3_inputs(job.channels))
+        + materials.read_by(job.arn, materials.CODE, job.code)
+        + materials.read_by(job.arn, materials.IMAGE, job.image)
+        + materials.written_by(job.arn, materials.DATA, *outputs)
+    )
+
+
+def _channels(answer: Answer) -> tuple[Channel, ...]:
+    return tuple(
+        Channel(name=name, uri=uri)
+        for entry in parts(answer, "ProcessingInputs")
+        if (name := text(entry, "InputName")) and (uri := s3_uri(entry, "S3Input", "S3Uri"))
+    )
+
+
+def _outputs(answer: Answer) -> tuple[str, ...]:
+    outputs = parts(answer, "ProcessingOutputConfig", "Outputs")
+    uris = (s3_uri(entry, "S3Output", "S3Uri") for entry in outputs)
+    return tuple(dict.fromkeys(uri for uri in uris if uri))

@@ -1,0 +1,61 @@
+"""Job → the Markdown note of its run: one sentence, and one line of links."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
+from mlflow_smwatch.core.links import output_url
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
+_TITLES = (
+    ("Job in the SageMaker console", "sagemaker.console_url"),
+    ("Log streams", "sagemaker.logs_url"),
+    ("CloudWatch metrics", "sagemaker.metrics_url"),
+    ("Model artifact", "sagemaker.model_artifact_url"),
+)
+
+
+def note_of(job: Job, links: Mapping[str, str]) -> str:
+    """Describe a job in a few words, with its links.
+
+    The note is written once, when the run is made. A running job's model is not there by then: so
+    its output folder is linked.
+
+    Parameters
+    ----------
+    job
+        The job.
+    links
+        Tag → address.
+    """
+    shown = [(title, links.get(tag)) for title, tag in _TITLES]
+    if not job.model_artifact:
+        shown.append(("Output folder", output_url(job)))
+    # One line of links: MLflow's page folds a longer description away.
+    line = " · ".join(_link(title, url) for title, url in shown if url)
+    summary = _summary(job)
+    return legal_value(f"{summary}\n\n{line}" if line else summary, TAG_VALUE_LIMIT)
+
+
+def _summary(job: Job) -> str:
+    name = job.title or job.name
+    words = [f"SageMaker {job.kind.noun} **{_escaped(name)}**"]
+    if job.instance_type or job.kind.instance_metrics:
+        hosts = f"{job.instance_count or 1} × {job.instance_type or 'serverless'}"
+        words.append(f"on {_escaped(hosts)}")
+    words.append(f"in {_escaped(job.arn.region)}")
+    return f"{' '.join(words)}."
+
+
+def _link(title: str, url: str) -> str:
+    """Write a Markdown link; an address with brackets needs others around it."""
+    return f"[{title}](<{url}>)" if "(" in url else f"[{title}]({url})"
+
+
+def _escaped(text: str) -> str:
+    """Escape what Markdown and HTML would read; MLflow's Markdown takes ``<`` as an entity only."""
+    return html.escape(_MARKDOWN.sub(r"\\\1", text.replace("\n", " ")), quote=False)

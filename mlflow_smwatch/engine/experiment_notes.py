@@ -1,0 +1,36 @@
+"""What SageMaker says of an experiment, on the MLflow experiment of the same name."""
+
+from __future__ import annotations
+
+from mlflow_smwatch.core.errors import JobError, reason
+from mlflow_smwatch.engine.task import PassContext
+
+
+def write_experiments(context: PassContext) -> list[str]:
+    """Write description and tags of the SageMaker experiments that a pass has met.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+
+    Returns
+    -------
+    list of str
+        What could not be written, in words.
+
+    Raises
+    ------
+    StopError
+        When MLflow is gone.
+    """
+    names = context.families.experiments
+    if not names or context.options.dry_run or context.options.experiment:
+        return []
+    refused = []
+    for name, facts in context.finder.experiments(sorted(names)).items():
+        try:
+            context.experiments.describe(name, facts.description, facts.tags)
+        except JobError as error:
+            refused.append(f"the experiment {name} is not described: {reason(error)}")
+    return refused

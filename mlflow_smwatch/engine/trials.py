@@ -1,0 +1,89 @@
+"""The state of a trial is that of its jobs and trial components: set once these are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.errors import JobError, reason
+from mlflow_smwatch.core.job_kinds import TRIAL
+from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine.task import Outcome, PassContext
+
+_RUNNING, _FINISHED = "RUNNING", "FINISHED"
+
+
+class Trials:
+    """The trials whose members a pass has written.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    """
+
+    def __init__(self, context: PassContext) -> None:
+        self._pass = context
+        self._touched: dict[str, None] = {}
+        self._open: dict[str, KnownRun] = {}
+
+    def enter(self, outcome: Outcome) -> None:
+        """Note the trials of a job that was written, or a trial that was."""
+        if outcome.word in {"created", "updated"}:
+            self._touched.update(dict.fromkeys(outcome.trials))
+        line = outcome.line
+        if line and line.kind == TRIAL.word and not outcome.final:
+            self._touched[line.name] = None
+
+    def enter_open(self, runs: Iterable[KnownRun]) -> None:
+        """Note trials that were left running."""
+        self._open.update({run.run_id: run for run in runs})
+
+    def finish(self) -> list[str]:
+        """Set status and end of the trials that were noted.
+
+        Returns
+        -------
+        list of str
+            What could not be written, in words.
+
+        Raises
+        ------
+        StopError
+            When MLflow is gone.
+        """
+        if self._pass.options.dry_run:
+            return []
+        index, runs = self._pass.index, dict(self._open)
+        for run_id in self._pass.families.trial_runs(self._touched).values():
+            runs[run_id] = index.reread(runs.get(run_id) or run_id)
+        return [text for run in runs.values() if (text := self._set(run))]
+
+    def _set(self, run: KnownRun) -> str | None:
+        try:
+            self._write(run)
+        except JobError as error:
+            return f"the state of trial {run.tags.get(names.NAME)} is not written: {reason(error)}"
+        return None
+
+    def _write(self, run: KnownRun) -> None:
+        watermark = run.watermark
+        if watermark is None or watermark.fingerprint is None or not run.active:
+            return
+        running, end_ms = self._pass.index.state_of_members(run)
+        status = _RUNNING if running else _FINISHED
+        end_ms = None if running else end_ms or run.start_ms
+        if (run.status, run.end_ms, watermark.final) == (status, end_ms, not running):
+            return
+        if running:
+            self._pass.writer.reopen(run)
+        else:
+            self._pass.writer.end(run, status, end_ms)
+        self._pass.writer.write_points(run, (), self._notes(replace(watermark, final=not running)))
+
+    def _notes(self, watermark: Watermark) -> dict[str, str]:
+        notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._pass.now_ms)}
+        return {**notes, names.FINAL: "true"} if watermark.final else notes

@@ -1,0 +1,228 @@
+"""Reads all lineage that a store holds, and keeps it as long as nothing new was written."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy
+from mlflow.entities import ViewType
+from sqlalchemy import and_, column, func, or_, select, table
+
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.lineage import Lineage, Node
+from mlflow_smwatch.core.lineage_tags import LINEAGE, from_tags
+from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.store import Tracking, listing_errors
+from mlflow_smwatch.tracking.uris import is_sql
+
+ASSOCIATIONS = "smwatch.associations"
+"""Tag of a run that holds associations of a month: ``2026-11``."""
+
+_COMPONENT_ARN = "sagemaker.trial_component_arn"
+_WANTED = (
+    names.ARN,
+    names.KIND,
+    names.NAME,
+    names.CREATED,
+    names.VERSION,
+    _COMPONENT_ARN,
+)
+_AFTER_LINEAGE = LINEAGE[:-1] + chr(ord(LINEAGE[-1]) + 1)
+_PAGE = 1000
+_STORES_KEPT = 4
+_FRESH_S = 60
+_LONGEST_S = 600
+
+_TAGS = table("tags", column("run_uuid"), column("key"), column("value"))
+_RUNS = table("runs", column("run_uuid"), column("lifecycle_stage"))
+_IS_LINEAGE = and_(_TAGS.c.key >= LINEAGE, _TAGS.c.key < _AFTER_LINEAGE)
+_IS_ACTIVE = _RUNS.c.lifecycle_stage == "active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLineage:
+    """What a store knows of lineage.
+
+    Attributes
+    ----------
+    pieces
+        What each run holds, those with associations included.
+    runs
+        Nodes of the active runs that stand for something in SageMaker; of several with one ARN the
+        mirror's own comes first, then the latest.
+    """
+
+    pieces: tuple[Lineage, ...]
+    runs: tuple[Node, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """What was read of a store.
+
+    Attributes
+    ----------
+    stamp
+        Changes with what is stored.
+    read_at, looked_at
+        When the lineage, and when the stamp was read, monotonic seconds.
+    """
+
+    lineage: StoredLineage
+    stamp: object
+    read_at: float
+    looked_at: float
+
+
+_kept: OrderedDict[str, _Kept] = OrderedDict()
+_lock = threading.Lock()
+
+
+def read_lineage(tracking: Tracking) -> StoredLineage:
+    """Read all lineage that a store holds.
+
+    What was read before is given again, the same object, while the store looks the same: a database
+    is asked with two short queries, a server once a minute for the run that was written last.
+
+    Parameters
+    ----------
+    tracking
+        The store.
+
+    Returns
+    -------
+    StoredLineage
+
+    Raises
+    ------
+    TrackingError
+        When MLflow cannot be read.
+    """
+    with _lock:
+        now = time.monotonic()
+        known = _kept.get(tracking.uri)
+        if known and not is_sql(tracking.uri) and now - known.looked_at < _FRESH_S:
+            return known.lineage
+        stamp = _stamp(tracking)
+        if known and known.stamp == stamp and _is_young(tracking, known, now):
+            known.looked_at = now
+            return known.lineage
+        lineage = _stored(_read_tags(tracking))
+        _kept[tracking.uri] = _Kept(lineage=lineage, stamp=stamp, read_at=now, looked_at=now)
+        _kept.move_to_end(tracking.uri)
+        while len(_kept) > _STORES_KEPT:
+            _kept.popitem(last=False)
+        return lineage
+
+
+def forget(uri: str) -> None:
+    """Read a store anew the next time: this process has written to it.
+
+    Parameters
+    ----------
+    uri
+        Its tracking URI, absolute.
+    """
+    with _lock:
+        _kept.pop(uri, None)
+
+
+def _is_young(tracking: Tracking, known: _Kept, now: float) -> bool:
+    """Whether a server's answer may still be used: it does not tell of deleted runs."""
+    return is_sql(tracking.uri) or now - known.read_at < _LONGEST_S
+
+
+def _stamp(tracking: Tracking) -> object:
+    if is_sql(tracking.uri):
+        with listing_errors("looking for lineage"):
+            return _database_stamp(tracking.uri)
+    with listing_errors("looking for lineage"):
+        newest = tracking.client.search_runs(
+            Experiments(tracking).ids,
+            f"tags.`{names.SYNCED_AT}` LIKE '%Z'",
+            ViewType.ACTIVE_ONLY,
+            max_results=1,
+            order_by=[f"tags.`{names.SYNCED_AT}` DESC"],
+        )
+    return tuple((run.info.run_id, run.data.tags.get(names.SYNCED_AT)) for run in newest)
+
+
+def _database_stamp(uri: str) -> object:
+    """Count active runs and lineage tags, and see when the mirror wrote last."""
+    runs = select(func.count()).select_from(_RUNS).where(_IS_ACTIVE)
+    tags = select(func.count()).select_from(_TAGS).where(_IS_LINEAGE)
+    newest = select(func.max(_TAGS.c.value)).where(_TAGS.c.key == names.SYNCED_AT)
+    query = select(runs.scalar_subquery(), tags.scalar_subquery(), newest.scalar_subquery())
+    with _engine(uri).connect() as connection:
+        return tuple(connection.execute(query).one())
+
+
+def _read_tags(tracking: Tracking) -> dict[str, Mapping[str, str]]:
+    """Read the tags of lineage of all active runs: run id → tags."""
+    if not is_sql(tracking.uri):
+        return dict(_searched(tracking))
+    query = (
+        select(_TAGS.c.run_uuid, _TAGS.c.key, _TAGS.c.value)
+        .join(_RUNS, _RUNS.c.run_uuid == _TAGS.c.run_uuid)
+        .where(_IS_ACTIVE, or_(_TAGS.c.key.in_(_WANTED), _IS_LINEAGE))
+    )
+    found: dict[str, dict[str, str]] = {}
+    with listing_errors("reading lineage"), _engine(tracking.uri).connect() as connection:
+        for run_id, key, value in connection.execute(query):
+            found.setdefault(run_id, {})[key] = value
+    return dict(found)
+
+
+def _searched(tracking: Tracking) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Read whole runs, page by page, which is all that a server gives."""
+    ids = Experiments(tracking).ids
+    for condition in (f"tags.`{names.ARN}` LIKE 'arn:%'", f"tags.`{ASSOCIATIONS}` LIKE '%-%'"):
+        token = None
+        while True:
+            with listing_errors("reading lineage"):
+                page = tracking.client.search_runs(
+                    ids, condition, ViewType.ACTIVE_ONLY, max_results=_PAGE, page_token=token
+                )
+            for run in page:
+                yield run.info.run_id, _only_wanted(run.data.tags)
+            token = page.token
+            if not token:
+                break
+
+
+def _only_wanted(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key in _WANTED or key.startswith(LINEAGE)}
+
+
+def _stored(runs: Mapping[str, Mapping[str, str]]) -> StoredLineage:
+    pieces = (from_tags(tags) for tags in runs.values() if _has_lineage(tags))
+    return StoredLineage(
+        pieces=tuple(piece for piece in pieces if piece.edges), runs=tuple(_run_nodes(runs.items()))
+    )
+
+
+def _has_lineage(tags: Iterable[str]) -> bool:
+    return any(key.startswith(LINEAGE) for key in tags)
+
+
+def _run_nodes(runs: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Node]:
+    known = [(run_id, tags) for run_id, tags in runs if tags.get(names.ARN)]
+    known.sort(key=lambda run: run[1].get(names.CREATED, ""), reverse=True)
+    known.sort(key=lambda run: names.VERSION not in run[1] and not _has_lineage(run[1]))
+    for run_id, tags in known:
+        component = tags.get(_COMPONENT_ARN)
+        yield Node(
+            id=tags[names.ARN],
+            kind=tags.get(names.KIND, ""),
+            name=tags.get(names.NAME),
+            run_id=run_id,
+            aliases=(component,) if component else (),
+        )
+
+
+def _engine(uri: str) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)

@@ -33,6 +33,7 @@ INSTALL_REQUIRES = [
     "tqdm>=4.60,<5",
     "google-re2>=1.1,<2",
     "regex>=2024.4.16",
+    "networkx>=3.2,<4",
     "python-json-logger>=3.1,<5",
     "tomli>=2,<3; python_version < '3.11'",
 ]
@@ -65,6 +66,7 @@ EXTRAS_REQUIRE = {
         "openapi-spec-validator>=0.5,<1",
         "ruff>=0.17.5,<0.18",
         "mypy>=2.4,<3",
+        "types-networkx",
         "types-psutil",
         "types-regex",
         "types-tqdm",

@@ -11,14 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import table, table_logs
+from benchmarks import table, table_lineage, table_logs
 from benchmarks.machine import machine
 from benchmarks.measure import measure
+from benchmarks.measure_lineage import measure_lineage
 from benchmarks.measure_logs import SMALL_PAGES, measure_logs
 from benchmarks.measure_watch import measure_watch
 
 _OUTPUT = Path("build/benchmarks.json")
-_QUICK = {"jobs": 10, "sample": 2, "lines": 2_000, "megabytes": 100, "running": 5}
+_QUICK = {"jobs": 10, "sample": 2, "lines": 2_000, "megabytes": 100, "running": 5, "runs": 200}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +95,21 @@ def _watch(options: argparse.Namespace, folder: Path) -> Part:
     )
 
 
+def _lineage(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_lineage(options.runs, folder, _say)
+    return Part(
+        document={"lineage": asdict(results)},
+        ratios=results.ratios,
+        made_of=table_lineage.lineage_made_of(results),
+        lines=table_lineage.lineage_table(results),
+    )
+
+
 _PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
     "syncs": _syncs,
     "logs": _logs,
     "watch": _watch,
+    "lineage": _lineage,
 }
 
 
@@ -120,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lines", type=_lines, default=200_000, help="lines of the log")
     parser.add_argument("--megabytes", type=_megabytes, default=1000, help="of the long log")
     parser.add_argument("--running", type=_count, default=50, help="running jobs of the watch")
+    parser.add_argument("--runs", type=_count, default=10_000, help="runs with lineage")
     parser.add_argument("--only", action="append", choices=_PARTS, help="this part; repeatable")
     parser.add_argument("--quick", action="store_true", help="small numbers: to see that it works")
     parser.add_argument("--output", type=Path, default=_OUTPUT, help="where the JSON goes")

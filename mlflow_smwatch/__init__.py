@@ -1,7 +1,9 @@
 """Mirror SageMaker jobs into MLflow runs: metrics, utilisation, links, models."""
 
+from typing import TYPE_CHECKING
+
 from mlflow_smwatch._version import __version__
-from mlflow_smwatch.api import mirror, sync, verify
+from mlflow_smwatch.api import lineage, mirror, sync, verify
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     AwsUnreachableError,
@@ -17,12 +19,16 @@ from mlflow_smwatch.core.errors import (
     UsageError,
 )
 
+if TYPE_CHECKING:
+    from mlflow_smwatch.core.lineage_graph import LineageGraph
+
 __all__ = [
     "AccessDeniedError",
     "AwsUnreachableError",
     "CredentialsError",
     "InvalidRequestError",
     "JobError",
+    "LineageGraph",
     "LogsGoneError",
     "RetriableError",
     "SmwatchError",
@@ -31,7 +37,18 @@ __all__ = [
     "UnknownJobError",
     "UsageError",
     "__version__",
+    "lineage",
     "mirror",
     "sync",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is seldom needed when it is asked for."""
+    if name == "LineageGraph":
+        from mlflow_smwatch.core.lineage_graph import LineageGraph
+
+        return LineageGraph
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -11,7 +11,9 @@ from mlflow_smwatch.core.errors import JobError
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+    from mlflow_smwatch.ancestry import Source
     from mlflow_smwatch.audit.verify import VerifyReport
+    from mlflow_smwatch.core.lineage_graph import Direction, LineageGraph
     from mlflow_smwatch.report import SyncReport
 
 
@@ -96,6 +98,61 @@ def verify(*names: str, repair: bool = False, **options: Any) -> VerifyReport:
     from mlflow_smwatch.options import SyncOptions
 
     return run_verify(SyncOptions(names=names, **_plain(options)), repair=repair)
+
+
+def lineage(
+    x: str | None = None,
+    *,
+    direction: Direction = "both",
+    depth: int | None = None,
+    tracking_uri: str | None = None,
+    source: Source = "mlflow",
+    **aws: str | None,
+) -> LineageGraph:
+    """Tell what a thing was made from, and what was made from it.
+
+    Parameters
+    ----------
+    x
+        Job name, ARN, run id, S3 URI or image URI; None for all lineage that MLflow holds.
+    direction
+        ``upstream``, ``downstream`` or ``both``.
+    depth
+        Most steps in each direction; None for all.
+    tracking_uri
+        MLflow tracking URI; None for MLflow's own choice.
+    source
+        ``mlflow`` needs MLflow alone; ``aws`` asks SageMaker what it recorded.
+    **aws
+        For ``source="aws"``: ``region`` and ``profile``.
+
+    Returns
+    -------
+    LineageGraph
+        With the thing as root; a name that stands for several makes all of them roots.
+
+    Raises
+    ------
+    UnknownJobError
+        When there is no such thing.
+    UsageError
+        When an argument cannot be understood.
+    StopError
+        When MLflow or AWS cannot be used.
+
+    Examples
+    --------
+    >>> import mlflow_smwatch as smwatch
+    >>> graph = smwatch.lineage("my-job", tracking_uri="sqlite:///mlflow.db")  # doctest: +SKIP
+    >>> [node.id for node in graph.upstream() if node.kind == "data"]  # doctest: +SKIP
+    ['s3://my-bucket/train/']
+    """
+    from mlflow_smwatch.ancestry import Origin, around, mirrored
+
+    origin = Origin(source=source, tracking_uri=tracking_uri, **aws)
+    if x is None and source == "mlflow":
+        return mirrored(tracking_uri)
+    return around(x or "", origin, direction, depth)
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

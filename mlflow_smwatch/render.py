@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
+from mlflow_smwatch.core.lineage import Node
+from mlflow_smwatch.core.lineage_compare import LineageDiff
+from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.status import StatusReport
 
@@ -41,3 +46,35 @@ def status_text(found: StatusReport) -> Iterator[str]:
     for run in found.attention:
         state = "final" if run.final else "open"
         yield f"{state}  {run.name}  {run.status}  {run.warning or 'no warning'}  {run.url or ''}"
+
+
+def diff_text(a: str, b: str, difference: LineageDiff) -> Iterator[str]:
+    """Give a line for each thing that only one of two came from, and for each that both did."""
+    for title, nodes in (
+        (f"only {a}", difference.only_a),
+        (f"only {b}", difference.only_b),
+        ("both", difference.both),
+    ):
+        yield f"{visible(title)}: {len(nodes)}"
+        for node in nodes:
+            yield f"  {node.kind}  {visible(_shown_name(node))}"
+
+
+def diff_document(a: str, b: str, difference: LineageDiff) -> dict[str, Any]:
+    """Return what ``smwatch lineage --diff --json`` prints."""
+    return {
+        "a": a,
+        "b": b,
+        **{
+            part: [asdict(node) | {"aliases": list(node.aliases)} for node in nodes]
+            for part, nodes in (
+                ("only_a", difference.only_a),
+                ("only_b", difference.only_b),
+                ("both", difference.both),
+            )
+        },
+    }
+
+
+def _shown_name(node: Node) -> str:
+    return f"{node.name}  {node.id}" if node.name and node.name != node.id else node.id

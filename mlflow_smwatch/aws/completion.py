@@ -192,9 +192,7 @@ class Completion:
         times = {key: _moment(answer[key]) for key in _TIMES if answer.get(key)}
         content = {**answer, **times, "Model": self.model(answer["ModelName"])}
         whole = Answer(word=job.kind.word, content=content).described().job
-        return replace(
-            job, image=whole.image, lineage=whole.lineage, document=whole.document
-        )
+        return replace(job, image=whole.image, lineage=whole.lineage, document=whole.document)
 
     def _with_objective(self, job: Job) -> Job:
         children = self.children(str(job.kinship.tuning_job), job.name)

@@ -94,7 +94,7 @@ class Components:
     _list_works: bool = True
 
     def modified(self, wanted: JobFilter) -> Iterator[list[Record]]:
-        """Search for components by their window; their trials are in order.
+        """Search for components by their window; their trials are in no order.
 
         Raises
         ------
@@ -102,19 +102,33 @@ class Components:
             When ``Search`` is denied or keeps failing.
         """
         for page in self.searcher.pages(COMPONENTS, wanted.search_filters()):
-            yield self._with_order(page.records)
+            yield page.records
 
     def listed(self, wanted: JobFilter) -> Iterator[list[Record]]:
         """List components instead, without their trials (``ListTrialComponents``)."""
         request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
         if wanted.created_after:
             request["CreatedAfter"] = wanted.created_after
-        for page in list_pages(
-            self.searcher.aws, LIST_TRIAL_COMPONENTS, request, "TrialComponentSummaries"
-        ):
-            records = [redact_answer(each) for each in page]
+        for records in self._pages(request):
             self.remember(records)
             yield [each for each in records if job_arn(each) is None]
+
+    def with_order(self, records: list[Record]) -> list[Record]:
+        """Put the trials of each component in the order of their creation."""
+        several = {
+            each["TrialComponentName"]: each["Parents"]
+            for each in records
+            if len(each.get("Parents") or ()) > 1
+        }
+        self.trials.look_up(
+            str(parent.get("TrialName")) for parents in several.values() for parent in parents
+        )
+        return [
+            {**each, "Parents": self.trials.ordered(each["Parents"])}
+            if each["TrialComponentName"] in several
+            else each
+            for each in records
+        ]
 
     def search(self, asked: Iterable[str]) -> list[Record]:
         """Find components by their name or ARN, 20 a call."""
@@ -122,7 +136,43 @@ class Components:
             equals(f"TrialComponent{'Arn' if is_arn(each) else 'Name'}", each) for each in asked
         ]
         found = self.searcher.matching(COMPONENTS, filters, "DescribeTrialComponent")
-        return self._with_order(found or [])
+        return self.with_order(found or [])
+
+    def in_trials(self, trials: Iterable[str]) -> Iterator[tuple[str, Answer | None]]:
+        """Find the components in trials, each once.
+
+        Parameters
+        ----------
+        trials
+            Their names.
+
+        Yields
+        ------
+        tuple
+            A component's ARN, and what it stands for; None where it has to be described.
+        """
+        names = list(dict.fromkeys(trials))
+        filters = [equals("Parents.TrialName", name) for name in names]
+        instead = "ListTrialComponents and DescribeTrialComponent"
+        found = self.searcher.matching(COMPONENTS, filters, instead)
+        if found is None:
+            yield from dict.fromkeys((arn, None) for arn in self._listed_in(names))
+            return
+        records = {each["TrialComponentArn"]: each for each in self.with_order(found)}
+        yield from ((arn, answer_of(record)) for arn, record in records.items())
+
+    def _listed_in(self, trials: Iterable[str]) -> Iterator[str]:
+        for name in trials:
+            try:
+                for page in self._pages({"TrialName": name}):
+                    yield from (str(each["TrialComponentArn"]) for each in page)
+            except (AccessDeniedError, RetriableError, JobError) as error:
+                self.searcher.warn(f"{error}; what is in the trial {name} is left out")
+
+    def _pages(self, request: Mapping[str, Any]) -> Iterator[list[Record]]:
+        aws, member = self.searcher.aws, "TrialComponentSummaries"
+        for page in list_pages(aws, LIST_TRIAL_COMPONENTS, request, member):
+            yield [redact_answer(each) for each in page]
 
     def remember(self, records: Iterable[Record]) -> None:
         """Keep components of jobs whose description comes from elsewhere."""
@@ -186,19 +236,14 @@ class Components:
         if found is None:
             self._search_by_job = False
             return
-        self.remember_searched(self._with_order(found))
+        self.remember_searched(self.with_order(found))
 
     def _list_job(self, arn: str) -> None:
         if not self._list_works or self.of_job(arn):
             return
         try:
-            for page in list_pages(
-                self.searcher.aws,
-                LIST_TRIAL_COMPONENTS,
-                {"SourceArn": arn},
-                "TrialComponentSummaries",
-            ):
-                self.remember(redact_answer(each) for each in page)
+            for page in self._pages({"SourceArn": arn}):
+                self.remember(page)
         except (AccessDeniedError, RetriableError, JobError) as error:
             self._give_up_lists(error)
 
@@ -206,22 +251,6 @@ class Components:
         if not isinstance(error, JobError):
             self._list_works = False
         self.searcher.warn(f"{error}; jobs are mirrored without their trials")
-
-    def _with_order(self, records: list[Record]) -> list[Record]:
-        several = {
-            each["TrialComponentName"]: each["Parents"]
-            for each in records
-            if len(each.get("Parents") or ()) > 1
-        }
-        self.trials.look_up(
-            str(parent.get("TrialName")) for parents in several.values() for parent in parents
-        )
-        return [
-            {**each, "Parents": self.trials.ordered(each["Parents"])}
-            if each["TrialComponentName"] in several
-            else each
-            for each in records
-        ]
 
 
 def asked_of(record: Record) -> tuple[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from mlflow_smwatch.aws.completion import Completion
 from mlflow_smwatch.aws.components import Components, job_arn, with_component
 from mlflow_smwatch.aws.discovery import Answer, Described, no_tags
 from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
-from mlflow_smwatch.aws.listing import describe, list_all, list_tags
+from mlflow_smwatch.aws.listing import describe, list_tags
 from mlflow_smwatch.aws.operations import DESCRIBE_ENDPOINT_CONFIG
 from mlflow_smwatch.aws.pipelines import Executions
 from mlflow_smwatch.aws.search import Searcher
@@ -21,7 +22,6 @@ from mlflow_smwatch.core.errors import (
     InvalidRequestError,
     RetriableError,
     UnknownJobError,
-    UsageError,
 )
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import (
@@ -29,7 +29,6 @@ from mlflow_smwatch.core.job_kinds import (
     ENDPOINT,
     PIPELINE_EXECUTION,
     TRANSFORM_JOB,
-    TRIAL,
     TRIAL_COMPONENT,
     TUNING_JOB,
     kind_of,
@@ -111,7 +110,9 @@ class JobDescriber:
         if word == PIPELINE_EXECUTION.word:
             return self._executions.describe(asked)
         calls = CALLS[word]
-        raw = describe(self._aws, calls.describe, {calls.parameter: self._name(word, asked)}, calls.arn)
+        raw = describe(
+            self._aws, calls.describe, {calls.parameter: self._name(word, asked)}, calls.arn
+        )
         source = job_arn(raw) if word == TRIAL_COMPONENT.word else None
         if source:
             return self._job_of(source, raw)
@@ -172,9 +173,7 @@ class JobDescriber:
             return
         request = {"EndpointConfigName": str(name)}
         found = _part(
-            lambda: describe(
-                self._aws, DESCRIBE_ENDPOINT_CONFIG, request, "EndpointConfigArn"
-            ),
+            lambda: describe(self._aws, DESCRIBE_ENDPOINT_CONFIG, request, "EndpointConfigArn"),
             "endpoint configuration",
             denied,
         )
@@ -183,7 +182,7 @@ class JobDescriber:
         raw["EndpointConfig"] = found
         variants = [each for key in _VARIANTS for each in found.get(key) or ()]
         names = dict.fromkeys(str(each["ModelName"]) for each in variants if each.get("ModelName"))
-        models = [_part(lambda: self._completion.model(each), "model", denied) for each in names]
+        models = [_part(partial(self._completion.model, each), "model", denied) for each in names]
         raw["Models"] = [model for model in models if model]
 
     def _add_parents(self, raw: dict[str, Any], denied: list[str]) -> None:

@@ -244,6 +244,11 @@ def no_tags(error: SmwatchError) -> str:
     return f"{_NO_TAGS}{error}"
 
 
+def without_tags(answer: Answer) -> bool:
+    """Whether a job's tags could not be read."""
+    return any(text.startswith(_NO_TAGS) for text in answer.denied)
+
+
 def with_tags(found: Found | NotFound) -> Found | NotFound:
     """Refuse a job of which nobody can say whether it has the tags that are wanted.
 

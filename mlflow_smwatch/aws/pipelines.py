@@ -149,6 +149,8 @@ class Executions:
     ) -> list[dict[str, Any]] | None:
         try:
             return list_all(self.searcher.aws, action, {_ARN: arn}, member)
+        except UnknownJobError:
+            return None
         except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
             denied.append(f"no {member}: {error}")
             return None
@@ -163,6 +165,8 @@ class Executions:
         if known is None:
             try:
                 known = list_tags(self.searcher.aws, pipeline)
+            except UnknownJobError:  # the pipeline is gone
+                known = []
             except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
                 known = error
             with self._lock:

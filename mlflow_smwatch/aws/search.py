@@ -57,12 +57,15 @@ class Searcher:
     ----------
     works
         False once ``Search`` was denied, or kept failing.
+    error
+        Why it is not used, or was not at least once.
     warnings
         Why a dearer way was taken, in words; each once.
     """
 
     aws: Aws
     works: bool = True
+    error: SmwatchError | None = None
     warnings: list[str] = field(default_factory=list)
 
     def pages(
@@ -123,8 +126,10 @@ class Searcher:
 
     def give_up(self, error: SmwatchError, instead: str) -> None:
         """Go without ``Search``: for good, or for what it does not take for this one request."""
+        self.error = error
         if not isinstance(error, InvalidRequestError):
             self.works = False
+            instead = "List and Describe operations"
         self.warn(f"{error}; using {instead} instead, which takes more calls")
 
     def warn(self, warning: str) -> None:

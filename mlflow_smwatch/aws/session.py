@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,6 +61,9 @@ _CREDENTIAL_ERRORS = (
     boto.NoAuthTokenError,
 )
 _UNREACHABLE = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
+_NONE = re.compile(r"not f|n't find|not exist", re.IGNORECASE)
+"""How a ValidationException says that there is no such job."""
+
 _ATTEMPTS = 10
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 30
@@ -304,7 +308,7 @@ def _client_error(error: boto.ClientError, action: str) -> SmwatchError:
         return CredentialsError(message)
     if code == "ResourceNotFoundException":
         return LogsGoneError(f"{action}: {detail}")
-    if code in {"ResourceNotFound", "ValidationException"} and "not f" in detail.lower():
+    if code == "ResourceNotFound" or (code == "ValidationException" and _NONE.search(detail)):
         return UnknownJobError(detail)
     if code in {"ValidationException", "InvalidParameterException"}:
         return _invalid(action, detail)

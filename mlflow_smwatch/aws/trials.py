@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from mlflow_smwatch.aws.listing import describe, list_all, list_pages, list_tags
+from mlflow_smwatch.aws.listing import describe, has_any, list_all, list_pages, list_tags
 from mlflow_smwatch.aws.operations import DESCRIBE_EXPERIMENT, DESCRIBE_TRIAL, LIST_TRIALS
 from mlflow_smwatch.aws.search import Record, Searcher, equals
+from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.arn import is_arn
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import (
@@ -122,9 +123,7 @@ class Trials:
             if name in self._records:
                 return self._records[name]
         try:
-            raw = describe(
-                self.searcher.aws, DESCRIBE_TRIAL, {"TrialName": name}, "TrialArn"
-            )
+            raw = describe(self.searcher.aws, DESCRIBE_TRIAL, {"TrialName": name}, "TrialArn")
             record = redact_answer(raw)
         except (AccessDeniedError, RetriableError, JobError) as error:
             if isinstance(error, AccessDeniedError):
@@ -134,9 +133,18 @@ class Trials:
             return self._records.setdefault(name, record)
 
 
-def list_trials(
-    searcher: Searcher, request: Mapping[str, Any]
-) -> Iterator[list[dict[str, Any]]]:
+def trials_exist(aws: Aws) -> bool:
+    """Tell by one small call whether there is any trial (``ListTrials``).
+
+    Raises
+    ------
+    AccessDeniedError, RetriableError
+        When the operation is denied or keeps failing.
+    """
+    return has_any(aws, LIST_TRIALS, "TrialSummaries")
+
+
+def list_trials(searcher: Searcher, request: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
     """List trials, oldest first (``ListTrials``)."""
     order = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
     return list_pages(searcher.aws, LIST_TRIALS, {**order, **request}, "TrialSummaries")

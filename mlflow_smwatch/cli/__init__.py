@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from mlflow_smwatch._version import __version__
-from mlflow_smwatch.cli import demo, status, sync, verify, watch
+from mlflow_smwatch.cli import demo, lineage, status, sync, verify, watch
 from mlflow_smwatch.cli.diagnostics import Diagnostics, log_as_json
 from mlflow_smwatch.cli.output import SOME_FAILED
 from mlflow_smwatch.core.errors import SmwatchError, StopError, UsageError
@@ -65,10 +65,11 @@ def main() -> None:
       smwatch demo                              try it: emulated account, no AWS needed
       smwatch sync --since 7d                   mirror a week of training jobs
       smwatch watch                             mirror continuously
+      smwatch lineage my-job                    what it was made from, and what from it
       smwatch verify --since 7d                 compare both sides, point by point
       smwatch status                            what is mirrored, how fresh
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
 
 
-for _command in (demo.demo, status.status, sync.sync, verify.verify, watch.watch):
+for _command in (demo.demo, lineage.lineage, status.status, sync.sync, verify.verify, watch.watch):
     main.add_command(_command)

@@ -16,7 +16,7 @@ Iteration: TypeAlias = tuple[int, int, float]
 def component_points(
     job: Job, keys: Mapping[str, str], iterations: Mapping[str, Sequence[Iteration]]
 ) -> Iterator[MetricPoint]:
-    """Give every point of a trial component's metrics.
+    """Give every point of a trial component's metrics; of a summary, only once it is settled.
 
     Parameters
     ----------
@@ -29,5 +29,6 @@ def component_points(
     """
     for name, series in iterations.items():
         yield from series_points(job, keys, name, series)
-    summed = tuple(each for each in job.summaries if each.name not in iterations)
-    yield from summary_points(replace(job, summaries=summed), keys)
+    if job.ended:
+        summed = tuple(each for each in job.summaries if each.name not in iterations)
+        yield from summary_points(replace(job, summaries=summed), keys)

@@ -40,6 +40,11 @@ def is_vertex(text: str) -> bool:
     return arn is not None and arn.service == "sagemaker" and arn.resource_type in VERTICES
 
 
+def is_image(text: str) -> bool:
+    """Whether a text is the URI of a container image in Amazon ECR."""
+    return _IMAGE.fullmatch(text) is not None
+
+
 def artifact_node(answer: Answer) -> Node:
     """Make the node of an artifact (``ListArtifacts``, ``DescribeArtifact``).
 
@@ -57,7 +62,7 @@ def artifact_node(answer: Answer) -> Node:
     arn, name = str(answer["ArtifactArn"]), _text(answer.get("ArtifactName"))
     uri = _source_uri(answer)
     kind = ARTIFACT_KINDS.get(answer.get("ArtifactType") or "", "data")
-    if uri.startswith("s3://") or _IMAGE.fullmatch(uri):
+    if uri.startswith("s3://") or is_image(uri):
         return Node(id=uri, kind=kind, name=name, aliases=(arn,))
     source = _parsed(uri)
     if source is not None and source.service == "sagemaker":
@@ -145,7 +150,7 @@ def component_lineage(answer: Answer) -> Lineage:
     for key, join in (("InputArtifacts", reads), ("OutputArtifacts", writes)):
         for label, value in (answer.get(key) or {}).items():
             uri = redact_text(value.get("Value") or "")
-            if uri.startswith("s3://") or _IMAGE.fullmatch(uri):
+            if uri.startswith("s3://") or is_image(uri):
                 found += join(node.id, Node(id=uri, kind=_artifact_kind(label, uri)))
     return found
 

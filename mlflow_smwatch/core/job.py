@@ -204,6 +204,11 @@ class Job:
         return self.status in self.kind.end_states
 
     @property
+    def log_group(self) -> str:
+        """Name of its CloudWatch Logs group; empty where its kind has none."""
+        return self.kind.log_group or ""
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """Names of all algorithm metrics that the job may have, sorted, each once."""
         names = {definition.name for definition in self.definitions}

@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 from mlflow_smwatch.core.job_kinds import AUTOML_JOB, PIPELINE_EXECUTION, TRIAL, TUNING_JOB
 
+GROUP_KINDS = (TRIAL, TUNING_JOB, AUTOML_JOB, PIPELINE_EXECUTION)
+"""Kinds whose runs have children; a job is a child of the first of them that it belongs to."""
+
 GroupRef: TypeAlias = tuple[str, str]
 """Word of a group's kind, and its name; a pipeline's execution goes by its ARN."""
 
@@ -48,12 +51,8 @@ class Kinship:
     @property
     def group(self) -> GroupRef | None:
         """What its run is a child of: trial, else tuning job, AutoML job, pipeline execution."""
-        groups = (
-            (TRIAL, self.trial),
-            (TUNING_JOB, self.tuning_job),
-            (AUTOML_JOB, self.automl_job),
-            (PIPELINE_EXECUTION, self.pipeline_execution),
-        )
+        names = (self.trial, self.tuning_job, self.automl_job, self.pipeline_execution)
+        groups = zip(GROUP_KINDS, names, strict=True)
         return next(((kind.word, name) for kind, name in groups if name), None)
 
 

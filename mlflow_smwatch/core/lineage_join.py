@@ -97,9 +97,10 @@ def _ends(edges: Iterable[Edge]) -> tuple[dict[str, set[str]], dict[str, set[str
 def _places(nodes: Mapping[str, Node], node_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Give the S3 places of nodes; with a ``/`` at the end, so that what lies in one follows it."""
     for node_id in node_ids:
-        spellings = (node_id, *nodes[node_id].aliases)
-        for place in {key_of(each) for each in spellings if is_s3(each)}:
-            yield f"{place}/", node_id
+        aliases = nodes[node_id].aliases
+        for place in {key_of(each) for each in (node_id, *aliases)} if aliases else (node_id,):
+            if is_s3(place):
+                yield f"{key_of(place)}/", node_id
 
 
 def _is_shared(
@@ -134,12 +135,17 @@ def _identify(
     return ids, {node.id: node for node in of_group.values()}
 
 
-def _gathered(pairs: Iterable[tuple[str, _T]]) -> dict[str, tuple[_T, ...]]:
-    """Gather what has the same key; mostly that is one thing."""
-    gathered: dict[str, tuple[_T, ...]] = {}
+def _gathered(pairs: Iterable[tuple[str, _T]]) -> dict[str, Sequence[_T]]:
+    """Gather what has the same key; mostly that is one thing, so no list is made for it."""
+    single: dict[str, Sequence[_T]] = {}
+    several: dict[str, list[_T]] = {}
     for key, each in pairs:
-        gathered[key] = (*gathered.get(key, ()), each)
-    return gathered
+        if key in single:
+            several.setdefault(key, [*single[key]]).append(each)
+        else:
+            single[key] = (each,)
+    single.update(several)
+    return single
 
 
 def _one(descriptions: Sequence[Node], spellings: Sequence[str]) -> Node:

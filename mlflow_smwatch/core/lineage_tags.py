@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
 from mlflow_smwatch.core.lineage import ASSOCIATION, IO, Edge, Lineage, Node
 from mlflow_smwatch.core.lineage_nodes import kind_in, merged, name_from
-
-LINEAGE = "smwatch.lineage"
+from mlflow_smwatch.core.tags import LINEAGE
 
 _KEY = re.compile(rf"{re.escape(LINEAGE)}(?:\.([1-9][0-9]{{0,8}}))?")
 _PARTS = ("source", "target", "type", "origin")
@@ -60,7 +59,7 @@ def from_tags(tags: Mapping[str, str]) -> Lineage:
     for item in _items(tags):
         if not _is_edge(item):
             continue
-        edges.append(Edge(**{part: item[part] for part in _PARTS}))
+        edges.append(Edge(**{part: str(item[part]) for part in _PARTS}))
         nodes.extend(_ends(item))
     return Lineage(edges=tuple(edges), nodes=tuple(nodes))
 

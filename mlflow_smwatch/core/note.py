@@ -12,7 +12,6 @@ from mlflow_smwatch.core.links import output_url
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
 _TITLES = (
-    ("Job in the SageMaker console", "sagemaker.console_url"),
     ("Log streams", "sagemaker.logs_url"),
     ("CloudWatch metrics", "sagemaker.metrics_url"),
     ("Model artifact", "sagemaker.model_artifact_url"),
@@ -32,7 +31,9 @@ def note_of(job: Job, links: Mapping[str, str]) -> str:
     links
         Tag → address.
     """
-    shown = [(title, links.get(tag)) for title, tag in _TITLES]
+    thing = "Job" if job.kind.word.endswith("-job") else job.kind.noun.capitalize()
+    shown = [(f"{thing} in the SageMaker console", links.get("sagemaker.console_url"))]
+    shown += [(title, links.get(tag)) for title, tag in _TITLES]
     if not job.model_artifact:
         shown.append(("Output folder", output_url(job)))
     # One line of links: MLflow's page folds a longer description away.

@@ -31,6 +31,9 @@ from mlflow_smwatch.core.note import note_of
 _VERSION = 2
 """Of what a record holds: another one has runs written again that an earlier release wrote."""
 
+_APART = (names.LINEAGE, names.PARENT)
+"""Tags that follow from others, or from where the parent's run is."""
+
 _DATASET_NAME_LIMIT = 500
 
 
@@ -74,7 +77,9 @@ class RunRecord:
     note
         A short Markdown summary with the links.
     name
-        What people call the job.
+        The job's name.
+    title
+        What people call it: the name of its run.
     document
         Text of ``sagemaker/job.json``.
     warnings
@@ -85,6 +90,7 @@ class RunRecord:
     created: str
     kind: str
     name: str
+    title: str
     experiment: str
     status: str
     start_ms: int
@@ -109,7 +115,7 @@ class RunRecord:
             _VERSION,
             self.status,
             self.end_ms,
-            [tag for tag in self.tags if not tag[0].startswith(names.LINEAGE)],
+            [tag for tag in self.tags if not tag[0].startswith(_APART)],
             self.params,
             [dataset.digest for dataset in self.datasets],
             self.model.uri if self.model else None,
@@ -143,7 +149,8 @@ def run_record(
         arn=str(job.arn),
         created=iso_utc(job.created_ms),
         kind=job.kind.word,
-        name=job.title or job.name,
+        name=job.name,
+        title=job.title or job.name,
         experiment=experiment or _experiment(job),
         status=status or "RUNNING",
         start_ms=job.created_ms,

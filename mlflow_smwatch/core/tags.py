@@ -29,7 +29,6 @@ FACTS = frozenset(
         KIND,
         NAME,
         REGION,
-        PARENT,
         "sagemaker.account",
         "sagemaker.algorithm",
         "sagemaker.automl_job",

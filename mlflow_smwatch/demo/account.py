@@ -1,8 +1,8 @@
 """An emulated AWS account, served over HTTP on loopback.
 
-Built on moto's server. Training jobs, Search, CloudWatch metrics and log events are the account's
-own, with the rules and limits of AWS's documentation; all else is moto's. Clients reach it through
-``AWS_ENDPOINT_URL`` alone.
+Built on moto's server. Jobs of every kind, models, endpoints, pipelines, Search, CloudWatch metrics
+and log events are the account's own, with the rules and limits of AWS's documentation; what it does
+not serve is moto's. Clients reach it through ``AWS_ENDPOINT_URL`` alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from mlflow_smwatch.demo import long_poll
 from mlflow_smwatch.demo.account_contents import AccountContents
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.errors import AwsError, NotOursError, refuse
+from mlflow_smwatch.demo.experiment_store import ExperimentStore
 from mlflow_smwatch.demo.faults import Breakage, Faults
+from mlflow_smwatch.demo.lineage_store import LineageStore
 from mlflow_smwatch.demo.moto_server import ACCOUNT_ID, MotoApplication
 from mlflow_smwatch.demo.region import Region
 from mlflow_smwatch.demo.server import LoopbackServer
@@ -80,6 +82,9 @@ class EmulatedAccount(AccountContents):
         The account's time.
     faults
         What is to go wrong.
+    makes_components
+        Whether training, processing and transform jobs have trial components of their own; those
+        that are made stay.
     calls
         Number of requests served, by operation; failed ones included.
     requests
@@ -90,6 +95,7 @@ class EmulatedAccount(AccountContents):
         self.region = region
         self.clock = Clock()
         self.faults = Faults()
+        self.makes_components = False
         self.calls: Counter[str] = Counter()
         self.requests: list[Request] = []
         self._port = port
@@ -149,6 +155,16 @@ class EmulatedAccount(AccountContents):
         self.requests.clear()
 
     @property
+    def experiments(self) -> ExperimentStore:
+        """Experiments, trials and trial components of the account's own Region."""
+        return self._home.experiments
+
+    @property
+    def lineage(self) -> LineageStore:
+        """Lineage, the model registry and SageMaker Metrics of the account's own Region."""
+        return self._home.lineage
+
+    @property
     def _home(self) -> Region:
         """What the account has in its own Region."""
         return self._in_region(self.region)
@@ -164,6 +180,7 @@ class EmulatedAccount(AccountContents):
                     other_records=lambda resource: self._moto.search_records(resource, name),
                     put_event=lambda event: self._moto.put_event(name, event),
                 )
+                self._regions[name].experiments.makes_components = lambda: self.makes_components
             return self._regions[name]
 
     def _answer(self, request: HttpRequest) -> tuple[Reply, Breakage | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from mlflow_smwatch.demo.entities import Entity
 from mlflow_smwatch.demo.errors import refuse
@@ -118,7 +118,7 @@ class AssociationStore:
         """Tell whether an entity has associations."""
         return bool(self._from.get(arn) or self._to.get(arn))
 
-    def __iter__(self) -> Iterable[Answer]:
+    def __iter__(self) -> Iterator[Answer]:
         """Iterate over all of them, source by source."""
         return (one for targets in self._from.values() for one in targets.values())
 

@@ -14,7 +14,7 @@ from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.errors import refuse
 from mlflow_smwatch.demo.job_store import to_wire
 from mlflow_smwatch.demo.listings import Changes
-from mlflow_smwatch.demo.validation import Answer, Json, Parameters, service_model
+from mlflow_smwatch.demo.validation import Answer, Json, service_model
 
 HASH_DIGITS = 32
 
@@ -123,6 +123,11 @@ class EntityStore:
         Gives the times of what happens.
     changes
         Is told of each change.
+
+    Attributes
+    ----------
+    removed
+        Called with the ARN of each entity that is removed.
     """
 
     def __init__(self, kind: EntityKind, arn_prefix: str, clock: Clock, changes: Changes) -> None:
@@ -131,6 +136,7 @@ class EntityStore:
         self._clock = clock
         self._changes = changes
         self._entities: dict[str, Entity] = {}
+        self.removed: list[Callable[[str], None]] = []
 
     def __iter__(self) -> Iterator[Entity]:
         """Iterate over the entities."""
@@ -177,8 +183,8 @@ class EntityStore:
         Parameters
         ----------
         answer
-            Its Describe answer; dates as aware datetimes. The ARN, the display name and the times
-            are added if missing.
+            Its Describe answer; dates as aware datetimes. A value of None is none; the ARN, the
+            display name and the times are added if missing.
         tags
             Resource tags.
 
@@ -193,10 +199,9 @@ class EntityStore:
         if kind.shown_as:
             added[kind.shown_as] = answer[kind.name_field]
         added[kind.arn_field] = self.arn(answer)
-        whole = {key: value for key, value in added.items() if key in members} | answer
-        if unknown := set(whole) - members:
-            message = f"not a Describe{kind.noun} answer: unknown {sorted(unknown)}"
-            raise ValueError(message)
+        whole = {key: value for key, value in added.items() if key in members}
+        whole |= {key: value for key, value in answer.items() if value is not None}
+        self._check_fields(whole)
         arn: str = whole[kind.arn_field]
         entity = Entity(
             arn=arn, answer=to_wire(whole), tags=dict(tags or {}), changed=self._changes.note
@@ -206,83 +211,39 @@ class EntityStore:
         return entity
 
     def remove(self, entity: Entity) -> None:
-        """Forget an entity."""
+        """Forget an entity, and tell of it."""
         del self._entities[entity.arn]
+        for tell in self.removed:
+            tell(entity.arn)
         self._changes.note()
 
     def modify(self, entity: Entity, **changes: Json) -> None:
-        """Set fields of an entity, LastModifiedTime with them."""
+        """Set fields of an entity, LastModifiedTime with them; None takes a field away.
+
+        Raises
+        ------
+        ValueError
+            Describe does not have such a field.
+        """
+        self._check_fields(changes)
         entity.update(**{"LastModifiedTime": self._clock.now(), **changes})
 
+    def _check_fields(self, answer: Answer) -> None:
+        if unknown := set(answer) - describe_members(self.kind.noun):
+            message = f"not in a Describe{self.kind.noun} answer: {sorted(unknown)}"
+            raise ValueError(message)
 
-class EntityOperations:
-    """Create, Describe, Update and Delete of one kind.
+
+def search_record(entity: Entity, name: str) -> Answer:
+    """Make Search's record of an entity, tags and all; not to be changed.
 
     Parameters
     ----------
-    store
-        Where the entities are.
-    before_create
-        Given a Create request; raises where it cannot be.
-    before_delete
-        Given an entity; raises where it cannot go, and clears up after it.
+    entity
+        The entity.
+    name
+        Of the record, such as ``Trial``.
     """
-
-    def __init__(
-        self,
-        store: EntityStore,
-        *,
-        before_create: Callable[[Parameters], None] = lambda _parameters: None,
-        before_delete: Callable[[Entity], None] = lambda _entity: None,
-    ) -> None:
-        self._store = store
-        self._before_create = before_create
-        self._before_delete = before_delete
-        noun = store.kind.noun
-        self.operations: dict[str, Callable[[Parameters], Answer]] = {
-            f"Create{noun}": self.create,
-            f"Describe{noun}": lambda parameters: self._asked(parameters).answer,
-            f"Update{noun}": self.update,
-            f"Delete{noun}": lambda parameters: self.delete(self._asked(parameters)),
-        }
-
-    def create(self, parameters: Parameters) -> Answer:
-        """Answer a Create operation; names are unique."""
-        self._before_create(parameters)
-        kind = self._store.kind
-        arn = self._store.arn(parameters)
-        if self._store.get(arn) is not None:
-            message = (
-                f"{kind.noun} names must be unique within an AWS account and region. "
-                f"{kind.noun} with name ({arn.removeprefix(self._store.prefix)}) already exists."
-            )
-            refuse("ValidationException", message)
-        tags = {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", ())}
-        answer = {key: value for key, value in parameters.items() if key != "Tags"}
-        return {kind.arn_field: self._store.put(answer, tags).arn}
-
-    def update(self, parameters: Parameters) -> Answer:
-        """Answer an Update operation."""
-        entity = self._asked(parameters)
-        changes: Answer = {}
-        for name in sorted(parameters, key=lambda name: name.endswith("ToRemove")):
-            value = parameters[name]
-            target = name.removesuffix("ToRemove")
-            if target != name:
-                before: Answer = changes.get(target) or entity.answer.get(target, {})
-                changes[target] = {k: v for k, v in before.items() if k not in value}
-            elif name in self._store.kind.merged:
-                changes[name] = {**entity.answer.get(name, {}), **value}
-            elif name != self._store.kind.key:
-                changes[name] = value
-        self._store.modify(entity, **changes)
-        return {self._store.kind.arn_field: entity.arn}
-
-    def delete(self, entity: Entity) -> Answer:
-        """Answer a Delete operation."""
-        self._before_delete(entity)
-        self._store.remove(entity)
-        return {self._store.kind.arn_field: entity.arn}
-
-    def _asked(self, parameters: Parameters) -> Entity:
-        return self._store.existing(parameters[self._store.kind.key])
+    members = record_members(name)
+    shown = {key: value for key, value in entity.answer.items() if key in members}
+    return {**shown, "Tags": entity.tag_list()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import ParamSpec, TypeVar
 
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.entities import Entity, EntityStore
@@ -15,13 +16,15 @@ from mlflow_smwatch.demo.experiment_records import (
 )
 from mlflow_smwatch.demo.experiments import EXPERIMENT, TRIAL, Experiments
 from mlflow_smwatch.demo.faults import Faults
-from mlflow_smwatch.demo.job_components import component_of, job_source, progress_of
+from mlflow_smwatch.demo.job_followers import JobFollowers
+from mlflow_smwatch.demo.job_records import JobRecords
 from mlflow_smwatch.demo.listings import Changes
 from mlflow_smwatch.demo.memberships import Memberships
-from mlflow_smwatch.demo.trial_components import COMPONENT, TrialComponents
+from mlflow_smwatch.demo.trial_components import COMPONENT, TrialComponents, source_arn
 from mlflow_smwatch.demo.validation import Answer, Json, Parameters
 
-DEFAULT_TRIAL = "Default-Run-Group-{}"
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class ExperimentStore:
@@ -35,9 +38,8 @@ class ExperimentStore:
         The account's.
     lock
         Held while anything changes.
-    describe
-        Gives Search's record of the job that an ARN names, tags and all; None for what is no job
-        of the account. The same object as long as the job is the same.
+    jobs
+        The jobs that have components of their own.
 
     Attributes
     ----------
@@ -47,6 +49,10 @@ class ExperimentStore:
         Search's Resource → what gives all of its records, times as seconds.
     stores
         Of experiments, trials and components.
+    changes
+        Tells whether any of them has changed.
+    makes_components
+        Tells whether jobs that have no component get one.
     """
 
     def __init__(
@@ -56,22 +62,25 @@ class ExperimentStore:
         faults: Faults,
         *,
         lock: threading.RLock,
-        describe: Callable[[str], Answer | None],
+        jobs: JobRecords,
     ) -> None:
-        changes = Changes()
+        self.changes = changes = Changes()
         self.experiments = EntityStore(EXPERIMENT, arn_prefix, clock, changes)
         self.trials = EntityStore(TRIAL, arn_prefix, clock, changes)
         self.components = EntityStore(COMPONENT, arn_prefix, clock, changes)
         self.stores = (self.experiments, self.trials, self.components)
+        self.makes_components: Callable[[], bool] = lambda: False
         self._lock = lock
-        self._describe = describe
         self._members = Memberships(self.trials, self.components, changes)
         self._run_names: dict[str, str] = {}
-        self._followed: dict[str, Answer] = {}
-        self._found = ComponentRecords(self._members, self._run_names, describe)
+        self._followers = JobFollowers(
+            jobs, self.experiments, self._members, self._run_names, self._is_making
+        )
+        self.components.removed.append(self._forget_run)
+        found = ComponentRecords(self._members, self._run_names, jobs, changes)
         served = (
             Experiments(self.experiments, self._members, changes, faults),
-            TrialComponents(self._members, self.experiments, changes, faults, forget=self._forget),
+            TrialComponents(self._members, self.experiments, changes, faults),
         )
         self.operations: dict[str, Callable[[Parameters], Answer]] = {
             name: self._refreshed(handler)
@@ -81,7 +90,7 @@ class ExperimentStore:
         self.records: dict[str, Callable[[], Iterable[Answer]]] = {
             "Experiment": lambda: experiment_records(self.experiments),
             "ExperimentTrial": lambda: trial_records(self._members),
-            "ExperimentTrialComponent": self._component_records,
+            "ExperimentTrialComponent": self._refreshed(found),
         }
 
     def put_experiment(
@@ -110,9 +119,9 @@ class ExperimentStore:
         str
             Its ARN.
         """
-        given = {"Description": description, "CreationTime": created}
+        answer = {"ExperimentName": name, "Description": description, "CreationTime": created}
         with self._lock:
-            return self.experiments.put({"ExperimentName": name, **_given(given)}, tags).arn
+            return self.experiments.put(answer, tags).arn
 
     def put_trial(
         self,
@@ -148,11 +157,18 @@ class ExperimentStore:
         AwsError
             There is no such experiment.
         """
-        given = {"DisplayName": display_name, "CreationTime": created}
+        answer = {
+            "TrialName": name,
+            "ExperimentName": experiment,
+            "DisplayName": display_name,
+            "CreationTime": created,
+        }
         with self._lock:
             self.experiments.existing(experiment)
-            answer = {"TrialName": name, "ExperimentName": experiment, **_given(given)}
-            return self.trials.put(answer, tags).arn
+            trial = self.trials.put(answer, tags)
+            for component in self._members.components_of(trial):
+                self._members.set(component, self._members.trials_of(component))
+            return trial.arn
 
     def put_trial_component(
         self,
@@ -191,7 +207,7 @@ class ExperimentStore:
         with self._lock:
             homes = [self.trials.existing(trial) for trial in trials]
             component = self.components.put(dict(answer), tags)
-            self._forget(component)
+            self._forget_run(component.arn)
             self._members.set(component, homes)
             if run_name is not None:
                 self._run_names[component.arn] = run_name
@@ -213,7 +229,7 @@ class ExperimentStore:
             There is no such component.
         """
         with self._lock:
-            self.components.modify(self.components.existing(name), **changes)
+            self.components.modify(self.existing(name), **changes)
 
     def move_trial_component(self, name: str, trials: Iterable[str] = ()) -> None:
         """Put a component into exactly these trials; its LastModifiedTime stays.
@@ -225,14 +241,13 @@ class ExperimentStore:
         """
         with self._lock:
             homes = [self.trials.existing(trial) for trial in trials]
-            self._members.set(self.components.existing(name), homes)
+            self._members.set(self.existing(name), homes)
 
     def remove_trial_component(self, name: str) -> None:
         """Remove a component, out of its trials too."""
         with self._lock:
-            component = self.components.existing(name)
+            component = self.existing(name)
             self._members.set(component, ())
-            self._forget(component)
             self.components.remove(component)
 
     def remove_trial(self, name: str) -> None:
@@ -253,76 +268,39 @@ class ExperimentStore:
                     self.remove_trial(trial.answer["TrialName"])
             self.experiments.remove(experiment)
 
-    def follow(self, arn: str) -> None:
-        """Make the component that stands for a job, and let it go along with the job.
-
-        It is in the trial of the job's ExperimentConfig, which is made if missing; and stays in
-        the trials that it was put into.
-
-        Parameters
-        ----------
-        arn
-            Of a training, processing or transform job.
+    def existing(self, name: str) -> Entity:
+        """Find a component by name.
 
         Raises
         ------
-        ValueError
-            It is no such job.
+        AwsError
+            There is no such component.
         """
-        source, job = job_source(arn), self._describe(arn)
-        if source is None or job is None:
-            message = f"{arn} is no job that has a trial component of its own"
-            raise ValueError(message)
-        with self._lock:
-            config = job.get("ExperimentConfig", {})
-            known = self.components.get(source.component_name(job))
-            homes = [] if known is None else self._members.trials_of(known)
-            trial = self._trial_of(config)
-            self._followed[arn] = job
-            component = self.components.put(component_of(source, job))
-            self._members.set(component, [*([] if trial is None else [trial]), *homes])
-            if run_name := config.get("RunName"):
-                self._run_names[component.arn] = run_name
+        return self.component(name) or self.components.existing(name)
 
-    def _trial_of(self, config: Answer) -> Entity | None:
-        experiment, trial = config.get("ExperimentName"), config.get("TrialName")
-        if experiment is None:
-            return None if trial is None else self.trials.existing(trial)
-        if self.experiments.get(experiment) is None:
-            self.put_experiment(experiment)
-        name = trial or DEFAULT_TRIAL.format(experiment)
-        if self.trials.get(name) is None:
-            self.put_trial(name, experiment)
-        return self.trials.existing(name)
+    def component(self, name_or_arn: str) -> Entity | None:
+        """Find a component; one that stands for a new job is made by now."""
+        found = self.components.get(name_or_arn)
+        if found is None:
+            self._followers.refresh()
+        return found or self.components.get(name_or_arn)
 
-    def _refreshed(self, handler: Callable[[Parameters], Answer]) -> Callable[[Parameters], Answer]:
-        def answer(parameters: Parameters) -> Answer:
-            self._refresh()
-            return handler(parameters)
+    def component_for(self, arn: str) -> Entity | None:
+        """Find the component that an ARN stands for: its own, or that of a job."""
+        if arn.startswith(self.components.prefix):
+            return self.component(arn)
+        self._followers.refresh()
+        return next((one for one in self.components if source_arn(one) == arn), None)
+
+    def _refreshed(self, handler: Callable[P, T]) -> Callable[P, T]:
+        def answer(*args: P.args, **options: P.kwargs) -> T:
+            self._followers.refresh()
+            return handler(*args, **options)
 
         return answer
 
-    def _component_records(self) -> Iterable[Answer]:
-        self._refresh()
-        return self._found()
+    def _is_making(self) -> bool:
+        return self.makes_components()
 
-    def _refresh(self) -> None:
-        """Let the components of jobs say what their jobs have become."""
-        for arn, seen in self._followed.items():
-            job, source = self._describe(arn), job_source(arn)
-            if job is None or job is seen or source is None:
-                continue
-            self._followed[arn] = job
-            component = self.components.get(source.component_name(job))
-            if component is not None:
-                component.update(**progress_of(source, job))
-
-    def _forget(self, component: Entity) -> None:
-        """Forget what is known of a component besides its answer."""
-        self._run_names.pop(component.arn, None)
-        arn = component.answer.get("Source", {}).get("SourceArn")
-        self._followed.pop(arn, None)
-
-
-def _given(fields: Answer) -> Answer:
-    return {key: value for key, value in fields.items() if value is not None}
+    def _forget_run(self, arn: str) -> None:
+        self._run_names.pop(arn, None)

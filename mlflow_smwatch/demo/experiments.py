@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mlflow_smwatch.demo.entities import Entity, EntityKind, EntityOperations, EntityStore
+from mlflow_smwatch.demo.entities import Entity, EntityKind, EntityStore
+from mlflow_smwatch.demo.entity_operations import EntityOperations
 from mlflow_smwatch.demo.errors import refuse
 from mlflow_smwatch.demo.faults import Faults
 from mlflow_smwatch.demo.listings import Changes, Listing, ListRules

@@ -50,9 +50,9 @@ class JobSource:
         return f"{job[f'{self.noun}Name']}-aws-{self.word}"
 
 
-def job_source(arn: str) -> JobSource | None:
-    """Tell the kind of the job that an ARN names; None for what has no component of its own."""
-    return JOB_SOURCES.get(arn.rpartition("/")[0].rpartition(":")[2])
+def job_source(arn: str) -> JobSource:
+    """Tell the kind of a training, processing or transform job by its ARN."""
+    return JOB_SOURCES[arn.rpartition("/")[0].rpartition(":")[2]]
 
 
 def component_of(source: JobSource, job: Answer) -> Answer:
@@ -86,7 +86,6 @@ def progress_of(source: JobSource, job: Answer) -> Answer:
     secondary, reason = job.get("SecondaryStatus", status), job.get("FailureReason", "")
     message = f"Status: {status}, secondary status: {secondary}, failure reason: {reason}."
     start, end = job.get(f"{source.times}StartTime"), job.get(f"{source.times}EndTime")
-    last = max(time for time in (job["CreationTime"], start, end) if time is not None)
     progress = {
         "Status": {
             "PrimaryStatus": "Stopping" if status == "Deleting" else status,
@@ -94,7 +93,7 @@ def progress_of(source: JobSource, job: Answer) -> Answer:
         },
         "StartTime": start,
         "EndTime": end,
-        "LastModifiedTime": job.get("LastModifiedTime", last),
+        "LastModifiedTime": job.get("LastModifiedTime"),
         "OutputArtifacts": _artifacts(source.outputs(job)),
     }
     return {key: value for key, value in progress.items() if value is not None}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mlflow_smwatch.demo.entities import Entity, EntityKind, EntityOperations, EntityStore
+from mlflow_smwatch.demo.entities import Entity, EntityKind, EntityStore
+from mlflow_smwatch.demo.entity_operations import EntityOperations
 from mlflow_smwatch.demo.errors import refuse
 from mlflow_smwatch.demo.faults import Faults
 from mlflow_smwatch.demo.listings import Changes, Listing, ListRules
@@ -64,10 +65,11 @@ class LineageEntities:
         if "Source" not in parameters:
             refuse("ValidationException", "Either ArtifactArn or Source must be specified.")
         uri = parameters["Source"]["SourceUri"]
-        for artifact in self._store:
-            if artifact.answer["Source"]["SourceUri"] == uri:
-                return self._made.delete(artifact)
-        refuse("ResourceNotFound", f"No artifact has the source '{uri}'.")
+        found = (one for one in self._store if one.answer["Source"]["SourceUri"] == uri)
+        artifact = next(found, None)
+        if artifact is None:
+            refuse("ResourceNotFound", f"No artifact has the source '{uri}'.")
+        return self._made.delete(artifact)
 
     def _chosen(self, parameters: Parameters) -> Iterable[Answer]:
         uri = parameters.get("SourceUri")

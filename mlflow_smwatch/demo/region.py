@@ -13,9 +13,12 @@ from botocore.session import Session
 from mlflow_smwatch.demo.algorithm_metrics import MetricReader, single_precision
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.cloudwatch import CloudWatch
+from mlflow_smwatch.demo.experiment_store import ExperimentStore
 from mlflow_smwatch.demo.faults import Faults
 from mlflow_smwatch.demo.job_events import state_change
+from mlflow_smwatch.demo.job_records import JobRecords
 from mlflow_smwatch.demo.job_store import JobStore, TrainingJob
+from mlflow_smwatch.demo.lineage_store import LineageStore
 from mlflow_smwatch.demo.log_store import LogStore, events_of
 from mlflow_smwatch.demo.logs import Logs, Points
 from mlflow_smwatch.demo.metrics import MetricStore, dimension_set
@@ -51,6 +54,10 @@ class Region:
         ``service:Operation`` → what answers it.
     records
         Search's Resource → what gives all of its records, times as seconds.
+    experiments
+        Experiments, trials and trial components.
+    lineage
+        Artifacts, contexts, actions, their associations, the model registry, SageMaker Metrics.
     resources
         Every kind of job but training jobs, models, endpoints, pipelines.
     tags
@@ -82,16 +89,34 @@ class Region:
         self.records: dict[str, Callable[[], Iterable[Answer]]] = {
             "TrainingJob": lambda: (job.found() for job in self.training.settle_all())
         }
+        root = f"arn:{_partition_of(name)}:sagemaker:{name}:{account_id}:"
         self.resources = Resources(
-            f"arn:{_partition_of(name)}:sagemaker:{name}:{account_id}:",
+            root,
             clock,
             faults,
             training_jobs=lambda: (job.described() for job in self.training.settle_all()),
         )
+        self.experiments = ExperimentStore(
+            root,
+            clock,
+            faults,
+            lock=self.lock,
+            jobs=JobRecords(self.jobs, self.training, self.resources),
+        )
+        self.lineage = LineageStore(
+            root, clock, faults, lock=self.lock, experiments=self.experiments
+        )
         self.records |= self.resources.records
+        self.records |= self.experiments.records
+        self.records |= self.lineage.registry.records
         self.tags = Tags(faults, self.training.tagged, self.resources.tagged)
+        for store in (*self.experiments.stores, *self.lineage.stores):
+            self.tags.add_owner(store.tagged)
         self.add_operations("sagemaker", self.training.operations)
         self.add_operations("sagemaker", self.resources.operations)
+        self.add_operations("sagemaker", self.experiments.operations)
+        self.add_operations("sagemaker", self.lineage.operations)
+        self.add_operations("sagemaker-metrics", self.lineage.series.operations)
         self.add_operations("sagemaker", self.tags.operations)
         self.add_operations("sagemaker", Search(self._records, faults).operations)
         self.add_operations("cloudwatch", CloudWatch(self.metrics, clock, faults).operations)

@@ -36,6 +36,7 @@ class Resource:
     tags: dict[str, str] = field(default_factory=dict)
     parts: list[Answer] = field(default_factory=list)
     _whole: Answer | None = None
+    _summary: Answer | None = None
 
     @property
     def arn(self) -> str:
@@ -67,7 +68,7 @@ class Resource:
         answer = {key: value for key, value in changed.items() if value is not None}
         check_answer(self.kind, answer)
         self.answer = answer
-        self._whole = None
+        self._whole = self._summary = None
 
     def set_tags(self, tags: Mapping[str, str], *, removed: tuple[str, ...] = ()) -> None:
         """Add and remove tags."""
@@ -89,8 +90,10 @@ class Resource:
         return {key: value for key, value in self.whole().items() if key not in beside}
 
     def summary(self) -> Answer:
-        """Give the summary that List gives, times as seconds."""
-        return self.kind.summary(self.whole())
+        """Give the summary that List gives, times as seconds; not to be changed."""
+        if self._summary is None:
+            self._summary = self.kind.summary(self.whole())
+        return self._summary
 
     def found(self) -> Answer:
         """Give Search's record, times as seconds."""

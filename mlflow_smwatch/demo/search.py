@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from botocore.model import Shape
 
 from mlflow_smwatch.demo.faults import Faults
+from mlflow_smwatch.demo.listings import FoundItems
 from mlflow_smwatch.demo.pages import Pager
 from mlflow_smwatch.demo.search_filters import Condition, Property, find_property, refuse_search
 from mlflow_smwatch.demo.training_jobs import bad_token
@@ -26,7 +27,8 @@ class Search:
     Parameters
     ----------
     records
-        Gives all records of a Resource, times as seconds.
+        Gives all records of a Resource, times as seconds; the same object only if none has
+        changed.
     faults
         May shorten pages.
     """
@@ -34,19 +36,19 @@ class Search:
     def __init__(self, records: Callable[[str], Iterable[Answer]], faults: Faults) -> None:
         self._records = records
         self._pager = Pager(faults, "sagemaker:Search", bad_token)
+        self._found: FoundItems[Answer] = FoundItems()
         self.operations: dict[str, Callable[[Parameters], Answer]] = {"Search": self.search}
 
     def search(self, parameters: Parameters) -> Answer:
         """Answer ``Search``: one page of the records that match, newest change first."""
         resource: str = parameters["Resource"]
         record_name: str = RECORD_NAMES.get(resource, resource)
-        shape = _record_shape(record_name)
-        condition = Condition(resource, shape, parameters.get("SearchExpression"))
-        found = [record for record in self._records(resource) if condition.matches(record)]
-        key = find_property(shape, parameters.get("SortBy", "LastModifiedTime"))
-        ordered = _sorted(found, key, is_descending=parameters.get("SortOrder") != "Ascending")
+        records = self._records(resource)
+        found = self._found.of(
+            parameters, records, lambda: _ordered(_record_shape(record_name), records, parameters)
+        )
         page, token = self._pager.cut(
-            ordered,
+            found,
             parameters,
             size=parameters.get("MaxResults", DEFAULT_PAGE),
             token=parameters.get("NextToken"),
@@ -58,6 +60,13 @@ class Search:
         if token:
             answer["NextToken"] = token
         return answer
+
+
+def _ordered(shape: Shape, records: Iterable[Answer], parameters: Parameters) -> list[Answer]:
+    condition = Condition(parameters["Resource"], shape, parameters.get("SearchExpression"))
+    matching = [record for record in records if condition.matches(record)]
+    key = find_property(shape, parameters.get("SortBy", "LastModifiedTime"))
+    return _sorted(matching, key, is_descending=parameters.get("SortOrder") != "Ascending")
 
 
 def _record_shape(name: str) -> Shape:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mlflow_smwatch.demo.entities import Entity, EntityKind, EntityOperations, EntityStore
+from mlflow_smwatch.demo.entities import Entity, EntityKind, EntityStore
+from mlflow_smwatch.demo.entity_operations import EntityOperations
 from mlflow_smwatch.demo.errors import refuse
 from mlflow_smwatch.demo.faults import Faults
 from mlflow_smwatch.demo.listings import Changes, Listing, ListRules
@@ -49,8 +50,6 @@ class TrialComponents:
         Tells whether any of them has changed.
     faults
         May shorten pages.
-    forget
-        Called with a component that is being deleted.
     """
 
     def __init__(
@@ -59,13 +58,10 @@ class TrialComponents:
         experiments: EntityStore,
         changes: Changes,
         faults: Faults,
-        *,
-        forget: Callable[[Entity], None],
     ) -> None:
         self._memberships = memberships
         self._experiments = experiments
         self._changes = changes
-        self._forget = forget
         self._listing = Listing(LIST_RULES, summary, faults)
         components = memberships.components
         self.operations: dict[str, Callable[[Parameters], Answer]] = {
@@ -131,7 +127,6 @@ class TrialComponents:
             name = component.answer["TrialComponentName"]
             message = f"Trial component '{name}' must be disassociated from all trials."
             refuse("ValidationException", message)
-        self._forget(component)
 
 
 def source_arn(component: Entity) -> str | None:

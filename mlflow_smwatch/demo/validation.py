@@ -24,6 +24,7 @@ Answer: TypeAlias = dict[str, Any]
 
 VALIDATION_CODES = {
     "sagemaker": "ValidationException",
+    "sagemaker-metrics": "ValidationException",
     "logs": "InvalidParameterException",
     "cloudwatch": "ValidationError",
 }

@@ -11,7 +11,7 @@ from mlflow_smwatch.core.errors import StopError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.matching import KnownRun, Match, match
-from mlflow_smwatch.core.record import run_record
+from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.recognition import Recognition, alone, is_leaving
@@ -84,7 +84,7 @@ class Admission:
             removed = self._recognition.respect_removal(run)
             return Outcome(found.arn, "unchanged", self._pass.known_line(run), warnings=removed)
         if run:
-            self._pass.families.enter_run(KINDS[found.kind], found.arn, found.name, run.run_id)
+            self._pass.families.enter_run(KINDS[found.kind], found.arn, found.name, run)
         if run and watermark and self._settled(found, run, watermark):
             return self._pass.unchanged(found.arn, run)
         known = self._recognition.describe(found, run)
@@ -139,8 +139,7 @@ class Admission:
             return admitted
         job = admitted.job
         try:
-            parent = self._pass.families.parent_of(job)
-            admitted.record = run_record(job, self._pass.options.experiment, parent)
+            admitted.record = self._record(job)
             if admitted.run is not None:
                 return admitted
             admitted.run = self._pass.index.create(admitted.record, admitted.watermark)
@@ -149,8 +148,18 @@ class Admission:
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return Outcome(admitted.arn, "failed", error=reason(error))
         admitted.made = True
-        self._pass.families.enter_run(job.kind, admitted.arn, job.name, admitted.run.run_id)
+        self._pass.families.enter_run(job.kind, admitted.arn, job.name, admitted.run)
         return admitted
+
+    def _record(self, job: Job) -> RunRecord:
+        """Translate a job below the run of its group, beside which it stands."""
+        parent = self._pass.families.parent_of(job)
+        experiment = self._pass.options.experiment
+        if parent is None:
+            return run_record(job, experiment)
+        if experiment is None and job.kinship.experiment is None:
+            experiment = self._pass.experiments.name_of(parent.experiment_id)
+        return run_record(job, experiment, parent.run_id)
 
     def _without_doubles(self, admitted: list[Task | Outcome]) -> list[Task | Outcome]:
         """Look for runs that another mirror made for the same jobs at the same time."""
@@ -174,6 +183,5 @@ class Admission:
             for duplicate in matched.duplicates:
                 self._pass.index.remove_duplicate(duplicate, matched.run)
             task.run, task.made = matched.run, False
-            run_id = matched.run.run_id
-            self._pass.families.enter_run(task.job.kind, task.arn, task.job.name, run_id)
+            self._pass.families.enter_run(task.job.kind, task.arn, task.job.name, task.run)
             task.watermark = matched.run.watermark or task.watermark

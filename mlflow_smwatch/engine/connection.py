@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from mlflow_smwatch.aws.describing import JobDescriber
 from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import Aws, connect
@@ -71,11 +70,12 @@ class Connection:
         """Make what the jobs of one pass share; what MLflow holds is looked at anew."""
         experiments = Experiments(self.tracking)
         index = RunIndex(self.tracking, experiments)
+        finder = JobFinder(self.aws, frozenset(options.kinds))
         return PassContext(
             aws=self.aws,
             logs=self.logs,
-            finder=JobFinder(self.aws, frozenset(options.kinds)),
-            describer=JobDescriber(self.aws),
+            finder=finder,
+            describer=finder.describer,
             families=Families(index, options.kinds),
             lineage=self.lineage,
             registration=Registration(options.register),

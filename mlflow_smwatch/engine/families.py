@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, JobKind
-from mlflow_smwatch.core.kinship import GroupRef
+from mlflow_smwatch.core.kinship import GROUP_KINDS, GroupRef
+from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.runs import RunIndex
 
 
@@ -36,16 +37,17 @@ class Families:
         self._index = index
         self._kinds = frozenset(kinds)
         self._lock = threading.Lock()
-        self._runs: dict[GroupRef, str | None] = {}
+        self._runs: dict[GroupRef, KnownRun | None] = {}
         self._executions: dict[str, str] = {}
         self.experiments: set[str] = set()
         self.children: dict[str, JobKind] = {}
         self.warnings: list[str] = []
 
-    def enter_run(self, kind: JobKind, arn: str, name: str, run_id: str) -> None:
+    def enter_run(self, kind: JobKind, arn: str, name: str, run: KnownRun) -> None:
         """Note the run of what may be a group."""
-        with self._lock:
-            self._runs[_ref(kind, arn, name)] = run_id
+        if kind in GROUP_KINDS:
+            with self._lock:
+                self._runs[_ref(kind, arn, name)] = run
 
     def enter_group(self, job: Job) -> None:
         """Note which jobs a group that changed says are its own."""
@@ -65,11 +67,11 @@ class Families:
 
     def missing(self, jobs: Iterable[Job]) -> list[GroupRef]:
         """Give the groups of jobs that have no run yet, as far as their kinds are mirrored."""
-        places = {job.kinship.group: job.arn for job in jobs if job.kinship.group}
+        places = {group: job.arn for job in jobs if (group := job.kinship.group)}
         return [
             group
             for group, near in places.items()
-            if group and self._find(group, near) is None and group[0] in self._kinds
+            if group[0] in self._kinds and not self._is_known(group) and not self._find(group, near)
         ]
 
     def give_up(self, group: GroupRef) -> None:
@@ -77,8 +79,8 @@ class Families:
         with self._lock:
             self._runs.setdefault(group, None)
 
-    def parent_of(self, job: Job) -> str | None:
-        """Return the id of the run that a job's run is a child of; None for the top level."""
+    def parent_of(self, job: Job) -> KnownRun | None:
+        """Return the run that a job's run is a child of; None for the top level."""
         group = job.kinship.group
         return self._find(group, job.arn) if group else None
 
@@ -86,17 +88,22 @@ class Families:
         """Return the run ids of trials that have one, by name."""
         with self._lock:
             found = {name: self._runs.get((TRIAL.word, name)) for name in names}
-        return {name: run_id for name, run_id in found.items() if run_id}
+        return {name: run.run_id for name, run in found.items() if run}
 
-    def _find(self, group: GroupRef, near: Arn) -> str | None:
+    def _is_known(self, group: GroupRef) -> bool:
+        """Whether a group has a run, or was given up."""
+        with self._lock:
+            return group in self._runs
+
+    def _find(self, group: GroupRef, near: Arn) -> KnownRun | None:
         with self._lock:
             if group in self._runs:
                 return self._runs[group]
-        run_id = self._index.find_group(group, near)
-        if run_id is not None:
+        run = self._index.find_group(group, near)
+        if run is not None:
             with self._lock:
-                self._runs.setdefault(group, run_id)
-        return run_id
+                self._runs.setdefault(group, run)
+        return run
 
 
 def _ref(kind: JobKind, arn: str, name: str) -> GroupRef:

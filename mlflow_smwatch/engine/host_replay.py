@@ -137,7 +137,7 @@ class HostReplay:
                 self.expired = True
 
     def _stream_pages(self, stream: LogStream) -> Iterator[UnappliedPage]:
-        group, job, again = self._job.kind.log_group, self._job.name, self._stretch.again
+        group, job, again = self._job.log_group, self._job.name, self._stretch.again
         left = self._stretch.positions.get(stream.name, START)
         after = START if again else left
         until_ms = self._stretch.until_ms if stream is self.streams[-1] else None

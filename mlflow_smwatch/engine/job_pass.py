@@ -291,7 +291,10 @@ class JobPass:
         asked = [task for task in tasks if self._reads_summaries(task)]
         while asked:
             some, asked = asked[:COMPONENTS_PER_READING], asked[COMPONENTS_PER_READING:]
-            wanted = {task.arn: [each.name for each in task.job.summaries] for task in some}
+            wanted = {
+                task.arn: {each.name: task.job.created_ms for each in task.job.summaries}
+                for task in some
+            }
             future = self._pools.calls.submit(read_component_series, self._pass.aws, wanted)
             self._running[future] = partial(self._deliver_components, some)
 
@@ -306,7 +309,8 @@ class JobPass:
         else:
             for task in tasks:
                 task.iterations = read.series.get(task.arn, {})
-            self.report.warn(None, read.denied)
+            if read.denied:
+                self.report.warn(None, [f"summaries stand for metric series: {read.denied}"])
         for task in tasks:
             self._tick(task.arn)
 

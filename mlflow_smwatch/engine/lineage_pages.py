@@ -72,5 +72,5 @@ class LineagePages:
     def _stored(self) -> tuple[Lineage, ...]:
         if not is_sql(self._tracking.uri):
             return ()
-        pieces, runs = read_lineage(self._tracking)
-        return (*pieces, Lineage(nodes=tuple(runs)))
+        stored = read_lineage(self._tracking)
+        return (*stored.pieces, Lineage(nodes=stored.runs))

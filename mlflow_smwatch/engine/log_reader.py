@@ -85,7 +85,7 @@ class JobLogReader:
 
     def _tried(self, task: Task) -> LogReading:
         """Look whether logs that were denied can be read by now; nothing is taken of them."""
-        group, job = task.job.kind.log_group, task.job.name
+        group, job = task.job.log_group, task.job.name
         for stream in self._pass.logs.list_streams(group, job)[:1]:
             next(self._pass.logs.read(group, job, stream.name, START), None)
         return LogReading()
@@ -99,7 +99,7 @@ class JobLogReader:
 
     def _streams(self, task: Task) -> tuple[LogStream, ...]:
         live = self._live_streams(task)
-        return live or self._pass.logs.list_streams(task.job.kind.log_group, task.job.name)
+        return live or self._pass.logs.list_streams(task.job.log_group, task.job.name)
 
     def _live_streams(self, task: Task) -> tuple[LogStream, ...]:
         """Give the streams that may have grown, where nothing tells of new ones; else none.
@@ -111,7 +111,7 @@ class JobLogReader:
             return ()
         known = by_host(LogStream(name=name) for name in watermark.streams)
         latest = [streams[-1] for streams in known.values()]
-        listed_s = self._pass.logs.listed_s_ago(job.kind.log_group, job.name)
+        listed_s = self._pass.logs.listed_s_ago(job.log_group, job.name)
         if len(latest) < len(job.hosts) or listed_s is None or listed_s > _LISTED_FOR_S:
             return ()
         if self._restarts(job, latest):

@@ -108,10 +108,10 @@ class Recognition:
 
     def _with_hosts(self, job: Job, denied: tuple[str, ...]) -> Recognised:
         """Find the hosts of a job that only its log streams name."""
-        if not (job.kind.hosts_in_streams and job.kind.log_group):
+        if not job.kind.hosts_in_streams:
             return Recognised(job=job, denied=denied)
         try:
-            streams = self._pass.logs.list_streams(job.kind.log_group, job.name)
+            streams = self._pass.logs.list_streams(job.log_group, job.name)
         except LogsGoneError:
             streams = ()
         except AccessDeniedError as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mlflow_smwatch.aws.model_packages import find_model_packages
+from mlflow_smwatch.aws.model_packages import ModelPackage, find_model_packages
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import is_arn
@@ -65,16 +65,16 @@ class Registration:
         with self._lock:
             self._candidates[source] = Candidate(source=source, run_id=run_id, tags=known)
 
-    def enter_packages(self, aws: Aws, since: datetime | None, asked: tuple[str, ...]) -> None:
-        """Note model packages: those that are named by ARN, or that changed since a moment."""
+    def enter_packages(self, aws: Aws, since: datetime | None, asked: Iterable[str]) -> None:
+        """Note model packages: those that changed since a moment, or exactly those asked for."""
         if self._name is None:
             return
         try:
-            for each in find_model_packages(aws, since=since, arns=asked):
+            for each in find_model_packages(aws, since, None if since else asked):
                 if each.model_data:
-                    tags = {names.ARN: each.arn, names.NAME: each.name}
+                    tags = {names.ARN: each.arn, **_package_tags(each)}
+                    package = Candidate(source=each.model_data, run_id=None, tags=tags)
                     with self._lock:
-                        package = Candidate(source=each.model_data, run_id=None, tags=tags)
                         self._candidates.setdefault(each.model_data, package)
         except (AccessDeniedError, RetriableError, JobError) as error:
             self.warnings.append(f"model packages are not registered: {error}")
@@ -98,3 +98,13 @@ class Registration:
                 continue
             if version is not None:
                 yield Registered(self._name, version, source, each.run_id)
+
+
+def _package_tags(package: ModelPackage) -> dict[str, str]:
+    """Give what SageMaker's registry says of a model package."""
+    said = {
+        "sagemaker.model_package_group": package.group,
+        "sagemaker.model_package_version": package.version,
+        "sagemaker.model_approval_status": package.approval,
+    }
+    return {key: str(value) for key, value in said.items() if value is not None}

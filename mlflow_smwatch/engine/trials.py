@@ -10,6 +10,7 @@ from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import JobError, reason
 from mlflow_smwatch.core.job_kinds import TRIAL
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.progress import NONE
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.task import Outcome, PassContext
 
@@ -82,7 +83,8 @@ class Trials:
             self._pass.writer.reopen(run)
         else:
             self._pass.writer.end(run, status, end_ms)
-        self._pass.writer.write_points(run, (), self._notes(replace(watermark, final=not running)))
+        after = replace(watermark, final=not running, source=NONE)
+        self._pass.writer.write_points(run, (), self._notes(after))
 
     def _notes(self, watermark: Watermark) -> dict[str, str]:
         notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._pass.now_ms)}

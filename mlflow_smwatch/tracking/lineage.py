@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 import sqlalchemy
 from mlflow.entities import ViewType
@@ -14,10 +16,11 @@ from sqlalchemy import and_, column, func, or_, select, table
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.lineage import Lineage, Node
-from mlflow_smwatch.core.lineage_tags import LINEAGE, from_tags
+from mlflow_smwatch.core.lineage_tags import from_tags
+from mlflow_smwatch.core.tags import LINEAGE
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.store import Tracking, listing_errors
-from mlflow_smwatch.tracking.uris import is_sql
+from mlflow_smwatch.tracking.uris import is_sql, scheme_of
 
 ASSOCIATIONS = "smwatch.associations"
 """Tag of a run that holds associations of a month: ``2026-11``."""
@@ -33,12 +36,13 @@ _WANTED = (
 )
 _AFTER_LINEAGE = LINEAGE[:-1] + chr(ord(LINEAGE[-1]) + 1)
 _PAGE = 1000
+_SETTLED_NS = 1_000_000_000
 _STORES_KEPT = 4
 _FRESH_S = 60
 _LONGEST_S = 600
 
 _TAGS = table("tags", column("run_uuid"), column("key"), column("value"))
-_RUNS = table("runs", column("run_uuid"), column("lifecycle_stage"))
+_RUNS = table("runs", column("run_uuid"), column("experiment_id"), column("lifecycle_stage"))
 _IS_LINEAGE = and_(_TAGS.c.key >= LINEAGE, _TAGS.c.key < _AFTER_LINEAGE)
 _IS_ACTIVE = _RUNS.c.lifecycle_stage == "active"
 
@@ -54,10 +58,21 @@ class StoredLineage:
     runs
         Nodes of the active runs that stand for something in SageMaker; of several with one ARN the
         mirror's own comes first, then the latest.
+    experiment_ids
+        Run id → experiment id.
     """
 
     pieces: tuple[Lineage, ...]
     runs: tuple[Node, ...]
+    experiment_ids: Mapping[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """What of a run is of lineage."""
+
+    experiment_id: str
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,13 +81,16 @@ class _Kept:
 
     Attributes
     ----------
+    mark
+        Changes whenever anything is written to a SQLite file; None for other stores.
     stamp
-        Changes with what is stored.
+        Changes with what is stored of lineage.
     read_at, looked_at
         When the lineage, and when the stamp was read, monotonic seconds.
     """
 
     lineage: StoredLineage
+    mark: object
     stamp: object
     read_at: float
     looked_at: float
@@ -85,8 +103,9 @@ _lock = threading.Lock()
 def read_lineage(tracking: Tracking) -> StoredLineage:
     """Read all lineage that a store holds.
 
-    What was read before is given again, the same object, while the store looks the same: a database
-    is asked with two short queries, a server once a minute for the run that was written last.
+    What was read before is given again, the same object, while the store looks the same: a SQLite
+    file is looked at, another database is asked with one short query, a server once a minute for
+    the run that was written last, and after ten minutes for all.
 
     Parameters
     ----------
@@ -103,20 +122,22 @@ def read_lineage(tracking: Tracking) -> StoredLineage:
         When MLflow cannot be read.
     """
     with _lock:
+        known, mark = _kept.get(tracking.uri), _mark(tracking.uri)
         now = time.monotonic()
-        known = _kept.get(tracking.uri)
-        if known and not is_sql(tracking.uri) and now - known.looked_at < _FRESH_S:
+        if known and (known.mark == mark if mark else _is_fresh(tracking, known, now)):
             return known.lineage
         stamp = _stamp(tracking)
         if known and known.stamp == stamp and _is_young(tracking, known, now):
-            known.looked_at = now
+            known.mark, known.looked_at = mark, now
             return known.lineage
-        lineage = _stored(_read_tags(tracking))
-        _kept[tracking.uri] = _Kept(lineage=lineage, stamp=stamp, read_at=now, looked_at=now)
+        kept = _Kept(
+            lineage=_stored(_read(tracking)), mark=mark, stamp=stamp, read_at=now, looked_at=now
+        )
+        _kept[tracking.uri] = kept
         _kept.move_to_end(tracking.uri)
         while len(_kept) > _STORES_KEPT:
             _kept.popitem(last=False)
-        return lineage
+        return kept.lineage
 
 
 def forget(uri: str) -> None:
@@ -129,6 +150,32 @@ def forget(uri: str) -> None:
     """
     with _lock:
         _kept.pop(uri, None)
+
+
+def _mark(uri: str) -> object:
+    """Look at a SQLite file and its log: sizes and times; None where those may not tell yet.
+
+    The file is not opened: to close it would end SQLite's own locks in this process ("How To
+    Corrupt An SQLite Database File", 2.2).
+    """
+    if not scheme_of(uri).startswith("sqlite"):
+        return None
+    path = sqlalchemy.make_url(uri).database or ""
+    marks: list[tuple[int, int] | None] = []
+    for name in (path, f"{path}-wal"):
+        try:
+            found = Path(name).stat()
+        except OSError:
+            marks.append(None)
+        else:
+            marks.append((found.st_size, found.st_mtime_ns))
+    settled_ns = time.time_ns() - _SETTLED_NS
+    return None if any(each and each[1] > settled_ns for each in marks) else tuple(marks)
+
+
+def _is_fresh(tracking: Tracking, known: _Kept, now: float) -> bool:
+    """Whether a server need not be asked again yet."""
+    return not is_sql(tracking.uri) and now - known.looked_at < _FRESH_S
 
 
 def _is_young(tracking: Tracking, known: _Kept, now: float) -> bool:
@@ -161,23 +208,26 @@ def _database_stamp(uri: str) -> object:
         return tuple(connection.execute(query).one())
 
 
-def _read_tags(tracking: Tracking) -> dict[str, Mapping[str, str]]:
-    """Read the tags of lineage of all active runs: run id → tags."""
+def _read(tracking: Tracking) -> dict[str, _Run]:
+    """Read what of all active runs is of lineage, by run id."""
     if not is_sql(tracking.uri):
         return dict(_searched(tracking))
     query = (
-        select(_TAGS.c.run_uuid, _TAGS.c.key, _TAGS.c.value)
+        select(_TAGS.c.run_uuid, _RUNS.c.experiment_id, _TAGS.c.key, _TAGS.c.value)
         .join(_RUNS, _RUNS.c.run_uuid == _TAGS.c.run_uuid)
         .where(_IS_ACTIVE, or_(_TAGS.c.key.in_(_WANTED), _IS_LINEAGE))
     )
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, _Run] = {}
     with listing_errors("reading lineage"), _engine(tracking.uri).connect() as connection:
-        for run_id, key, value in connection.execute(query):
-            found.setdefault(run_id, {})[key] = value
-    return dict(found)
+        for run_id, experiment_id, key, value in connection.execute(query):
+            run = found.get(run_id) or found.setdefault(
+                run_id, _Run(experiment_id=str(experiment_id))
+            )
+            run.tags[key] = value
+    return found
 
 
-def _searched(tracking: Tracking) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _searched(tracking: Tracking) -> Iterator[tuple[str, _Run]]:
     """Read whole runs, page by page, which is all that a server gives."""
     ids = Experiments(tracking).ids
     for condition in (f"tags.`{names.ARN}` LIKE 'arn:%'", f"tags.`{ASSOCIATIONS}` LIKE '%-%'"):
@@ -188,7 +238,8 @@ def _searched(tracking: Tracking) -> Iterator[tuple[str, Mapping[str, str]]]:
                     ids, condition, ViewType.ACTIVE_ONLY, max_results=_PAGE, page_token=token
                 )
             for run in page:
-                yield run.info.run_id, _only_wanted(run.data.tags)
+                tags = _only_wanted(run.data.tags)
+                yield run.info.run_id, _Run(experiment_id=str(run.info.experiment_id), tags=tags)
             token = page.token
             if not token:
                 break
@@ -198,31 +249,34 @@ def _only_wanted(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key in _WANTED or key.startswith(LINEAGE)}
 
 
-def _stored(runs: Mapping[str, Mapping[str, str]]) -> StoredLineage:
-    pieces = (from_tags(tags) for tags in runs.values() if _has_lineage(tags))
+def _stored(runs: Mapping[str, _Run]) -> StoredLineage:
+    pieces = (from_tags(run.tags) for run in runs.values() if _has_lineage(run))
     return StoredLineage(
-        pieces=tuple(piece for piece in pieces if piece.edges), runs=tuple(_run_nodes(runs.items()))
+        pieces=tuple(piece for piece in pieces if piece.edges),
+        runs=tuple(_run_nodes(runs)),
+        experiment_ids={run_id: run.experiment_id for run_id, run in runs.items()},
     )
 
 
-def _has_lineage(tags: Iterable[str]) -> bool:
-    return any(key.startswith(LINEAGE) for key in tags)
+def _has_lineage(run: _Run) -> bool:
+    return any(key.startswith(LINEAGE) for key in run.tags)
 
 
-def _run_nodes(runs: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Node]:
-    known = [(run_id, tags) for run_id, tags in runs if tags.get(names.ARN)]
-    known.sort(key=lambda run: run[1].get(names.CREATED, ""), reverse=True)
-    known.sort(key=lambda run: names.VERSION not in run[1] and not _has_lineage(run[1]))
-    for run_id, tags in known:
-        component = tags.get(_COMPONENT_ARN)
+def _run_nodes(runs: Mapping[str, _Run]) -> Iterator[Node]:
+    known = [(run_id, run) for run_id, run in runs.items() if run.tags.get(names.ARN)]
+    known.sort(key=lambda each: each[1].tags.get(names.CREATED, ""), reverse=True)
+    known.sort(key=lambda each: names.VERSION not in each[1].tags and not _has_lineage(each[1]))
+    for run_id, run in known:
+        component = run.tags.get(_COMPONENT_ARN)
         yield Node(
-            id=tags[names.ARN],
-            kind=tags.get(names.KIND, ""),
-            name=tags.get(names.NAME),
+            id=run.tags[names.ARN],
+            kind=run.tags.get(names.KIND, ""),
+            name=run.tags.get(names.NAME),
             run_id=run_id,
             aliases=(component,) if component else (),
         )
 
 
+@lru_cache(maxsize=_STORES_KEPT)
 def _engine(uri: str) -> sqlalchemy.Engine:
     return sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)

@@ -19,7 +19,8 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.describe import iso_utc, to_ms
 from mlflow_smwatch.core.lineage import Lineage, Node
 from mlflow_smwatch.core.lineage_nodes import key_of
-from mlflow_smwatch.core.lineage_tags import LINEAGE, from_tags, to_tags
+from mlflow_smwatch.core.lineage_tags import from_tags, to_tags
+from mlflow_smwatch.core.tags import LINEAGE
 from mlflow_smwatch.tracking.batches import batches
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.lineage import ASSOCIATIONS, forget

@@ -82,7 +82,7 @@ class RunIndex:
         """Give all active runs that the mirror has written."""
         return self._search(f"tags.`{STATE_TAG}` LIKE '{{%'", ViewType.ACTIVE_ONLY)
 
-    def find_group(self, group: GroupRef, near: Arn) -> str | None:
+    def find_group(self, group: GroupRef, near: Arn) -> KnownRun | None:
         """Find the mirror's run of a group that lies in the account and Region of a job of its own.
 
         Parameters
@@ -94,8 +94,8 @@ class RunIndex:
 
         Returns
         -------
-        str or None
-            The run's id.
+        KnownRun or None
+            The run.
         """
         kind, name = group
         by_arn = is_arn(name)
@@ -104,7 +104,7 @@ class RunIndex:
         for run in self._search(condition, ViewType.ACTIVE_ONLY):
             arn = Arn.parse(run.tags[names.ARN])
             if run.mirrored and (arn.account, arn.region) == (near.account, near.region):
-                return run.run_id
+                return run
         return None
 
     def in_execution(self, arn: str) -> bool:
@@ -162,7 +162,7 @@ class RunIndex:
         }
         with tracking_errors("making the run"), self._tracking.gate:
             run = self._tracking.client.create_run(
-                experiment_id, start_time=record.start_ms, tags=tags, run_name=record.name
+                experiment_id, start_time=record.start_ms, tags=tags, run_name=record.title
             )
         return _known(run)
 

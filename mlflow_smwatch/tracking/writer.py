@@ -85,7 +85,7 @@ class RunUpdate:
             facts.pop(names.PARENT, None)
         if self.run.mirrored:
             return facts
-        own = {key for key in have if not key.startswith("sagemaker.")}
+        own = {key for key in have if not key.startswith(("sagemaker.", names.LINEAGE))}
         return {
             key: value
             for key, value in {**facts, names.NOTE: self.record.note}.items()

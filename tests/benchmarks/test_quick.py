@@ -56,6 +56,9 @@ def test_the_table_names_machine_rows_and_ratios(quick: tuple[str, dict[str, Any
         "| 100 MB ÷ 10 MB of log, peak memory |",
         "| no news (median of 3) | ",
         "| pass without news ÷ first pass, CPU seconds |",
+        "| SQLite, 2,000 edges, 200 runs (median of 3) |",
+        "| REST, 2,000 edges, 200 runs (median of 3) |",
+        "| second `lineage()` ÷ plain `search_runs`, REST |",
     ):
         assert part in table
 
@@ -129,6 +132,10 @@ def test_every_ratio_is_there(quick: tuple[str, dict[str, Any]]) -> None:
         "large_to_small_log_peak_rss",
         "large_to_small_log_growth",
         "quiet_to_first_watch_pass_cpu",
+        "first_lineage_to_search_sqlite",
+        "second_lineage_to_search_sqlite",
+        "first_lineage_to_search_rest",
+        "second_lineage_to_search_rest",
     }
 
 

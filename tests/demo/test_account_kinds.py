@@ -8,15 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore import xform_name
-from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
 
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.errors import AwsError
 from tests import kinds
+from tests.demo.calls import call, code_of
 from tests.demo.conftest import NOW, Clients
-from tests.jobs import HOUR_MS, MINUTE_MS, final_metrics, job_answer, moment
+from tests.jobs import HOUR_MS, moment
 
 START_MS = int(NOW.timestamp() * 1000) - 24 * HOUR_MS
 INVALID = "ValidationException"
@@ -157,25 +155,6 @@ ROWS = [
 each_kind = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.word)
 
 
-def call(clients: Clients, operation: str, **parameters: Any) -> dict[str, Any]:
-    """Carry an operation out; what it answers must be as botocore's model says."""
-    client = clients.sagemaker
-    answer: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
-    answer.pop("ResponseMetadata")
-    shape = client.meta.service_model.operation_model(operation).output_shape
-    report = ParamValidator().validate(answer, shape) if shape else None
-    assert not report or not report.has_errors(), report.generate_report()
-    return answer
-
-
-def code_of(clients: Clients, operation: str, **parameters: Any) -> str:
-    """Give the code of the error that an operation must end in."""
-    with pytest.raises(ClientError) as caught:
-        call(clients, operation, **parameters)
-    code: str = caught.value.response["Error"]["Code"]
-    return code
-
-
 def put_five(account: EmulatedAccount, row: Row) -> None:
     """Store a to e, an hour apart; c has another status."""
     for number, name in enumerate("abcde"):
@@ -268,12 +247,13 @@ def test_an_update_changes_the_time_of_modification(
 ) -> None:
     """LastModifiedTime is the account's time unless it is given; lists filter by it."""
     put_five(account, row)
-    field_name, value = ("FailureReason", "gone") if row.status else ("PipelineDescription", "x")
-    account.update_job(row.word, "job-b", **{field_name: value})
+    field_name = "FailureReason" if row.status else "PipelineDescription"
+    changes: dict[str, Any] = {field_name: "gone"}
+    account.update_job(row.word, "job-b", **changes)
     earlier = NOW - timedelta(minutes=1)
     account.update_job(row.word, "job-a", LastModifiedTime=earlier)
     described = call(clients, row.describe, **{f"{row.noun}Name": "job-b"})
-    assert described[field_name] == value
+    assert described[field_name] == "gone"
     summaries = call(clients, f"List{row.noun}s", SortBy="Name", SortOrder="Ascending")
     modified = [one["LastModifiedTime"] for one in next(iter(summaries.values()))]
     assert modified[:2] == [earlier.replace(microsecond=0), NOW]
@@ -332,140 +312,6 @@ def test_unknown_kinds_and_parts_are_refused(account: EmulatedAccount) -> None:
     automl = kinds.automl_job("job", created_ms=START_MS)
     with pytest.raises(ValueError, match="CandidateStatus"):
         account.put_job("automl-job", automl, candidates=[{"CandidateName": "c"}])
-
-
-def put_children(account: EmulatedAccount) -> None:
-    """Store a tuning job with children a (0.5), b (none yet), c (0.25), and another's child."""
-    for name in ("tune", "other"):
-        account.put_job("tuning-job", kinds.tuning_job(name, created_ms=START_MS))
-    for name, value, parent in (
-        ("a", 0.5, "tune"),
-        ("b", None, "tune"),
-        ("c", 0.25, "tune"),
-        ("d", 1.0, "other"),
-    ):
-        ended_ms = None if value is None else START_MS + HOUR_MS
-        job = job_answer(
-            name,
-            created_ms=START_MS,
-            ended_ms=ended_ms,
-            HyperParameters={"lr": "0.1", "epochs": "10"},
-            TuningJobArn=kinds.kind_arn(f"hyper-parameter-tuning-job/{parent}"),
-        )
-        if value is not None:
-            job["FinalMetricDataList"] = final_metrics({"loss": value, "auc": 1.0}, START_MS)
-        account.put_training_job(job)
-
-
-def test_children_of_a_tuning_job(account: EmulatedAccount, clients: Clients) -> None:
-    """Children carry what was tuned and the objective; sorted by it, those without are left out."""
-    put_children(account)
-    operation = "ListTrainingJobsForHyperParameterTuningJob"
-    asked = {"HyperParameterTuningJobName": "tune"}
-
-    def found(**parameters: Any) -> str:
-        answer = call(clients, operation, **asked, **parameters)
-        return "".join(one["TrainingJobName"] for one in answer["TrainingJobSummaries"])
-
-    children = call(clients, operation, **asked)["TrainingJobSummaries"]
-    assert [child["TunedHyperParameters"] for child in children] == [{"lr": "0.1"}] * 3
-    assert [child["ObjectiveStatus"] for child in children] == ["Succeeded", "Pending", "Succeeded"]
-    metric = {"Type": "Minimize", "MetricName": "loss", "Value": 0.5}
-    assert children[0]["FinalHyperParameterTuningJobObjectiveMetric"] == metric
-    assert {child["TuningJobName"] for child in children} == {"tune"}
-    assert found() == "abc"
-    assert found(StatusEquals="InProgress") == "b"
-    assert found(SortBy="FinalObjectiveMetricValue") == "ca"
-    assert found(SortBy="Name", SortOrder="Descending", MaxResults=2) == "cb"
-    missing = code_of(clients, operation, HyperParameterTuningJobName="none")
-    assert missing == NOT_FOUND
-
-
-def test_both_versions_of_automl_jobs(account: EmulatedAccount, clients: Clients) -> None:
-    """Lists and DescribeAutoMLJobV2 know both; DescribeAutoMLJob refuses what is not its own."""
-    account.put_job("automl-job", kinds.automl_job("new", created_ms=START_MS))
-    v1 = kinds.automl_job_v1("old", created_ms=START_MS)
-    account.put_job("automl-job", v1)
-    jobs = call(clients, "ListAutoMLJobs")["AutoMLJobSummaries"]
-    assert [job["AutoMLJobName"] for job in jobs] == ["old", "new"]
-    assert call(clients, "DescribeAutoMLJob", AutoMLJobName="old").items() >= v1.items()
-    assert code_of(clients, "DescribeAutoMLJob", AutoMLJobName="new") == INVALID
-    answer = call(clients, "DescribeAutoMLJobV2", AutoMLJobName="old")
-    (channel,) = answer["AutoMLJobInputDataConfig"]
-    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == "s3://data/v1/"
-    assert answer["AutoMLProblemTypeConfig"]["TabularJobConfig"] == {
-        "TargetAttributeName": "label",
-        "ProblemType": "Regression",
-        "Mode": "ENSEMBLING",
-    }
-
-
-def test_candidates(account: EmulatedAccount, clients: Clients) -> None:
-    """Candidates come in their own order, up to 300 on a page."""
-    candidates = [
-        kinds.candidate(f"c-{name}", created_ms=START_MS + number, value=value, status=status)
-        for number, (name, value, status) in enumerate(
-            (("a", 0.5, "Completed"), ("b", None, "InProgress"), ("c", 0.25, "Completed"))
-        )
-    ]
-    job = kinds.automl_job("job", created_ms=START_MS)
-    account.put_job("automl-job", job, candidates=candidates)
-
-    def found(**parameters: Any) -> str:
-        answer = call(clients, "ListCandidatesForAutoMLJob", AutoMLJobName="job", **parameters)
-        return "".join(one["CandidateName"].removeprefix("c-") for one in answer["Candidates"])
-
-    assert found() == "abc"
-    assert found(SortBy="FinalObjectiveMetricValue", SortOrder="Descending")[:2] == "ac"
-    assert found(StatusEquals="InProgress") == "b"
-    assert found(CandidateNameEquals="c-c") == "c"
-    account.update_job("automl-job", "job", candidates=candidates[:1])
-    assert found(MaxResults=300) == "a"
-    too_many = code_of(clients, "ListCandidatesForAutoMLJob", AutoMLJobName="job", MaxResults=301)
-    assert too_many == INVALID
-    missing = code_of(clients, "ListCandidatesForAutoMLJob", AutoMLJobName="none")
-    assert missing == NOT_FOUND
-
-
-def test_pipeline_executions_and_their_steps(account: EmulatedAccount, clients: Clients) -> None:
-    """An execution brings its pipeline; executions and steps are listed newest first."""
-    steps = [
-        kinds.pipeline_step(
-            f"step-{number}",
-            started_ms=START_MS + number * MINUTE_MS,
-            metadata={"TrainingJob": {"Arn": kinds.kind_arn(f"training-job/t-{number}")}},
-        )
-        for number in range(3)
-    ]
-    for number, name in enumerate(("one", "two")):
-        answer = kinds.pipeline_execution(name, created_ms=START_MS + number * HOUR_MS)
-        account.put_job("pipeline-execution", answer, steps=steps if name == "two" else ())
-    other = kinds.pipeline_execution("three", created_ms=START_MS, pipeline_name="else")
-    account.put_job("pipeline-execution", other)
-    (pipe,) = call(clients, "ListPipelines", PipelineNamePrefix="pip")["PipelineSummaries"]
-    assert pipe["LastExecutionTime"] == moment(START_MS + HOUR_MS)
-
-    def found(operation: str, key: str, item: str, **parameters: Any) -> list[str]:
-        return [one[item] for one in call(clients, operation, **parameters)[key]]
-
-    executions = ("ListPipelineExecutions", "PipelineExecutionSummaries", "PipelineExecutionArn")
-    arns = [kinds.execution_arn(name) for name in ("two", "one")]
-    assert found(*executions, PipelineName="pipe") == arns
-    assert found(*executions, PipelineName=kinds.kind_arn("pipeline/pipe")) == arns
-    assert found(*executions, PipelineName="pipe", CreatedAfter=moment(START_MS)) == arns[:1]
-    assert found(*executions, PipelineName="pipe", SortBy="PipelineExecutionArn") == arns
-    listed_steps = ("ListPipelineExecutionSteps", "PipelineExecutionSteps", "StepName")
-    asked = {"PipelineExecutionArn": arns[0]}
-    assert found(*listed_steps, **asked) == ["step-2", "step-1", "step-0"]
-    assert found(*listed_steps, **asked, SortOrder="Ascending", MaxResults=1) == ["step-0"]
-    account.update_job("pipeline-execution", "two", PipelineExecutionStatus="Succeeded", steps=[])
-    assert found(*listed_steps, **asked) == []
-    described = call(clients, "DescribePipelineExecution", **asked)
-    assert described["PipelineExecutionStatus"] == "Succeeded"
-    assert described["LastModifiedTime"] == NOW
-    none = {"PipelineExecutionArn": kinds.execution_arn("none0")}
-    assert code_of(clients, "DescribePipelineExecution", **none) == NOT_FOUND
-    assert code_of(clients, "ListPipelineExecutions", PipelineName="none") == NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -568,49 +414,6 @@ def test_create(row: Row, fields: tuple[str, ...], clients: Clients) -> None:
     assert call(clients, "ListTags", ResourceArn=arn)["Tags"] == request["Tags"]
     in_use = row.status is not None
     assert code_of(clients, create, **request) == ("ResourceInUse" if in_use else INVALID)
-
-
-def test_the_life_of_an_endpoint(account: EmulatedAccount, clients: Clients) -> None:
-    """An endpoint shows its variants and their images, changes its configuration, and goes."""
-    name = {"EndpointName": "end"}
-    config = {"EndpointConfigName": "config"}
-    assert code_of(clients, "CreateEndpoint", **name, **config) == INVALID
-    account.put_model(kinds.model("model", created_ms=START_MS))
-    account.put_endpoint_config(kinds.endpoint_config("config", created_ms=START_MS))
-    variants = {"blue": "model", "green": "unknown"}
-    second = kinds.endpoint_config("second", created_ms=START_MS, variants=variants)
-    account.put_endpoint_config(second)
-    call(clients, "CreateEndpoint", **name, **config)
-    created = call(clients, "DescribeEndpoint", **name)
-    assert created["EndpointStatus"] == "Creating"
-    (variant,) = created["ProductionVariants"]
-    assert variant["DeployedImages"][0]["ResolvedImage"] == kinds.IMAGE
-    account.update_job("endpoint", "end", EndpointStatus="InService")
-    account.clock.set(NOW + timedelta(minutes=1))
-    call(clients, "UpdateEndpoint", **name, EndpointConfigName="second")
-    updated = call(clients, "DescribeEndpoint", **name)
-    assert updated["EndpointStatus"] == "Updating"
-    assert updated["EndpointConfigName"] == "second"
-    assert [one["VariantName"] for one in updated["ProductionVariants"]] == ["blue", "green"]
-    assert updated["LastModifiedTime"] == NOW + timedelta(minutes=1)
-    for operation, asked in (
-        ("DeleteEndpoint", name),
-        ("DeleteEndpointConfig", config),
-        ("DeleteModel", {"ModelName": "model"}),
-    ):
-        call(clients, operation, **asked)
-        assert code_of(clients, operation, **asked) == INVALID
-    assert code_of(clients, "DescribeEndpoint", **name) == INVALID
-
-
-def test_a_running_tuning_job_is_not_deleted(account: EmulatedAccount, clients: Clients) -> None:
-    """Jobs are deleted when they have ended."""
-    account.put_job("tuning-job", kinds.tuning_job("job", created_ms=START_MS))
-    asked = {"HyperParameterTuningJobName": "job"}
-    assert code_of(clients, "DeleteHyperParameterTuningJob", **asked) == "ResourceInUse"
-    account.update_job("tuning-job", "job", HyperParameterTuningJobStatus="Completed")
-    call(clients, "DeleteHyperParameterTuningJob", **asked)
-    assert call(clients, "ListHyperParameterTuningJobs") == {"HyperParameterTuningJobSummaries": []}
 
 
 def test_an_unknown_filter_is_refused(clients: Clients) -> None:

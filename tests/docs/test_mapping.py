@@ -12,13 +12,13 @@ import pytest
 
 import mlflow_smwatch
 from mlflow_smwatch.audit.verify import VerifyReport
-from mlflow_smwatch.core import distortions, keys, patterns, record, tags, watermark
+from mlflow_smwatch.core import distortions, keys, links, patterns, record, tags, watermark
 from mlflow_smwatch.core.advice import better_pattern, warnings
 from mlflow_smwatch.core.compare import Difference, What
 from mlflow_smwatch.core.definitions import BROKEN, NO_GROUP, RUNAWAY, MetricReader
 from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.job import MetricDefinition
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
 from mlflow_smwatch.core.keys import assign_keys, legal_key
 from mlflow_smwatch.core.points import duration_points, metric_keys
 from mlflow_smwatch.core.series import INSTANCE_METRICS, host_original
@@ -32,7 +32,8 @@ from tests.jobs import arn, job_answer
 PAGE = read("docs/mapping.md")
 PACKAGE = Path(mlflow_smwatch.__file__).parent
 SOURCE = "".join(
-    Path(str(module.__file__)).read_text(encoding="utf-8") for module in (record, tags, watermark)
+    Path(str(module.__file__)).read_text(encoding="utf-8")
+    for module in (record, links, tags, watermark)
 )
 TAG = re.compile(r'"((?:sagemaker|smwatch|mlflow)\.[\w.]+?)\.?["{]')
 
@@ -41,31 +42,53 @@ def _fields(kind: type[Any]) -> set[str]:
     return {field.name for field in dataclasses.fields(kind)}
 
 
+def _beginning(tag: str) -> str:
+    """Cut a name before the part that differs from run to run."""
+    return tag.partition(".<")[0]
+
+
 def test_every_tag_of_the_code_is_there() -> None:
     """By its name as a constant, or as the code spells it."""
     written = set(TAG.findall(SOURCE)) - {"mlflow.source", "sagemaker.sdk.program"}
     assert len(written) > 30
-    shown = {name.removesuffix(".<Key>").removesuffix(".<name>") for name in names(PAGE)}
-    assert written <= shown
+    assert written <= {_beginning(name) for name in names(PAGE)}
 
 
 def test_no_tag_is_made_up() -> None:
     """Every tag of the tables is written, or at least known, by the code."""
-    known = set(TAG.findall(SOURCE)) | {"mlflow.runName", "smwatch.state.1"}
+    known = set(TAG.findall(SOURCE))
+    known |= {"mlflow.runName", "smwatch.state.1", "smwatch.lineage.1"}
     for first, *_ in rows(section(PAGE, "Tags"), "tag", "value"):
         for tag in names(first):
-            assert tag.removesuffix(".<Key>").removesuffix(".<name>") in known, tag
+            assert _beginning(tag) in known, tag
+
+
+def test_every_kind_has_a_row() -> None:
+    """With its word and its experiment."""
+    table = rows(
+        PAGE,
+        "kind",
+        "what it is",
+        "its run is a child of",
+        "experiment, outside of a SageMaker experiment",
+    )
+    shown = {row[0].strip("`"): row[3].strip("`") for row in table}
+    assert shown == {word: kind.experiment for word, kind in KINDS.items()}
+    lineage = {row[0].strip("`") for row in rows(PAGE, "kind", "reads", "writes")}
+    assert lineage == KINDS.keys() - {"trial"}
 
 
 def test_statuses_are_those_of_the_table_of_kinds() -> None:
     """Each SageMaker status, and each phase in which a job waits."""
-    (kind,) = KINDS.values()
     table = list(rows(PAGE, "SageMaker status", "secondary status", "MLflow status"))
-    shown = {first.strip("`"): last.strip("`") for first, _, last in table if first[0] == "`"}
-    assert shown == dict(kind.run_status)
-    assert names(table[0][1]) == kind.waiting_phases
-    assert f"`{kind.word}`" in PAGE
-    assert f"`{kind.experiment}`" in PAGE
+    jobs = {first.strip("`"): last.strip("`") for first, _, last in table if first[0] == "`"}
+    assert names(table[0][1]) == TRAINING_JOB.waiting_phases
+    shown = dict.fromkeys(KINDS.keys() - {"trial"}, jobs)
+    for word in ("endpoint", "pipeline-execution"):
+        own = rows(PAGE, word.replace("-", " "), "MLflow status")
+        shown[word] = {status: last.strip("`") for first, last in own for status in names(first)}
+    for word, statuses in shown.items():
+        assert statuses == dict(KINDS[word].run_status), word
 
 
 def test_metric_keys() -> None:

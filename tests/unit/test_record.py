@@ -136,17 +136,16 @@ def test_experiment_of_the_job_or_of_the_user_or_of_its_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parent", "experiment"),
+    ("kinship", "experiment"),
     [
-        ("tuning_job", "sagemaker/tuning-jobs"),
-        ("automl_job", "sagemaker/automl-jobs"),
-        ("pipeline_execution", "sagemaker/pipelines"),
+        (Kinship(tuning_job="x", pipeline_execution="y"), "sagemaker/tuning-jobs"),
+        (Kinship(automl_job="x"), "sagemaker/automl-jobs"),
+        (Kinship(pipeline_execution="x"), "sagemaker/pipelines"),
     ],
 )
-def test_children_stand_beside_their_parent(parent: str, experiment: str) -> None:
+def test_children_stand_beside_their_parent(kinship: Kinship, experiment: str) -> None:
     """In the experiment of its kind."""
-    record = run_record(completed_job(kinship=Kinship(**{parent: "x"})))
-    assert record.experiment == experiment
+    assert run_record(completed_job(kinship=kinship)).experiment == experiment
 
 
 def test_parent_and_lineage_are_tags() -> None:
@@ -250,3 +249,8 @@ def test_the_fingerprint_follows_the_facts() -> None:
         {"channels": (Channel(name="a", uri="s3://a/b"),)},
     ):
         assert run_record(replace(completed_job(), **change)).fingerprint != first.fingerprint
+
+
+def test_runs_of_earlier_releases_are_written_once_more() -> None:
+    """An earlier way to write this job had this digest."""
+    assert run_record(completed_job()).fingerprint != "1d9d70566617f56c"

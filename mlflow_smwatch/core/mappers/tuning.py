@@ -108,20 +108,34 @@ def _objective(objective: Answer, prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 def _ranges(ranges: Answer, prefix: str = "") -> Iterator[tuple[str, str]]:
-    for kind in ("Integer", "Continuous"):
-        for entry in parts(ranges, f"{kind}ParameterRanges"):
-            yield f"{prefix}range/{entry.get('Name')}", _interval(entry)
-    for entry in parts(ranges, "CategoricalParameterRanges"):
-        values = ", ".join(str(value) for value in entry.get("Values") or ())
-        yield f"{prefix}range/{entry.get('Name')}", f"[{values}]"
-    for entry in parts(ranges, "AutoParameters"):
-        yield f"{prefix}range/{entry.get('Name')}", f"auto, near {entry.get('ValueHint')}"
+    for field, shown in _RANGES:
+        for entry in parts(ranges, field):
+            if name := text(entry, "Name"):
+                yield f"{prefix}range/{name}", shown(entry)
 
 
 def _interval(entry: Answer) -> str:
     scaling = text(entry, "ScalingType")
     interval = f"{entry.get('MinValue')}..{entry.get('MaxValue')}"
     return f"{interval} ({scaling})" if scaling else interval
+
+
+def _choice(entry: Answer) -> str:
+    values = entry.get("Values")
+    listed = values if isinstance(values, (list, tuple)) else ()
+    return f"[{', '.join(str(value) for value in listed)}]"
+
+
+def _hint(entry: Answer) -> str:
+    return f"auto, near {entry.get('ValueHint')}"
+
+
+_RANGES = (
+    ("IntegerParameterRanges", _interval),
+    ("ContinuousParameterRanges", _interval),
+    ("CategoricalParameterRanges", _choice),
+    ("AutoParameters", _hint),
+)
 
 
 def _best(answer: Answer) -> tuple[tuple[str, str], ...]:

@@ -1,61 +1,14 @@
-"""The training jobs of the emulated account: which script runs, how, and what is read from it.
-
-``time_scale`` says how many seconds of the emulated account one recorded second becomes:
-the recordings last seconds, training jobs minutes to hours.
-"""
+"""All that is recorded for the emulated account: training jobs, families of jobs, analyses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
-
-HyperParameter = str | int | float
-
-NUMBER = r"([0-9.eE+-]+)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricDefinition:
-    """A metric's name and the regular expression that finds its value in a log line."""
-
-    name: str
-    regex: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """One training job to record.
-
-    Attributes
-    ----------
-    hyperparameters
-        Given to the script as ``--name value``.
-    channels
-        Names of the input channels; the data set's name is the S3 prefix.
-    stop_after_s
-        Seconds until the recorder sends SIGTERM; None lets the script end by itself.
-    gpu_figures
-        ``synthetic`` where the job claims an instance with a GPU, which the recording has not.
-    """
-
-    name: str
-    script: str
-    dataset: str
-    hyperparameters: Mapping[str, HyperParameter]
-    metric_definitions: tuple[MetricDefinition, ...]
-    time_scale: int
-    channels: tuple[str, ...] = ("training",)
-    instance_type: str = "ml.m5.large"
-    instance_count: int = 1
-    stop_after_s: float | None = None
-    gpu_figures: Literal["synthetic"] | None = None
-
-
-def definitions(**regexes: str) -> tuple[MetricDefinition, ...]:
-    """Return one definition per keyword argument."""
-    return tuple(MetricDefinition(name=name, regex=regex) for name, regex in regexes.items())
-
+from mlflow_smwatch.demo.workloads.families import ANALYSES, CHAIN, PIPELINE_STEPS, TUNED
+from mlflow_smwatch.demo.workloads.workload import (
+    NUMBER,
+    MetricDefinition,
+    Workload,
+    definitions,
+)
 
 MLP = definitions(
     loss=rf" loss={NUMBER};",
@@ -181,6 +134,15 @@ WORKLOADS = (
         channels=("train", "validation"),
     ),
     Workload(
+        name="breast-cancer-boosting-depth-1",
+        script="breast_cancer_boosting.py",
+        dataset="breast-cancer",
+        hyperparameters={"rounds": 80, "learning-rate": 0.1, "max-depth": 1},
+        metric_definitions=BOOSTING,
+        time_scale=900,
+        channels=("train", "validation"),
+    ),
+    Workload(
         name="iris-softmax-odd-names",
         script="softmax.py",
         dataset="iris",
@@ -204,4 +166,8 @@ WORKLOADS = (
         metric_definitions=(),
         time_scale=150,
     ),
+    *CHAIN,
+    *PIPELINE_STEPS,
+    *TUNED,
+    *ANALYSES,
 )

@@ -1,0 +1,143 @@
+"""From what a user names to the nodes of SageMaker's own lineage, and from those to jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlflow_smwatch.aws.associations import PAGE_SIZE
+from mlflow_smwatch.aws.entities import EntityReader
+from mlflow_smwatch.aws.operations import DESCRIBE_TRIAL_COMPONENT, LIST_TRIAL_COMPONENTS
+from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.core.arn import Arn, is_arn
+from mlflow_smwatch.core.entities import bare_node, component_lineage, is_image, is_vertex
+from mlflow_smwatch.core.errors import JobError, UnknownJobError
+from mlflow_smwatch.core.job_kinds import (
+    ENDPOINT,
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TRIAL_COMPONENT,
+)
+from mlflow_smwatch.core.lineage import Lineage, Node
+
+_WITH_COMPONENTS = frozenset(
+    kind.resource_type for kind in (TRAINING_JOB, PROCESSING_JOB, TRANSFORM_JOB)
+)
+_NAMED = (
+    *sorted(_WITH_COMPONENTS),
+    TRIAL_COMPONENT.resource_type,
+    ENDPOINT.resource_type,
+    "model-package",
+    "model-package-group",
+)
+"""Resource types whose names a user may give instead of an ARN."""
+
+
+def find_vertices(aws: Aws, entities: EntityReader, text: str) -> tuple[Node, ...]:
+    """Find what a user names in SageMaker's lineage.
+
+    A job's ARN is no vertex: its trial component is (``ListTrialComponents`` by ``SourceArn``).
+    Endpoints, model packages, S3 and image URIs are what artifacts and contexts stand for.
+
+    Parameters
+    ----------
+    aws
+        Account and Region.
+    entities
+        Finds artifacts and contexts.
+    text
+        ARN, S3 URI, image URI or name.
+
+    Returns
+    -------
+    tuple of Node
+        The ARN of a vertex is the id or an alias of each; empty where SageMaker has recorded
+        nothing.
+
+    Raises
+    ------
+    UsageError
+        When an ARN cannot be understood.
+    JobError
+        When the ARN lies in another Region.
+    AccessDeniedError, RetriableError
+        When an operation is denied or keeps failing.
+    """
+    if is_arn(text):
+        return _by_arn(aws, entities, Arn.parse(text))
+    if text.startswith("s3://") or is_image(text):
+        return entities.sources(text)
+    if "/" in text or not text:
+        return ()
+    partition = aws.session.get_partition_for_region(aws.region)
+    found: list[Node] = []
+    for resource_type in _NAMED:
+        named = Arn(
+            partition=partition,
+            service="sagemaker",
+            region=aws.region,
+            account=aws.account,
+            resource=f"{resource_type}/{text}",
+        )
+        found += _by_arn(aws, entities, named, certain=False)
+    return tuple(found)
+
+
+def describe_component(aws: Aws, arn: str) -> Lineage:
+    """Read a trial component's job, and what it says of inputs and outputs.
+
+    Parameters
+    ----------
+    aws
+        Account and Region.
+    arn
+        Of the component.
+
+    Returns
+    -------
+    Lineage
+        Empty for a component that was deleted.
+
+    Raises
+    ------
+    AccessDeniedError, RetriableError
+        When ``DescribeTrialComponent`` is denied or keeps failing.
+    """
+    request = {"TrialComponentName": Arn.parse(arn).resource_name}
+    describe = aws.sagemaker.describe_trial_component
+    try:
+        answer = ask(DESCRIBE_TRIAL_COMPONENT, describe, request, "TrialComponentArn")
+    except UnknownJobError:
+        return Lineage()
+    return component_lineage(answer)
+
+
+def _by_arn(
+    aws: Aws, entities: EntityReader, arn: Arn, *, certain: bool = True
+) -> tuple[Node, ...]:
+    """Find what an ARN stands for; one that is only guessed may be nothing's."""
+    if arn.region != aws.region:
+        message = f"{arn} lies in {arn.region}, not in {aws.region}: --region {arn.region}"
+        raise JobError(message)
+    text = str(arn)
+    if is_vertex(text):
+        exists = certain or bool(describe_component(aws, text).nodes)
+        return (bare_node(text, None, None),) if exists else ()
+    if arn.resource_type in _WITH_COMPONENTS:
+        components = tuple(_components(aws, text))
+        node = bare_node(text, None, None)
+        named = Node(id=node.id, kind=node.kind, name=node.name, aliases=components)
+        return (named,) if components else ()
+    return entities.sources(text)
+
+
+def _components(aws: Aws, job_arn: str) -> Iterator[str]:
+    request: dict[str, Any] = {"SourceArn": job_arn, "MaxResults": PAGE_SIZE}
+    listed = aws.sagemaker.list_trial_components
+    while True:
+        answer = ask(LIST_TRIAL_COMPONENTS, listed, request, "TrialComponentSummaries")
+        yield from (each["TrialComponentArn"] for each in answer["TrialComponentSummaries"])
+        if not answer.get("NextToken"):
+            return
+        request["NextToken"] = answer["NextToken"]

@@ -1,0 +1,309 @@
+"""Finds the jobs of a time window, kind by kind, groups before what belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from mlflow_smwatch.aws.components import Components, answer_of, with_component
+from mlflow_smwatch.aws.describing import JobDescriber
+from mlflow_smwatch.aws.discovery import (
+    Answer,
+    Found,
+    JobFilter,
+    NotFound,
+    Page,
+    listed,
+    passing,
+    with_tags,
+)
+from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
+from mlflow_smwatch.aws.listing import list_pages
+from mlflow_smwatch.aws.pipelines import Executions
+from mlflow_smwatch.aws.search import Record, Searcher
+from mlflow_smwatch.aws.trials import TRIALS, Trials, list_trials, trials_exist
+from mlflow_smwatch.core.describe import to_ms
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    JobError,
+    RetriableError,
+    SmwatchError,
+    StopError,
+)
+from mlflow_smwatch.core.job_kinds import (
+    AUTOML_JOB,
+    ENDPOINT,
+    KINDS,
+    PIPELINE_EXECUTION,
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TRIAL,
+    TRIAL_COMPONENT,
+    TUNING_JOB,
+)
+
+_FAILURES = (AccessDeniedError, RetriableError, JobError)
+_ABOUT_COMPONENTS = WITH_COMPONENT | {TRIAL.word, TRIAL_COMPONENT.word}
+_Pages = Iterator[Iterable[Found | NotFound]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ComponentPage:
+    """A page of components: whole ones of ``Search``, or what a listing tells."""
+
+    records: list[Record] = field(default_factory=list)
+    listed: Page = ()
+
+
+@dataclass
+class WindowFinder:
+    """Finds what was modified in a time window; made for one pass.
+
+    Attributes
+    ----------
+    kinds
+        Words of the kinds to find.
+    endpoints
+        ARN → what the listing told, of every endpoint there is; None until they were listed.
+    """
+
+    kinds: frozenset[str]
+    searcher: Searcher
+    trials: Trials
+    components: Components
+    executions: Executions
+    describer: JobDescriber
+    endpoints: dict[str, Found] | None = None
+    _through: dict[str, int] = field(default_factory=dict)
+    _known_training: int = 0
+    _failures: dict[str, SmwatchError] = field(default_factory=dict)
+    _listed: set[str] = field(default_factory=set)
+
+    def pages(self, wanted: JobFilter) -> Iterator[Page]:
+        """Find the jobs that pass a filter, page by page.
+
+        Raises
+        ------
+        StopError
+            When no kind could be listed.
+        """
+        for word in (PIPELINE_EXECUTION.word, AUTOML_JOB.word, TUNING_JOB.word):
+            yield from self._kind(word, wanted)
+        yield from self._experiments(wanted)
+        for word in (
+            TRAINING_JOB.word,
+            PROCESSING_JOB.word,
+            TRANSFORM_JOB.word,
+            ENDPOINT.word,
+        ):
+            yield from self._kind(word, wanted)
+        if self._failures and not self._listed:
+            errors = (*filter(None, (self.searcher.error,)), *self._failures.values())
+            why = "; ".join(dict.fromkeys(str(each) for each in errors))
+            message = f"the jobs cannot be listed: {why}"
+            raise StopError(message)
+        for word, error in self._failures.items():
+            self.searcher.warn(f"{error}; {KINDS[word].noun}s are left out")
+
+    def _kind(self, word: str, wanted: JobFilter) -> Iterator[Page]:
+        if word not in self.kinds:
+            return
+        reads: dict[str, Callable[[JobFilter], _Pages]] = {
+            PIPELINE_EXECUTION.word: self._executions,
+            TRAINING_JOB.word: self._training_jobs,
+            ENDPOINT.word: self._endpoints,
+        }
+        pages = reads[word](wanted) if word in reads else self._list(word, wanted)
+        if word == PIPELINE_EXECUTION.word:  # they are chosen by a name that the page lacks
+            wanted = replace(wanted, name_contains=None)
+        yield from self._guarded(word, pages, wanted)
+
+    def _guarded(self, word: str, pages: _Pages, wanted: JobFilter) -> Iterator[Page]:
+        """Give the pages of one kind; its failure is no other kind's."""
+        try:
+            for page in pages:
+                yield self._tagged(passing(page, wanted), wanted)
+        except _FAILURES as error:
+            self._failures[word] = error
+        else:
+            self._listed.add(word)
+
+    def _tagged(self, page: Page, wanted: JobFilter) -> Page:
+        """Describe listed jobs, whose tags the listing lacks, and keep those that pass."""
+        if not wanted.tags:
+            return page
+        return tuple(
+            each
+            for each in (with_tags(self._described(found)) for found in page)
+            if isinstance(each, NotFound) or (each.job is not None and wanted.accepts(each.job))
+        )
+
+    def _described(self, found: Found | NotFound) -> Found | NotFound:
+        if isinstance(found, NotFound) or found.job:
+            return found
+        named = found.arn if found.kind == PIPELINE_EXECUTION.word else found.name
+        try:
+            answer = self.describer.answer(found.kind, named)
+        except _FAILURES as error:
+            return NotFound(found.arn, error)
+        component = self.components.of_job(found.arn) if found.kind in WITH_COMPONENT else None
+        return (with_component(answer, component) if component else answer).found()
+
+    def _experiments(self, wanted: JobFilter) -> Iterator[Page]:
+        """Find trials, then what their components stand for.
+
+        The first page of components is looked at first: where it names a trial, there are some.
+        """
+        if not self.kinds & _ABOUT_COMPONENTS:
+            return
+        pages = self._guarded_components(wanted)
+        first = next(pages, _ComponentPage())
+        if TRIAL.word in self.kinds:
+            in_trials = any(record.get("Parents") for record in first.records)
+            trials = self._trials(wanted, known=in_trials)
+            yield from self._guarded(TRIAL.word, trials, wanted)
+        for page in chain((first,), pages):
+            found = page.listed or self._of_components(page.records, wanted)
+            yield self._tagged(found, wanted)
+
+    def _guarded_components(self, wanted: JobFilter) -> Iterator[_ComponentPage]:
+        try:
+            yield from self._component_pages(wanted)
+        except _FAILURES as error:
+            if TRIAL_COMPONENT.word in self.kinds:
+                self._failures[TRIAL_COMPONENT.word] = error
+            else:
+                self.searcher.warn(f"{error}; jobs are mirrored without their trials")
+        else:
+            self._listed |= {TRIAL_COMPONENT.word} & self.kinds
+
+    def _component_pages(self, wanted: JobFilter) -> Iterator[_ComponentPage]:
+        if self.searcher.works:
+            try:
+                for records in self.components.modified(wanted):
+                    yield _ComponentPage(records=records)
+            except _FAILURES as error:
+                self.searcher.give_up(error, "ListTrialComponents and DescribeTrialComponent")
+            else:
+                return
+        for summaries in self.components.listed(wanted):
+            if TRIAL_COMPONENT.word in self.kinds:
+                found = (listed(TRIAL_COMPONENT.word, each) for each in summaries)
+                yield _ComponentPage(listed=passing(found, wanted))
+
+    def _of_components(self, records: list[Record], wanted: JobFilter) -> Page:
+        found: list[Found | NotFound] = []
+        for record in self.components.with_order(records):
+            answer = answer_of(record)
+            if answer is None:
+                self.components.remember_searched((record,))
+            elif answer.word in self.kinds:
+                one = answer.found()
+                if isinstance(one, NotFound) or self._take(one, record, wanted):
+                    found.append(one)
+        return tuple(found)
+
+    def _take(self, found: Found, component: Record, wanted: JobFilter) -> bool:
+        """Note a job that came with its component; tell whether it is wanted.
+
+        A component may be modified without its job: put into a further trial, say.
+        """
+        key = found.arn.lower()
+        accepted = found.job is not None and wanted.accepts(found.job)
+        if found.kind == TRAINING_JOB.word and key not in self._through:
+            self._known_training += accepted and wanted.in_search_time(found.modified_ms)
+        if found.kind != TRIAL_COMPONENT.word:
+            self._through[key] = found.modified_ms
+        modified = component.get("LastModifiedTime")
+        in_time = wanted.in_time(found.modified_ms) or (
+            modified is not None and wanted.in_time(to_ms(modified))
+        )
+        return accepted and in_time
+
+    def _is_new(self, found: Found | NotFound) -> bool:
+        """Whether a job did not come with its component, or was modified since."""
+        if isinstance(found, NotFound):
+            return True
+        known_ms = self._through.get(found.arn.lower())
+        return known_ms is None or known_ms < found.modified_ms
+
+    def _trials(self, wanted: JobFilter, *, known: bool) -> _Pages:
+        """Find trials; where none is known of, a small call tells whether there are any."""
+        if self.searcher.works:
+            if not known and not _may_have(lambda: trials_exist(self.searcher.aws)):
+                return
+            try:
+                for page in self.searcher.pages(TRIALS, wanted.search_filters("TrialName")):
+                    self.trials.remember(page.records)
+                    yield [Answer(word=TRIAL.word, content=each).found() for each in page.records]
+            except _FAILURES as error:
+                self.searcher.give_up(error, "ListTrials and DescribeTrial")
+            else:
+                return
+        request = {"CreatedAfter": wanted.created_after} if wanted.created_after else {}
+        for summaries in list_trials(self.searcher, request):
+            yield [listed(TRIAL.word, each) for each in summaries]
+
+    def _training_jobs(self, wanted: JobFilter) -> _Pages:
+        if self.searcher.works:
+            try:
+                yield from self._searched_training_jobs(wanted)
+            except _FAILURES as error:
+                self.searcher.give_up(error, "ListTrainingJobs and DescribeTrainingJob")
+            else:
+                return
+        yield from self._list(TRAINING_JOB.word, wanted)
+
+    def _searched_training_jobs(self, wanted: JobFilter) -> _Pages:
+        """Search for training jobs until all are known that came without their component."""
+        filters = wanted.search_filters("TrainingJobName")
+        for number, page in enumerate(self.searcher.pages("TrainingJob", filters)):
+            found = [self._with_known_component(each).found() for each in page.records]
+            new = [each for each in found if self._is_new(each)]
+            yield new
+            if number == 0 and page.total == self._known_training and not new:
+                return
+
+    def _with_known_component(self, record: Record) -> Answer:
+        answer = Answer(word=TRAINING_JOB.word, content=record)
+        component = self.components.of_job(answer.arn)
+        return with_component(answer, component) if component else answer
+
+    def _list(self, word: str, wanted: JobFilter) -> _Pages:
+        calls = CALLS[word]
+        if calls.listing is None:
+            return
+        request = wanted.list_request(calls)
+        for page in list_pages(self.searcher.aws, calls.listing, request, calls.summaries):
+            yield [each for each in (listed(word, one) for one in page) if self._is_new(each)]
+
+    def _endpoints(self, wanted: JobFilter) -> _Pages:
+        """List every endpoint: one that is not there any more was deleted."""
+        known: dict[str, Found] = {}
+        for page in self._list(ENDPOINT.word, wanted):
+            known.update((each.arn, each) for each in page if isinstance(each, Found))
+            yield page
+        self.endpoints = known
+
+    def _executions(self, wanted: JobFilter) -> _Pages:
+        if self.searcher.works:
+            if not _may_have(self.executions.exist):
+                return
+            try:
+                yield from self.executions.modified(wanted)
+            except _FAILURES as error:
+                instead = "ListPipelineExecutions and DescribePipelineExecution"
+                self.searcher.give_up(error, instead)
+            else:
+                return
+        yield from self.executions.listed(wanted)
+
+
+def _may_have(exist: Callable[[], bool]) -> bool:
+    """Ask whether there is anything to search for; where that is not told, there may be."""
+    try:
+        return exist()
+    except _FAILURES:
+        return True

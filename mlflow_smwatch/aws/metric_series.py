@@ -108,9 +108,7 @@ class _Axis:
         return [(stamp, value) for stamp in sorted(self.points) for value in self.points[stamp]]
 
 
-def read_component_series(
-    aws: Aws, components: Mapping[str, Mapping[str, int]]
-) -> ComponentSeries:
+def read_component_series(aws: Aws, components: Mapping[str, Mapping[str, int]]) -> ComponentSeries:
     """Read the series of trial components, up to 50 metrics a call.
 
     Parameters

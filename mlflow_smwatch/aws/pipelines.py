@@ -46,6 +46,7 @@ class Executions:
 
     searcher: Searcher
     _records: dict[str, Record] = field(default_factory=dict)
+    _without_parameters: set[str] = field(default_factory=set)
     _tags: dict[str, list[dict[str, str]] | SmwatchError] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -86,7 +87,10 @@ class Executions:
             for page in list_pages(
                 aws, LIST_PIPELINE_EXECUTIONS, request, "PipelineExecutionSummaries"
             ):
-                yield self._wanted([self._record(each[_ARN]) for each in page], wanted)
+                records = [self._record(each[_ARN]) for each in page]
+                with self._lock:
+                    self._without_parameters.update(each[_ARN].lower() for each in records)
+                yield self._wanted(records, wanted)
 
     def search(self, asked: Iterable[str]) -> dict[str, list[str]]:
         """Find executions by ARN, display name, or the last part of the ARN.
@@ -124,36 +128,31 @@ class Executions:
             raise UnknownJobError(message)
         with self._lock:
             known = self._records.pop(arn.lower(), None)
+            is_whole = known is not None and arn.lower() not in self._without_parameters
         denied: list[str] = []
-        record = dict(known) if known else self._described(arn, denied)
-        steps = self._list(LIST_PIPELINE_STEPS, arn, "PipelineExecutionSteps", denied)
-        if steps is not None:
-            record["PipelineExecutionSteps"] = steps
+        record = dict(known or self._record(arn))
+        if not is_whole:
+            self._add(record, LIST_PIPELINE_PARAMETERS, "PipelineParameters", denied)
+        self._add(record, LIST_PIPELINE_STEPS, "PipelineExecutionSteps", denied)
         self._add_tags(record, denied)
         return Answer(
             word=PIPELINE_EXECUTION.word, content=redact_answer(record), denied=tuple(denied)
         )
-
-    def _described(self, arn: str, denied: list[str]) -> Record:
-        record = self._record(arn)
-        parameters = self._list(LIST_PIPELINE_PARAMETERS, arn, "PipelineParameters", denied)
-        return {**record, "PipelineParameters": parameters} if parameters else dict(record)
 
     def _record(self, arn: str) -> Record:
         return redact_answer(
             describe(self.searcher.aws, DESCRIBE_PIPELINE_EXECUTION, {_ARN: arn}, _ARN)
         )
 
-    def _list(
-        self, action: str, arn: str, member: str, denied: list[str]
-    ) -> list[dict[str, Any]] | None:
+    def _add(self, record: Record, action: str, member: str, denied: list[str]) -> None:
+        """Add what a list tells of an execution."""
+        request = {_ARN: record[_ARN]}
         try:
-            return list_all(self.searcher.aws, action, {_ARN: arn}, member)
+            record[member] = list_all(self.searcher.aws, action, request, member)
         except UnknownJobError:
-            return None
+            return
         except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
             denied.append(f"no {member}: {error}")
-            return None
 
     def _add_tags(self, record: Record, denied: list[str]) -> None:
         """Add the tags of the pipeline: its executions have none of their own."""

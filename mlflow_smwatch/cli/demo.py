@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @json_option
 @file_option
 def demo(*, folder: Path, no_serve: bool, account_only: bool, as_json: bool) -> None:
-    """Try it: an emulated AWS account with real training logs, mirrored and shown in MLflow.
+    """Try it: an emulated AWS account with really recorded jobs, mirrored and shown in MLflow.
 
     Needs no AWS account and no network, but pip install 'mlflow-smwatch[demo]'. Ctrl-C ends
     everything that it began.
@@ -73,7 +73,7 @@ def _serve_account(account: EmulatedAccount, *, as_json: bool) -> None:
     from mlflow_smwatch.demo import show
 
     live = show.filled(account)
-    click.echo("emulated AWS account with recorded training jobs; Ctrl-C ends it", err=True)
+    click.echo("emulated AWS account with recorded jobs; Ctrl-C ends it", err=True)
     for name, value in account.environment.items():
         click.echo(f"export {name}={value}", err=True)
     document = {"endpoint": account.endpoint, "environment": account.environment}

@@ -28,7 +28,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from mlflow_smwatch.demo.recorded_process import (
-    arguments,
     read_lines,
     read_samples,
     start,
@@ -103,9 +102,7 @@ def _prepare(workload: Workload, earlier: Mapping[str, Recording], folder: Path)
             Path(folder, "model", path).write_bytes(content)
 
 
-def _run(
-    workload: Workload, folder: Path
-) -> tuple[tuple[RecordedHost, ...], list[int], int]:
+def _run(workload: Workload, folder: Path) -> tuple[tuple[RecordedHost, ...], list[int], int]:
     """Return what the hosts printed and used, their exit codes, and the duration in ms."""
     workers = tuple(start(workload, folder))
     stop = threading.Timer(workload.stop_after_s or 0, terminate, [workers])
@@ -142,7 +139,7 @@ def _failure_reason(
     tracebacks = [number for number, text in enumerate(printed) if text.startswith("Traceback")]
     first = tracebacks[-1] + 1 if tracebacks else -1
     error = [text for text in printed[first:] if not text.startswith(" ")]
-    command = " ".join(["/usr/bin/python3", workload.script, *arguments(workload)])
+    command = " ".join(["/usr/bin/python3", workload.script, *workload.arguments])
     message = "\n".join(error)
     reason = (
         f'AlgorithmError: ExecuteUserScriptError:\nExitCode {code}\nErrorMessage "{message}"\n'

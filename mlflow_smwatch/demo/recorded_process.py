@@ -60,7 +60,7 @@ def start(workload: Workload, folder: Path) -> Iterator[Worker]:
     began = time.monotonic()
     for host in hosts:
         process = subprocess.Popen(
-            [sys.executable, "-u", str(script), *arguments(workload)],
+            [sys.executable, "-u", str(script), *workload.arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
@@ -69,12 +69,6 @@ def start(workload: Workload, folder: Path) -> Iterator[Worker]:
             errors="replace",
         )
         yield Worker(host=host, process=process, began=began, ended=threading.Event())
-
-
-def arguments(workload: Workload) -> list[str]:
-    """Return the script's arguments."""
-    pairs = ((f"--{name}", str(value)) for name, value in workload.hyperparameters.items())
-    return [argument for pair in pairs for argument in pair]
 
 
 def wait(worker: Worker, workers: tuple[Worker, ...]) -> int:

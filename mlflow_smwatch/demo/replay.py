@@ -1,79 +1,40 @@
-"""Put the recorded training jobs into the emulated account, moved to the present.
+"""Put the recorded jobs into the emulated account, moved to the present.
 
-Everything is written by the calls that SageMaker and its containers make in a real account:
-CreateTrainingJob, PutLogEvents, PutMetricData, PutObject. Only what no AWS call can do, the life
-cycle of a job, goes through the account object. Each job is dated in the past by the account's
-clock; a job whose stretched recording is not over yet goes on by `advance`.
+Everything is written by the calls that SageMaker, its users and its containers make in a real
+account: CreateTrainingJob and its like, PutLogEvents, PutMetricData, PutObject, BatchPutMetrics.
+Only what no AWS call can do, the life cycle of a job, goes through the account object. Each job is
+dated in the past by the account's clock; a job whose stretched recording is not over yet goes on
+by `advance`.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import importlib.resources
 import itertools
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from mlflow_smwatch.demo.account import EmulatedAccount
-from mlflow_smwatch.demo.environment import emulated_environment
-from mlflow_smwatch.demo.record import Recording, pack_archive
-from mlflow_smwatch.demo.workloads.catalog import Workload
+from mlflow_smwatch.demo.account_clients import AccountClients
+from mlflow_smwatch.demo.job_requests import EMULATED, tag_list
+from mlflow_smwatch.demo.recording import RecordedHost, Recording
+from mlflow_smwatch.demo.replayed_kinds import DATA_LOG, REPLAYED_KINDS, ReplayedKind
+from mlflow_smwatch.demo.workloads.experiments import EXPERIMENTS
 from mlflow_smwatch.demo.workloads.schedule import (
-    ENVIRONMENTS,
-    EXPERIMENTS,
     PlacedJob,
     Transition,
+    host_name,
     life_of,
     lines_of,
     place,
     utilisation_of,
 )
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
-IMAGE_ACCOUNT = "683313688378"  # the scikit-learn images of us-east-1
-ACCOUNT_ID = "123456789012"
 EVENTS_PER_CALL = 1000  # PutLogEvents takes 10,000 events or 1 MB
 DATA_PER_CALL = 500  # PutMetricData takes 1,000 metrics or 1 MB
 MINUTE = timedelta(minutes=1)
-MODEL_LEFT_OUT = b"The model of this recording was too big to be kept with the demo.\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountClients:
-    """The boto3 clients of the emulated account, and the names that belong to it."""
-
-    sagemaker: Any
-    logs: Any
-    cloudwatch: Any
-    s3: Any
-    region: str
-
-    @classmethod
-    def of(cls, account: EmulatedAccount) -> AccountClients:
-        """Make the clients of an account, whatever the user's own environment says."""
-        by_path = Config(s3={"addressing_style": "path"})
-        with emulated_environment(account):
-            session = boto3.Session()
-            return cls(
-                sagemaker=session.client("sagemaker"),
-                logs=session.client("logs"),
-                cloudwatch=session.client("cloudwatch"),
-                s3=session.client("s3", config=by_path),
-                region=session.region_name,
-            )
-
-    @property
-    def bucket(self) -> str:
-        """Return the bucket that the SageMaker SDK uses by default."""
-        return f"sagemaker-{self.region}-{ACCOUNT_ID}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +53,13 @@ class LiveJob:
 
     @property
     def name(self) -> str:
-        """Return the name of the training job."""
+        """Return the name of the job."""
         return self.job.name
+
+    @property
+    def kind(self) -> ReplayedKind:
+        """Return how its kind is written."""
+        return REPLAYED_KINDS[self.job.kind]
 
     @property
     def is_over(self) -> bool:
@@ -108,7 +74,7 @@ class LiveJob:
 def replay(
     account: EmulatedAccount, recordings: Iterable[Recording], now: datetime
 ) -> tuple[LiveJob, ...]:
-    """Create a training job of each recording, as of now.
+    """Create a job, or a trial component, of each recording, as of now.
 
     Parameters
     ----------
@@ -125,14 +91,13 @@ def replay(
         The jobs that are not over yet; give them to `advance` every few seconds.
     """
     clients = AccountClients.of(account)
-    jobs = [place(recording, now) for recording in recordings]
-    jobs.sort(key=lambda job: job.created)
+    jobs = sorted((place(each, now) for each in recordings), key=lambda job: job.created)
     _prepare(account, clients, jobs)
     written = []
     for job in jobs:
-        with account.clock.at(job.created):
-            _create(job, clients)
         live = LiveJob(job=job, clients=clients, written_until=job.created)
+        with account.clock.at(job.created):
+            live.kind.create(job, clients, account)
         with account.clock.at(min(job.finished, now)):
             written.append(advance(account, live, now))
     return tuple(live for live in written if not live.is_over)
@@ -159,174 +124,97 @@ def advance(account: EmulatedAccount, live: LiveJob, now: datetime) -> LiveJob:
         return live
     job = live.job
     due = [step for step in life_of(job) if live.is_due(step.at, now)]
-    _move(account, job, [step for step in due if step.at <= job.started])
-    _put_logs(live, now)
-    _put_metrics(live, now)
+    _move(account, live, [step for step in due if step.at <= job.started])
+    if live.kind.folder:
+        _put_logs(live, live.kind.folder, now)
+        _put_metrics(live, live.kind.folder, now)
     if live.is_due(job.finished, now):
-        _put_model(job, live.clients)
-    _move(account, job, [step for step in due if step.at > job.started])
+        live.kind.finish(job, live.clients, account)
+    _move(account, live, [step for step in due if step.at > job.started])
     return dataclasses.replace(live, written_until=now)
 
 
-def _move(account: EmulatedAccount, job: PlacedJob, steps: Iterable[Transition]) -> None:
+def _move(account: EmulatedAccount, live: LiveJob, steps: Iterable[Transition]) -> None:
     for step in steps:
-        account.move_training_job(
-            job.name,
-            status=step.status,
-            secondary_status=step.secondary_status,
-            at=step.at,
-            failure_reason=step.failure_reason,
-        )
+        live.kind.move(account, live.job, step)
 
 
 def _prepare(account: EmulatedAccount, clients: AccountClients, jobs: list[PlacedJob]) -> None:
     """Create what jobs share, just before the first that needs it."""
     with account.clock.at(jobs[0].created - MINUTE):
         clients.s3.create_bucket(Bucket=clients.bucket)
-        clients.logs.create_log_group(logGroupName=LOG_GROUP)
-    trials = {EXPERIMENTS[job.name]: job for job in reversed(jobs) if job.name in EXPERIMENTS}
-    for (experiment, trial), first in trials.items():
-        with account.clock.at(first.created - MINUTE):
-            clients.sagemaker.create_experiment(ExperimentName=experiment)
-            clients.sagemaker.create_trial(ExperimentName=experiment, TrialName=trial)
-
-
-def _create(job: PlacedJob, clients: AccountClients) -> None:
-    """Upload the script and create the training job, as the SageMaker SDK does."""
-    script = job.recording.workload.script
-    source = importlib.resources.files("mlflow_smwatch.demo.workloads") / script
-    clients.s3.put_object(
-        Bucket=clients.bucket,
-        Key=_source_key(job),
-        Body=pack_archive({script: source.read_bytes()}),
-    )
-    clients.sagemaker.create_training_job(**_request(job, clients))
-
-
-def _source_key(job: PlacedJob) -> str:
-    return f"{job.name}/source/sourcedir.tar.gz"
-
-
-def _request(job: PlacedJob, clients: AccountClients) -> dict[str, Any]:
-    """Return the parameters of CreateTrainingJob."""
-    workload = job.recording.workload
-    image = f"{IMAGE_ACCOUNT}.dkr.ecr.{clients.region}.amazonaws.com"
-    algorithm: dict[str, Any] = {
-        "TrainingImage": f"{image}/sagemaker-scikit-learn:1.4-2-cpu-py3",
-        "TrainingInputMode": "File",
-    }
-    if workload.metric_definitions:
-        algorithm["MetricDefinitions"] = [
-            {"Name": definition.name, "Regex": definition.regex}
-            for definition in workload.metric_definitions
-        ]
-    request: dict[str, Any] = {
-        "TrainingJobName": job.name,
-        "RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/SageMakerTraining",
-        "AlgorithmSpecification": algorithm,
-        "HyperParameters": _hyperparameters(job, clients),
-        "InputDataConfig": [_channel(workload, channel, clients) for channel in workload.channels],
-        "OutputDataConfig": {"S3OutputPath": f"s3://{clients.bucket}/"},
-        "ResourceConfig": {
-            "InstanceType": workload.instance_type,
-            "InstanceCount": workload.instance_count,
-            "VolumeSizeInGB": 30,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": 86_400},
-        "Tags": [{"Key": key, "Value": value} for key, value in _tags(job.recording).items()],
-    }
-    if job.name in ENVIRONMENTS:
-        request["Environment"] = ENVIRONMENTS[job.name]
-    if job.name in EXPERIMENTS:
-        experiment, trial = EXPERIMENTS[job.name]
-        request["ExperimentConfig"] = {
-            "ExperimentName": experiment,
-            "TrialName": trial,
-            "TrialComponentDisplayName": job.name,
+        folders = {REPLAYED_KINDS[job.kind].folder for job in jobs} - {None}
+        for folder in folders:
+            clients.logs.create_log_group(logGroupName=folder)
+    created = {job.name: job.created for job in jobs}
+    for experiment in EXPERIMENTS:
+        first = {
+            trial: min(created[each] for each in members if each in created)
+            for trial, members in experiment.trials.items()
+            if created.keys() & set(members)
         }
-    return request
+        if not first:
+            continue
+        with account.clock.at(min(first.values()) - MINUTE):
+            clients.sagemaker.create_experiment(
+                ExperimentName=experiment.name,
+                Description=experiment.description,
+                Tags=tag_list({**EMULATED, **experiment.tags}),
+            )
+        for trial, moment in first.items():
+            with account.clock.at(moment - MINUTE):
+                clients.sagemaker.create_trial(
+                    ExperimentName=experiment.name, TrialName=trial, Tags=tag_list(EMULATED)
+                )
 
 
-def _hyperparameters(job: PlacedJob, clients: AccountClients) -> dict[str, str]:
-    """Return the hyperparameters, each JSON-encoded as the SageMaker SDK does."""
-    workload = job.recording.workload
-    values: dict[str, object] = {
-        **workload.hyperparameters,
-        "sagemaker_program": workload.script,
-        "sagemaker_submit_directory": f"s3://{clients.bucket}/{_source_key(job)}",
-        "sagemaker_region": clients.region,
-        "sagemaker_job_name": job.name,
-        "sagemaker_container_log_level": 20,
-    }
-    return {name: json.dumps(value) for name, value in values.items()}
-
-
-def _channel(workload: Workload, channel: str, clients: AccountClients) -> dict[str, Any]:
-    uri = f"s3://{clients.bucket}/datasets/{workload.dataset}/{channel}/"
-    source = {
-        "S3DataType": "S3Prefix",
-        "S3Uri": uri,
-        "S3DataDistributionType": "FullyReplicated",
-    }
-    return {"ChannelName": channel, "DataSource": {"S3DataSource": source}}
-
-
-def _tags(recording: Recording) -> Mapping[str, str]:
-    """Return the resource tags that say where the job's figures come from."""
-    tags = {
-        "emulated": "true",
-        "recorded-at": recording.recorded_at,
-        "time-scale": f"1 recorded second = {recording.workload.time_scale} s",
-        "scikit-learn": recording.sklearn_version,
-    }
-    if recording.workload.gpu_figures:
-        tags["gpu-figures"] = recording.workload.gpu_figures
-    return tags
-
-
-def _put_logs(live: LiveJob, now: datetime) -> None:
+def _put_logs(live: LiveJob, group: str, now: datetime) -> None:
     """Write the lines of output that are due, one log stream per host."""
-    job, logs = live.job, live.clients.logs
+    job = live.job
     for host in job.recording.hosts:
-        stream = f"{job.name}/{host.name}-{int(job.started.timestamp())}"
-        if live.is_due(job.started, now):
-            logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
-        due = (
-            {"timestamp": round(moment.timestamp() * 1000), "message": text}
-            for moment, text in lines_of(job, host)
-            if live.is_due(moment, now)
-        )
-        for events in _batches(due, EVENTS_PER_CALL):
-            logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)
+        stream = f"{job.name}/{host_name(job, host)}-{int(job.started.timestamp())}"
+        _put_stream(live, group, stream, lines_of(job, host), now)
+        if job.kind == "transform-job":
+            own = [(job.started, DATA_LOG)]
+            _put_stream(live, group, f"{stream}/data-log", own, now)
 
 
-def _put_metrics(live: LiveJob, now: datetime) -> None:
+def _put_stream(
+    live: LiveJob, group: str, stream: str, lines: Iterable[tuple[datetime, str]], now: datetime
+) -> None:
+    logs = live.clients.logs
+    if live.is_due(live.job.started, now):
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    due = (
+        {"timestamp": round(moment.timestamp() * 1000), "message": text}
+        for moment, text in lines
+        if live.is_due(moment, now)
+    )
+    for events in _batches(due, EVENTS_PER_CALL):
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+
+def _put_metrics(live: LiveJob, namespace: str, now: datetime) -> None:
     """Write the hosts' utilisation that is due, one datum a minute as SageMaker does."""
-    data = (
-        {
-            "MetricName": name,
-            "Dimensions": [{"Name": "Host", "Value": f"{live.name}/{host.name}"}],
-            "Timestamp": minute,
-            "Value": value,
-            "Unit": "Percent",
-        }
-        for host in live.job.recording.hosts
-        for minute, figures in utilisation_of(live.job, host)
-        if live.is_due(minute, now)
-        for name, value in figures.items()
+    data = itertools.chain.from_iterable(
+        _utilisation(live, host, now) for host in live.job.recording.hosts
     )
     for batch in _batches(data, DATA_PER_CALL):
-        live.clients.cloudwatch.put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=batch)
+        live.clients.cloudwatch.put_metric_data(Namespace=namespace, MetricData=batch)
 
 
-def _put_model(job: PlacedJob, clients: AccountClients) -> None:
-    """Upload the model artifact to where DescribeTrainingJob will say it is."""
-    if job.recording.outcome == "failed":
-        return
-    model = job.recording.model
-    packed = pack_archive({"README": MODEL_LEFT_OUT}) if model is None else base64.b64decode(model)
-    key = f"{job.name}/output/model.tar.gz"
-    clients.s3.put_object(Bucket=clients.bucket, Key=key, Body=packed)
+def _utilisation(live: LiveJob, host: RecordedHost, now: datetime) -> Iterator[dict[str, Any]]:
+    name = f"{live.name}/{host_name(live.job, host)}"
+    for minute, figures in utilisation_of(live.job, host):
+        for metric in figures if live.is_due(minute, now) else ():
+            if metric not in live.kind.without:
+                yield {
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "Host", "Value": name}],
+                    "Timestamp": minute,
+                    "Value": figures[metric],
+                    "Unit": "Percent",
+                }
 
 
 def _batches(items: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:

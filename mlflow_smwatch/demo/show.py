@@ -21,8 +21,8 @@ from mlflow import MlflowClient
 from mlflow_smwatch.core.errors import StopError, UsageError
 from mlflow_smwatch.core.tags import NOTE
 from mlflow_smwatch.demo.account import EmulatedAccount
-from mlflow_smwatch.demo.record import load_recordings
-from mlflow_smwatch.demo.replay import LiveJob, advance, replay
+from mlflow_smwatch.demo.contents.filling import fill, go_on
+from mlflow_smwatch.demo.replay import LiveJob
 from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
@@ -36,7 +36,7 @@ _DATABASE = "mlflow.db"
 _SINCE = "60d"
 _RUN_LABEL = "**Emulated.**"
 _LABEL = (
-    "**Emulated account.** These jobs ran in no real AWS account: recorded training runs were"
+    "**Emulated account.** These jobs ran in no real AWS account: recorded runs were"
     " replayed, with time stretched, into an emulator. Links to the AWS console lead nowhere."
 )
 _MOVE_EVERY_S = 5.0
@@ -47,7 +47,7 @@ _PREFERRED_PORT = int(LOCAL_UI.rpartition(":")[2])
 
 def filled(account: EmulatedAccount) -> tuple[LiveJob, ...]:
     """Put the recorded runs into an empty account, as of now, and return the jobs that go on."""
-    return replay(account, load_recordings(), datetime.now(tz=timezone.utc))
+    return fill(account, datetime.now(tz=timezone.utc))
 
 
 def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tuple[LiveJob, ...]]:
@@ -73,11 +73,11 @@ def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tup
         When the folder holds a database that no demo made.
     """
     _prepare(folder)
-    say("replaying recorded training runs into an emulated AWS account (no AWS is used)")
+    say("replaying recorded jobs into an emulated AWS account (no AWS is used)")
     live = filled(account)
     uri = f"sqlite:///{folder / _DATABASE}"
     report = _mirror(uri, folder)
-    say(f"mirrored {report.jobs['seen']} emulated training jobs, {report.points:,} points")
+    say(f"mirrored {report.jobs['seen']} emulated jobs, {report.points:,} points")
     return uri, live
 
 
@@ -139,9 +139,7 @@ def keep(account: EmulatedAccount, live: tuple[LiveJob, ...]) -> None:
 
 def move(account: EmulatedAccount, live: tuple[LiveJob, ...]) -> tuple[LiveJob, ...]:
     """Write what has happened to the jobs in progress up to now."""
-    now = datetime.now(tz=timezone.utc)
-    moved = (advance(account, each, now) for each in live)
-    return tuple(each for each in moved if not each.is_over)
+    return go_on(account, live, datetime.now(tz=timezone.utc))
 
 
 def page(uri: str, address: str) -> str:

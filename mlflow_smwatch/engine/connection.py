@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from mlflow_smwatch.aws.entities import EntityReader
 from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core.describe import to_ms
+from mlflow_smwatch.engine.associations import AssociationMirror
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.registration import Registration
@@ -34,12 +36,15 @@ class Connection:
         The store.
     lineage
         Draws the pages of lineage.
+    entities
+        Tells what the artifacts and contexts of lineage stand for.
     """
 
     aws: Aws
     logs: LogReader
     tracking: Tracking
     lineage: LineagePages
+    entities: EntityReader
 
     @classmethod
     def to(cls, options: SyncOptions, *, create: bool = True) -> Connection:
@@ -59,7 +64,13 @@ class Connection:
         """
         aws = connect(options.region, options.profile, options.workers)
         tracking = open_tracking(options.tracking_uri, create=create)
-        return cls(aws=aws, logs=LogReader(aws), tracking=tracking, lineage=LineagePages(tracking))
+        return cls(
+            aws=aws,
+            logs=LogReader(aws),
+            tracking=tracking,
+            lineage=LineagePages(tracking),
+            entities=EntityReader(aws),
+        )
 
     def context(
         self,
@@ -89,6 +100,10 @@ class Connection:
             writer=RunWriter(self.tracking),
             address=ui_address(self.tracking.uri, options.ui_url),
         )
+
+    def associations(self, context: PassContext) -> AssociationMirror:
+        """Make what copies the associations of one pass."""
+        return AssociationMirror(context, self.tracking, self.entities)
 
 
 def _now_ms() -> int:

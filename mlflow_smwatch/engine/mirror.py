@@ -156,7 +156,7 @@ class Mirror:
         context = self._connection.context(self._options, self._stopped, self._slack_ms)
         admission, writer = Admission(context), JobWriter(context)
         with JobPass(context, admission, writer, listener or (lambda _: None)) as job_pass:
-            scope = Scope(context, job_pass)
+            scope = Scope(context, job_pass, self._connection.associations(context))
             try:
                 take(scope)
                 scope.take_children()

@@ -19,6 +19,7 @@ from mlflow_smwatch.core.errors import (
 )
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, kind_of
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.engine.associations import AssociationMirror
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import moment
@@ -35,6 +36,8 @@ class Scope:
         What all jobs of the pass share.
     job_pass
         Takes the jobs.
+    associations
+        Copies the lineage that SageMaker recorded; None leaves it out.
 
     Attributes
     ----------
@@ -44,7 +47,13 @@ class Scope:
         Why runs were left alone that were to be taken, in words; None where none were.
     """
 
-    def __init__(self, context: PassContext, job_pass: JobPass) -> None:
+    def __init__(
+        self,
+        context: PassContext,
+        job_pass: JobPass,
+        associations: AssociationMirror | None = None,
+    ) -> None:
+        self._associations = associations
         self._aws = context.aws
         self._options = context.options
         self._index = context.index
@@ -60,23 +69,37 @@ class Scope:
         return [*self._finder.warnings, *self._families.warnings]
 
     def take_modified(self, since: datetime) -> None:
-        """Take the jobs that were modified since a moment."""
+        """Take the jobs that were modified since a moment, and what is new of associations."""
+        copied = False
         for page in self._finder.modified(self.wanted(since)):
+            if page and not copied:
+                self._copy_new(_account_of(page))
+                copied = True
             self._job_pass.take(page)
+        if not copied:
+            self._copy_new(None)
 
     def take_named(self, asked: Sequence[str]) -> None:
-        """Take jobs by name or ARN, whatever else the options say; of trials, all members too."""
-        trials: list[str] = []
+        """Take jobs by name or ARN, whatever else the options say, with their associations.
 
-        def noted() -> Iterator[Found | NotFound]:
-            for each in self._finder.named(asked):
-                if isinstance(each, Found) and each.kind == TRIAL.word:
-                    trials.append(each.name)
-                yield each
-
-        self._job_pass.take(noted())
+        Of trials, all jobs and trial components are taken too.
+        """
+        found = list(self._finder.named(asked))
+        jobs = [each for each in found if isinstance(each, Found)]
+        kinships = [each.job.kinship for each in jobs if each.job]
+        components = [each.component_arn for each in kinships if each.component_arn]
+        if self._associations is not None:
+            copied = self._associations.mirror_around(components)
+            self._job_pass.report.warn(None, copied.warnings)
+        self._job_pass.take(found)
+        trials = [each.name for each in jobs if each.kind == TRIAL.word]
         if trials:
             self._job_pass.take(self._finder.members(trials))
+
+    def _copy_new(self, account: str | None) -> None:
+        """Copy new associations before the jobs are written, whose pages show them."""
+        if self._associations is not None:
+            self._job_pass.report.warn(None, self._associations.mirror_new(account).warnings)
 
     def take_children(self) -> None:
         """Take the jobs that changed groups name, unless the pass has taken them.
@@ -201,6 +224,12 @@ class Scope:
             )
             self._job_pass.report.warn(None, [self.left_alone])
             return None
+
+
+def _account_of(page: Iterable[Found | NotFound]) -> str | None:
+    """Return whose jobs these are."""
+    found = (Arn.parse(each.arn).account for each in page if isinstance(each, Found))
+    return next(found, None)
 
 
 def _is_of(run: KnownRun, found: Found) -> bool:

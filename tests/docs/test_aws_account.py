@@ -49,7 +49,8 @@ def test_the_policy_allows_every_operation_and_no_other() -> None:
     allowed = [action for statement in _statements(PAGE) for action in _actions(statement)]
     needed = {permission(action) for action in OPERATIONS} - {GET_CALLER_IDENTITY}
     assert sorted(allowed) == sorted(needed)
-    explained = {each for row in rows(PAGE, "action", "when it is called") for each in names(row[0])}
+    table = rows(PAGE, "action", "when it is called")
+    explained = {each for actions, _ in table for each in names(actions)}
     assert explained == needed | {GET_CALLER_IDENTITY}
 
 

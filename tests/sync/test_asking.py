@@ -12,7 +12,9 @@ from botocore.exceptions import ClientError
 
 from mlflow_smwatch import RetriableError
 from mlflow_smwatch.aws.cloudwatch import read_metrics
-from mlflow_smwatch.aws.discovery import JobFilter, NotFound, describe_job, list_jobs
+from mlflow_smwatch.aws.describing import JobDescriber
+from mlflow_smwatch.aws.discovery import JobFilter, NotFound
+from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.packing import MetricRequest, Query
 from mlflow_smwatch.aws.session import aws_errors, connect
 from mlflow_smwatch.core.errors import InvalidRequestError, JobError
@@ -22,6 +24,7 @@ from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.jobs import DAY_MS, HOUR_MS, NAMESPACE, arn, job_answer, moment, now_ms, whole
 from tests.sync.conftest import DESCRIBE, LIST, LIST_TAGS, METRICS, SEARCH, Mirror
 
+TRAINING_JOBS = frozenset({"training-job"})
 OPEN_DEFINITION = {"TrainingImage": "image", "MetricDefinitions": [{"Name": "without a regex"}]}
 
 
@@ -70,23 +73,27 @@ def test_a_listed_job_that_is_not_understood_is_one_failure(account: EmulatedAcc
     """An ARN of a form that nobody knows yet does not end the listing."""
     put(account, "odd", TrainingJobArn="arn:new-form")
     put(account, "good")
+    account.faults.deny(SEARCH)
     aws = connect(None, None, 1)
-    page = [each for part in list_jobs(aws, JobFilter()) for each in part]
+    finder = JobFinder(aws, TRAINING_JOBS)
+    page = [each for part in finder.modified(JobFilter()) for each in part]
     (odd,) = [each for each in page if isinstance(each, NotFound)]
     assert odd.asked == "arn:new-form"
     assert "not an ARN" in str(odd.error)
     assert len(page) == 2
     with pytest.raises(JobError, match="not understood"):
-        describe_job(aws, "odd")
+        JobDescriber(aws).describe("training-job", "odd")
 
 
 @pytest.mark.parametrize("since", [moment(0), moment(0).replace(year=1)])
 def test_listing_from_the_beginning_of_time(account: EmulatedAccount, since: datetime) -> None:
     """The longest job before the first moment would have begun before time does."""
     put(account, "job")
-    (page,) = list_jobs(connect(None, None, 1), JobFilter(since=since))
+    account.faults.deny(SEARCH)
+    finder = JobFinder(connect(None, None, 1), TRAINING_JOBS)
+    (page,) = [each for each in finder.modified(JobFilter(since=since)) if each]
     assert len(page) == 1
-    (asked,) = account.requests
+    (asked,) = [each for each in account.requests if each.operation == LIST]
     assert asked.parameters["CreationTimeAfter"] == 0
     assert asked.parameters["LastModifiedTimeAfter"] == 0
 

@@ -531,6 +531,13 @@ def test_an_execution_that_was_found_is_not_described_again(
     assert job.params == (("epochs", "3"),)
     assert job.tags == (("team", "vision"),)
     assert account.calls == {"sagemaker:ListPipelineExecutionSteps": 1, "sagemaker:ListTags": 1}
+    account.faults.deny("sagemaker:Search")
+    finder = JobFinder(aws, frozenset({"pipeline-execution"}))
+    only(modified(finder))
+    assert account.calls["sagemaker:DescribePipelineExecution"] == 1
+    listed = finder.describer.describe("pipeline-execution", EXECUTION_ARN).job
+    assert account.calls["sagemaker:DescribePipelineExecution"] == 1
+    assert (listed.children, listed.tags) == (job.children, job.tags)
 
 
 def test_the_objective_of_a_tuning_job(account: EmulatedAccount, aws: Aws, begun_ms: int) -> None:

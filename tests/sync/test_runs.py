@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy
 from mlflow.entities import Run, ViewType
 
-from mlflow_smwatch.aws.discovery import Found, describe_job, search_names
+from mlflow_smwatch.aws.describing import JobDescriber
+from mlflow_smwatch.aws.discovery import Found
+from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark, to_tags
@@ -138,7 +140,7 @@ def test_tags_of_the_script_stay(mirror: Mirror) -> None:
 def test_kept_tags_stay(mirror: Mirror) -> None:
     """Facts that could not be read are not taken for gone."""
     put_job(mirror)
-    record = run_record(describe_job(connect(None, None, 1), "job").job)
+    record = run_record(JobDescriber(connect(None, None, 1)).describe("training-job", "job").job)
     tracking = open_tracking(mirror.uri)
     index, writer = RunIndex(tracking, Experiments(tracking)), RunWriter(tracking)
     run = index.create(record, Watermark(made_ms=1))
@@ -374,7 +376,7 @@ def test_doubled_runs_converge_to_the_oldest(mirror: Mirror) -> None:
     """Of two runs that two mirrors made for one job, the oldest stays and the other goes."""
     created_ms = put_job(mirror)
     aws = connect(None, None, 1)
-    found = search_names(aws, ("job",))["job"]
+    (found,) = JobFinder(aws).named(("job",))
     assert isinstance(found, Found)
     assert found.job is not None
     tracking = open_tracking(mirror.uri)
@@ -395,7 +397,7 @@ def test_doubled_runs_converge_to_the_oldest(mirror: Mirror) -> None:
 def test_double_that_another_mirror_marks_at_the_same_moment(mirror: Mirror) -> None:
     """The second of two equal marks is refused by the database; the run goes all the same."""
     put_job(mirror)
-    record = run_record(describe_job(connect(None, None, 1), "job").job)
+    record = run_record(JobDescriber(connect(None, None, 1)).describe("training-job", "job").job)
     tracking = open_tracking(mirror.uri)
     index = RunIndex(tracking, Experiments(tracking))
     kept, double = (index.create(record, Watermark(made_ms=made_ms)) for made_ms in (1, 2))
@@ -423,7 +425,7 @@ def test_run_doubled_after_the_end_goes_too(mirror: Mirror) -> None:
     mirror.sync()
     first = mirror.run("job")
     aws = connect(None, None, 1)
-    found = search_names(aws, ("job",))["job"]
+    (found,) = JobFinder(aws).named(("job",))
     assert isinstance(found, Found)
     assert found.job is not None
     tracking = open_tracking(mirror.uri)

@@ -66,9 +66,7 @@ _PREPARED, _TRAINED, _SCORED = (
     for step in ("Prepare-8Tq2LrVbXz", "Train-mW4nYc7KdP", "Score-Zx9HsG3fRu")
 )
 PIPELINE_STEPS = (
-    replace(
-        _PREPARE, name=_PREPARED, hyperparameters={"scaling": "robust", "outlier-share": 0.05}
-    ),
+    replace(_PREPARE, name=_PREPARED, hyperparameters={"scaling": "robust", "outlier-share": 0.05}),
     replace(
         _TRAIN,
         name=_TRAINED,
@@ -78,6 +76,9 @@ PIPELINE_STEPS = (
     replace(_SCORE, name=_SCORED, inputs={"input": f"{_PREPARED}/test"}, model=_TRAINED),
 )
 """The same with other settings, as steps of a pipeline's execution."""
+
+MODEL_NAMES = {_TRAINED: f"pipelines-{EXECUTION}-Model-c5VtEy0RnA"}
+"""Recording of a training job → its SageMaker model, where that has not the same name."""
 
 _SETTINGS: tuple[tuple[str, dict[str, HyperParameter]], ...] = (
     ("001-5d0c82aa", {"alpha": 0.0001, "eta0": 0.0001, "penalty": "l2"}),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bisect
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from mlflow_smwatch.demo.record import RecordedHost, Recording
+from mlflow_smwatch.demo.recording import RecordedHost, Recording
+from mlflow_smwatch.demo.workloads.families import CHAIN, PIPELINE_STEPS, TUNED
 
 MINUTE = timedelta(minutes=1)
 GPU_NOTICE = "[emulated account] GPU utilisation of this job is synthetic: it was recorded on a CPU"
@@ -16,29 +18,37 @@ STARTING = timedelta(seconds=75)
 DOWNLOADING = timedelta(seconds=25)
 UPLOADING = timedelta(seconds=40)
 
+
+def _hours(*numbers: float) -> tuple[timedelta, ...]:
+    return tuple(timedelta(hours=number) for number in numbers)
+
+
 AGES = {
     "wine-softmax-last-month": timedelta(days=23),
     "wine-svm": timedelta(days=6, hours=2),
     "wine-svm-failed": timedelta(days=5, hours=20),
     "digits-mlp-gpu": timedelta(days=4, hours=1),
+    **{
+        workload.name: timedelta(days=3, hours=20) - number // 2 * timedelta(minutes=35)
+        for number, workload in enumerate(TUNED)
+    },
     "diabetes-forest-no-definitions": timedelta(days=3, hours=12),
+    "wine-learning-curve": timedelta(days=3, hours=4),
     "digits-mlp-2-hosts": timedelta(days=3),
+    "breast-cancer-stumps": timedelta(days=2, hours=9),
     "breast-cancer-boosting-rate-0-10": timedelta(days=2, hours=8),
     "breast-cancer-boosting-rate-0-02": timedelta(days=2, hours=6),
+    "breast-cancer-boosting-depth-1": timedelta(days=2, hours=4),
     "digits-mlp-adam": timedelta(days=2),
+    **dict(zip((each.name for each in CHAIN), _hours(44, 43, 41), strict=True)),
     "iris-softmax-odd-names": timedelta(hours=30),
     "digits-mlp-sgd": timedelta(hours=26),
     "digits-mlp-stopped": timedelta(hours=20),
+    **dict(zip((each.name for each in PIPELINE_STEPS), _hours(18, 17.77, 17.1), strict=True)),
     "digits-mlp-3-hosts": timedelta(hours=9),
     "digits-mlp-running": timedelta(minutes=12),
 }
 """How long before the replay each job was created; other recordings: a day."""
-
-EXPERIMENTS = {
-    "breast-cancer-boosting-rate-0-10": ("breast-cancer-screening", "learning-rate"),
-    "breast-cancer-boosting-rate-0-02": ("breast-cancer-screening", "learning-rate"),
-}
-"""The SageMaker experiment and trial of each job that has one."""
 
 ENVIRONMENTS = {
     "digits-mlp-adam": {
@@ -62,7 +72,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedJob:
-    """A recording as a training job of a certain time; its time is stretched by `time_scale`.
+    """A recording as a job of a certain time; its time is stretched by `time_scale`.
 
     Attributes
     ----------
@@ -75,8 +85,13 @@ class PlacedJob:
 
     @property
     def name(self) -> str:
-        """Return the name of the training job."""
+        """Return the name of the job."""
         return self.recording.name
+
+    @property
+    def kind(self) -> str:
+        """Return the word of its kind."""
+        return self.recording.workload.kind
 
     @property
     def started(self) -> datetime:
@@ -124,6 +139,13 @@ def life_of(job: PlacedJob) -> tuple[Transition, ...]:
             failure_reason=recording.failure_reason,
         ),
     )
+
+
+def host_name(job: PlacedJob, host: RecordedHost) -> str:
+    """Return what SageMaker calls a host: transform jobs run on instances without a number."""
+    if job.kind != "transform-job":
+        return host.name
+    return f"i-0{hashlib.sha256(f'{job.name}/{host.name}'.encode()).hexdigest()[:16]}"
 
 
 def lines_of(job: PlacedJob, host: RecordedHost) -> Iterator[tuple[datetime, str]]:

@@ -28,9 +28,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def read_channel(name: str) -> tuple[Array, Array]:
     """Read the features and the labels of an input channel."""
-    table = np.loadtxt(
-        Path(os.environ[f"SM_CHANNEL_{name.upper()}"], f"{name}.csv"), delimiter=","
-    )
+    table = np.loadtxt(Path(os.environ[f"SM_CHANNEL_{name.upper()}"], f"{name}.csv"), delimiter=",")
     print(f"{name}: {table.shape[0]} rows")
     return table[:, 1:], table[:, 0]
 

@@ -59,6 +59,12 @@ class Workload:
     stop_after_s: float | None = None
     gpu_figures: Literal["synthetic"] | None = None
 
+    @property
+    def arguments(self) -> list[str]:
+        """Return the script's arguments."""
+        pairs = ((f"--{name}", str(value)) for name, value in self.hyperparameters.items())
+        return [argument for pair in pairs for argument in pair]
+
 
 def definitions(**regexes: str) -> tuple[MetricDefinition, ...]:
     """Return one definition per keyword argument."""

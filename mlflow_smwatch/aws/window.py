@@ -215,7 +215,7 @@ class WindowFinder:
         if found.kind == TRAINING_JOB.word and key not in self._through:
             self._known_training += accepted and wanted.in_search_time(found.modified_ms)
         if found.kind != TRIAL_COMPONENT.word:
-            pass
+            self._through[key] = found.modified_ms
         modified = component.get("LastModifiedTime")
         in_time = wanted.in_time(found.modified_ms) or (
             modified is not None and wanted.in_time(to_ms(modified))

@@ -211,8 +211,9 @@ class Scope:
 
     def _account(self) -> str | None:
         """Tell whose jobs these are: MLflow may hold the runs of several accounts."""
-        for arn in self._job_pass.seen:
-            return Arn.parse(arn).account
+        account = _account_in(self._job_pass.seen)
+        if account is not None:
+            return account
         try:
             return self._aws.account
         except CredentialsError:
@@ -228,8 +229,13 @@ class Scope:
 
 def _account_of(page: Iterable[Found | NotFound]) -> str | None:
     """Return whose jobs these are."""
-    found = (Arn.parse(each.arn).account for each in page if isinstance(each, Found))
-    return next(found, None)
+    return _account_in(each.arn for each in page if isinstance(each, Found))
+
+
+def _account_in(arns: Iterable[str]) -> str | None:
+    """Return the account of ARNs; a pipeline may be AWS's own."""
+    accounts = (Arn.parse(arn).account for arn in arns)
+    return next((each for each in accounts if each.isdigit()), None)
 
 
 def _is_of(run: KnownRun, found: Found) -> bool:

@@ -421,6 +421,16 @@ def test_the_arn_of_a_jobs_component_gives_the_job(
     assert (found.arn, found.job.kinship.trial) == (arn("job"), "trial")
 
 
+def test_a_job_and_its_component_of_one_name(
+    account: EmulatedAccount, aws: Aws, begun_ms: int
+) -> None:
+    """They are one job."""
+    put_training(account, "job", begun_ms=begun_ms)
+    source = {"SourceArn": arn("job"), "SourceType": DETAILS["training-job"]}
+    account.experiments.put_trial_component({"TrialComponentName": "job", "Source": source})
+    assert shown(JobFinder(aws).named(("job",))) == [("training-job", "job")]
+
+
 @pytest.mark.parametrize("refused", [None, "sagemaker:Search"])
 def test_jobs_that_changed_just_now(
     account: EmulatedAccount, aws: Aws, begun_ms: int, refused: str | None

@@ -14,7 +14,7 @@ from mlflow_smwatch.demo.workloads.schedule import PlacedJob
 
 OBJECTIVE = {"Type": "Maximize", "MetricName": "validation:accuracy"}
 COUNTERS = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
-RANGES = {
+RANGES: dict[str, list[dict[str, Any]]] = {
     "ContinuousParameterRanges": [
         {"Name": "alpha", "MinValue": "0.0001", "MaxValue": "0.1", "ScalingType": "Logarithmic"},
         {"Name": "eta0", "MinValue": "0.0001", "MaxValue": "0.05", "ScalingType": "Logarithmic"},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from mlflow_smwatch.core.job_kinds import AUTOML_JOB, PIPELINE_EXECUTION, TRIAL, TUNING_JOB
+from mlflow_smwatch.core.log_streams import names_in
 
 GROUP_KINDS = (TRIAL, TUNING_JOB, AUTOML_JOB, PIPELINE_EXECUTION)
 """Kinds whose runs have children; a job is a child of the first of them that it belongs to."""
@@ -67,7 +67,7 @@ def noted(tags: Mapping[str, str]) -> Kinship:
     return Kinship(
         experiment=tags.get("sagemaker.experiment"),
         trial=tags.get("sagemaker.trial"),
-        trials=_listed(tags.get("sagemaker.trials", "[]")),
+        trials=names_in(tags.get("sagemaker.trials")),
         component=tags.get("sagemaker.trial_component"),
         component_arn=tags.get("sagemaker.trial_component_arn"),
         tuning_job=tags.get("sagemaker.tuning_job"),
@@ -104,11 +104,3 @@ def remembered(kinship: Kinship, before: Kinship, *, component_known: bool) -> K
         component=before.component,
         component_arn=before.component_arn,
     )
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    try:
-        names = json.loads(text)
-    except ValueError:
-        return ()
-    return tuple(str(each) for each in names) if isinstance(names, list) else ()

@@ -97,6 +97,20 @@ def by_host(streams: Iterable[LogStream]) -> dict[str, tuple[LogStream, ...]]:
     return {host: tuple(each) for host, each in hosts.items()}
 
 
+def hosts_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the hosts that wrote streams, given by the parts of their names after ``<job>/``."""
+    return tuple(dict.fromkeys(LogStream(name=name).host for name in names))
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """Read a list of names that :func:`listed` wrote; empty where it is not one."""
+    try:
+        names = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(str(each) for each in names) if isinstance(names, list) else ()
+
+
 def full_names(job: str, names: Iterable[str]) -> list[str]:
     """Return the full names of a job's streams, host by host, in time order.
 

@@ -63,9 +63,9 @@ class Admission:
         missing = families.missing(jobs)
         found = list(self._pass.finder.groups(missing)) if missing else []
         groups = [each for each in found if isinstance(each, Found)]
-        result = self.admit(groups, pool) if groups else []
-        for group in missing:
+        for group in missing:  # until its run is entered: groups may belong to each other
             families.give_up(group)
+        result = self.admit(groups, pool) if groups else []
         families.warnings += [
             f"{each.error}; what belongs to it stands without a parent"
             for each in found

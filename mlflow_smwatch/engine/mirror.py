@@ -20,6 +20,7 @@ from mlflow_smwatch.engine.scope import Scope
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import SyncOptions, moment
 from mlflow_smwatch.report import SyncReport
+from mlflow_smwatch.tracking.lineage import forget
 
 
 def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
@@ -171,6 +172,8 @@ class Mirror:
                     raise
         self._remember(job_pass, scope.gone)
         report = job_pass.report
+        if report.counts["created"] or report.counts["updated"]:
+            forget(self._connection.tracking.uri)
         report.warn(None, scope.warnings)
         report.seconds = time.monotonic() - started
         report.dry_run = self._options.dry_run

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mlflow_smwatch.aws.discovery import Described, Found
+from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     LogsGoneError,
@@ -18,6 +19,7 @@ from mlflow_smwatch.core.errors import (
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRAINING_JOB
 from mlflow_smwatch.core.kinship import noted, remembered
+from mlflow_smwatch.core.log_streams import hosts_of, names_in
 from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
 from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
@@ -76,13 +78,19 @@ class Recognition:
             return None
 
     def related(self, job: Job, run: KnownRun | None) -> Job:
-        """Say where a job belongs, also where only an earlier look, or its group, told."""
+        """Say where a job belongs, also where only an earlier look, or its group, told.
+
+        The image and the hosts of a transform job too take further looks, at its model and logs.
+        """
         before = noted(run.tags if run else {})
         kinship = remembered(job.kinship, before, component_known=job.component_known)
         execution = self._pass.families.execution_of(str(job.arn))
         if execution:
             kinship = replace(kinship, pipeline_execution=execution)
-        return replace(job, kinship=kinship)
+        tags = run.tags if run else {}
+        hosts = job.hosts or _hosts_in(tags) if job.kind.hosts_in_streams else job.hosts
+        image = job.image or tags.get(names.IMAGE)
+        return replace(job, kinship=kinship, image=image, hosts=hosts)
 
     def describe(self, found: Found, run: KnownRun | None) -> Recognised:
         """Take the job as it was found; ask for it where the listing lacks it or lags behind.
@@ -116,9 +124,9 @@ class Recognition:
             streams = ()
         except AccessDeniedError as error:
             return Recognised(job=job, denied=(*denied, f"no hosts: {error}"))
-        hosts = dict.fromkeys(each.host for each in streams)
-        names = tuple(f"{job.name}/{each.name}" for each in streams)
-        return Recognised(job=replace(job, hosts=tuple(hosts)), denied=denied, streams=names)
+        hosts = hosts_of(each.name for each in streams) or job.hosts
+        full_names = tuple(f"{job.name}/{each.name}" for each in streams)
+        return Recognised(job=replace(job, hosts=hosts), denied=denied, streams=full_names)
 
     def plan(self, job: Job, read_to_ms: int | None = None) -> Reading:
         """Plan the reading of a job's series.
@@ -167,6 +175,11 @@ def alone(arn: str, work: Callable[[], _Result]) -> _Result | Outcome:
         raise
     except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
         return Outcome(arn, "failed", error=reason(error))
+
+
+def _hosts_in(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the hosts whose log streams a run names."""
+    return hosts_of(each.partition("/")[2] for each in names_in(tags.get(names.LOG_STREAMS)))
 
 
 def _asked(found: Found) -> str:

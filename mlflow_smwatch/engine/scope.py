@@ -132,10 +132,9 @@ class Scope:
     def _wanted_of(self, found: Iterable[Found | NotFound]) -> Iterator[Found | NotFound]:
         wanted = self.wanted()
         for each in found:
-            if isinstance(each, Found) and each.denied and wanted.tags:
-                yield with_tags(each)
-            elif isinstance(each, NotFound) or each.job is None or wanted.accepts(each.job):
-                yield each
+            told = with_tags(each) if wanted.tags else each
+            if isinstance(told, NotFound) or told.job is None or wanted.accepts(told.job):
+                yield told
 
     def take_known(self, jobs: Mapping[str, Found]) -> None:
         """Take jobs as they were described before, except those that the pass has taken."""
@@ -163,7 +162,14 @@ class Scope:
                 here.setdefault(arn, []).append(run)
         account = self._account() if here else None
         own = {arn: each for arn, each in here.items() if Arn.parse(arn).account == account}
-        self._job_pass.take(self._still_there(own))
+        endpoints = self._finder.endpoints or {}
+        there = {
+            arn: endpoints[arn]
+            for arn, each in own.items()
+            if arn in endpoints and all(_is_of(run, endpoints[arn]) for run in each)
+        }
+        self._job_pass.take(there.values())
+        self._job_pass.take(self._still_there({a: own[a] for a in own if a not in there}))
 
     def wanted(self, since: datetime | None = None) -> JobFilter:
         """Return what the options say of jobs, apart from kinds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import importlib.resources
 import itertools
@@ -10,16 +11,19 @@ from collections.abc import Mapping
 
 import pytest
 
-from mlflow_smwatch.demo.record import (
+from mlflow_smwatch.demo.record import record
+from mlflow_smwatch.demo.recording import (
     RecordedHost,
     Recording,
     dump_recording,
     load_recording,
     load_recordings,
     pack_archive,
-    record,
+    unpack_archive,
 )
 from mlflow_smwatch.demo.workloads.catalog import WORKLOADS
+from mlflow_smwatch.demo.workloads.families import CHAIN, PIPELINE_STEPS, TUNED
+from mlflow_smwatch.demo.workloads.workload import Workload
 
 RECORDINGS = {recording.name: recording for recording in load_recordings()}
 each_recording = pytest.mark.parametrize("name", sorted(RECORDINGS))
@@ -57,7 +61,7 @@ def test_dumping_and_loading_gives_the_same_recording_and_the_same_bytes(name: s
 
 @each_recording
 def test_hosts_are_named_like_sagemaker_and_each_one_printed(name: str) -> None:
-    """A job of n instances has hosts algo-1 to algo-n with lines in order of time."""
+    """What runs on n instances has hosts algo-1 to algo-n with lines in order of time."""
     recording = RECORDINGS[name]
     count = recording.workload.instance_count
     assert [host.name for host in recording.hosts] == [f"algo-{n + 1}" for n in range(count)]
@@ -166,9 +170,37 @@ def test_gpu_figures_are_said_to_be_synthetic() -> None:
 
 
 def test_archives_of_equal_files_are_equal() -> None:
-    """No time of day gets into an archive."""
+    """No time of day gets into an archive, and what is in it comes out again."""
     assert pack_archive({"a": b"1"}) == pack_archive({"a": b"1"})
     assert pack_archive({"a": b"1"}) != pack_archive({"a": b"2"})
+    assert unpack_archive(pack_archive({"a": b"1", "b": b""})) == {"a": b"1", "b": b""}
+
+
+@pytest.mark.parametrize("chain", [CHAIN, PIPELINE_STEPS], ids=["by-hand", "pipeline"])
+def test_a_chain_passes_on_what_it_wrote(chain: tuple[Workload, ...]) -> None:
+    """All rows are in one of three tables; each row of the last is scored with the model."""
+    prepared, trained, scored = (RECORDINGS[workload.name] for workload in chain)
+    tables = {path: text.splitlines() for path, text in prepared.outputs.items()}
+    assert list(tables) == ["test/test.csv", "train/train.csv", "validation/validation.csv"]
+    assert [line.count(",") for lines in tables.values() for line in lines[:1]] == [12, 13, 13]
+    left_out = next(line.text for line in prepared.hosts[0].lines if "left out" in line.text)
+    assert sum(map(len, tables.values())) == 178 - int(left_out.split()[2])
+    read = [line.text for line in trained.hosts[0].lines[:2]]
+    rows = {name: len(tables[f"{name}/{name}.csv"]) for name in ("train", "validation")}
+    assert read == [f"{name}: {count} rows" for name, count in rows.items()]
+    assert list(unpack_archive(base64.b64decode(trained.model or ""))) == ["classifier.joblib"]
+    (scores,) = scored.outputs.values()
+    assert len(scores.splitlines()) == len(tables["test/test.csv"])
+    assert {line.partition(",")[0] for line in scores.splitlines()} == {"0", "1", "2"}
+
+
+def test_tuned_settings_differ_and_so_do_their_results() -> None:
+    """At least eight settings were tried, and one is better than all others."""
+    recordings = [RECORDINGS[workload.name] for workload in TUNED]
+    settings = {tuple(each.workload.hyperparameters.items()) for each in recordings}
+    assert len(settings) == len(recordings) >= 8
+    last = sorted(values_of(each, each.hosts[0])["validation:accuracy"][-1] for each in recordings)
+    assert last[-2] < last[-1] <= 1
 
 
 @pytest.fixture
@@ -198,3 +230,18 @@ def test_recorder_ends_all_hosts_once_one_has_failed() -> None:
     assert recording.outcome == "failed"
     assert "ExitCode 2" in (recording.failure_reason or "")
     assert "invalid int value: 'many'" in (recording.failure_reason or "")
+
+
+@pytest.mark.usefixtures("recorder_needs")
+def test_recorder_hands_a_chain_on() -> None:
+    """What the first step wrote is read by the second, and its model by the third."""
+    known: dict[str, Recording] = {}
+    for workload in CHAIN:
+        few = {"processing-job": {"trees": 20}, "training-job": {"epochs": 2}}
+        short = dataclasses.replace(workload, hyperparameters=few.get(workload.kind, {}))
+        known[workload.name] = record(short, known)
+    assert [each.outcome for each in known.values()] == ["completed"] * 3
+    assert not known["wine-train"].outputs
+    rows = known["wine-prepare"].outputs["test/test.csv"].count("\n")
+    assert known["wine-score"].outputs["test.csv.out"].count("\n") == rows
+    assert known["wine-prepare"].model is known["wine-score"].model is None

@@ -17,6 +17,7 @@ from mlflow_smwatch.core.log_progress import LogPart, advance
 from mlflow_smwatch.core.log_streams import StreamPosition
 from mlflow_smwatch.core.progress import Measured, progress
 from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
 from mlflow_smwatch.demo.account import EmulatedAccount
@@ -74,7 +75,7 @@ class _Run:
                 reading=reading,
                 denied=(f"the metric {asked} is forbidden",) if asked else (),
             ),
-            written_ms=lambda key: self.written[key],
+            written=lambda key: [WrittenPoint(each, 0.0, 0) for each in self.written[key]],
         )
         self.watermark = found.watermark
         fresh = {

@@ -18,16 +18,26 @@ from mlflow.entities import Dataset, Experiment, Run, ViewType
 import mlflow_smwatch
 from mlflow_smwatch.core.watermark import Watermark, from_tags
 from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import Points, arn, now_ms
 
+ONLY_TRAINING_JOBS = ("training-job",)
+
 SEARCH = "sagemaker:Search"
+ASSOCIATIONS = "sagemaker:ListAssociations"
 LIST = "sagemaker:ListTrainingJobs"
 DESCRIBE = "sagemaker:DescribeTrainingJob"
 LIST_TAGS = "sagemaker:ListTags"
 METRICS = "cloudwatch:GetMetricData"
 STREAMS = "logs:DescribeLogStreams"
 EVENTS = "logs:GetLogEvents"
+
+LOOK = {SEARCH: 2}
+"""What it costs to find the training jobs of a window: trial components, then the jobs."""
+
+DISCOVERY = {**LOOK, ASSOCIATIONS: 1}
+"""What a pass over training jobs costs where nothing is new."""
 
 
 def datasets(run: Run) -> list[Dataset]:
@@ -42,7 +52,7 @@ def models(run: Run) -> list[str]:
 
 @dataclass
 class Mirror:
-    """One emulated account and the MLflow store that mirrors it."""
+    """One emulated account and the MLflow store that mirrors it: training jobs, unless told else."""
 
     account: EmulatedAccount
     database: Path
@@ -64,10 +74,18 @@ class Mirror:
         """MLflow's own client of the store."""
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
+    def options(self, **options: Any) -> SyncOptions:
+        """Give the options of a pass into this store."""
+        return SyncOptions(**{**self._usual, **options})
+
     def sync(self, *names: str, **options: Any) -> SyncReport:
         """Run one pass; the account's calls are those of this pass afterwards."""
         self.account.reset_calls()
-        return mlflow_smwatch.sync(*names, **{"tracking_uri": self.uri, **options})
+        return mlflow_smwatch.sync(*names, **{**self._usual, **options})
+
+    @property
+    def _usual(self) -> dict[str, Any]:
+        return {"tracking_uri": self.uri, "kinds": ONLY_TRAINING_JOBS}
 
     def sync_to(self, horizon_ms: int, **options: Any) -> SyncReport:
         """Run a pass that reads a running job up to a moment (whole minutes).

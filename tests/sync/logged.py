@@ -6,7 +6,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mlflow_smwatch.engine.mirror import Mirror as Engine
-from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, Events, logged_job, now_ms, whole
 from tests.sync.conftest import EVENTS, Mirror
@@ -65,7 +64,7 @@ class Follower:
 
     def __init__(self, mirror: Mirror, slack_s: float = 0, **options: Any) -> None:
         self._mirror = mirror
-        self._engine = Engine(SyncOptions(tracking_uri=mirror.uri, **options), slack_s=slack_s)
+        self._engine = Engine(mirror.options(**options), slack_s=slack_s)
         self._begun = False
 
     def look(self) -> SyncReport:
@@ -82,5 +81,4 @@ def interrupted(mirror: Mirror, pages: int, **options: Any) -> SyncReport:
     """Make a pass that is told to stop once so many pages of logs have been asked for."""
     calls = mirror.account.calls
     limit = calls[EVENTS] + pages
-    options["tracking_uri"] = mirror.uri
-    return Engine(SyncOptions(**options), lambda: calls[EVENTS] >= limit).sync()
+    return Engine(mirror.options(**options), lambda: calls[EVENTS] >= limit).sync()

@@ -8,10 +8,9 @@ import pytest
 
 from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.engine.mirror import sync
-from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, arn, curve, final_metrics, job_answer, now_ms, put_loss, whole
-from tests.sync.conftest import METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, METRICS, STREAMS, Mirror
 
 
 def put_job(mirror: Mirror, name: str, *, ended: bool = True, points: int = 30, **more: Any) -> int:
@@ -59,7 +58,7 @@ def test_open_runs_of_another_account_are_left_alone(mirror: Mirror) -> None:
     report = mirror.sync()
     assert [failure.error for failure in report.failed] == []
     assert report.jobs["created"] == 1
-    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1, METRICS: 1}
+    assert mirror.account.calls == {**DISCOVERY, STREAMS: 1, METRICS: 1}
     assert "smwatch.final" not in mirror.client.get_run(theirs).data.tags
 
 
@@ -234,7 +233,7 @@ def test_a_token_that_expires_in_the_middle_leaves_a_report(mirror: Mirror) -> N
     def expire(_: SyncReport) -> None:
         faults.fail("sagemaker:Search", times=None, code="ExpiredTokenException")
 
-    options = SyncOptions(tracking_uri=mirror.uri, since="3d", workers=1, metrics="cloudwatch")
+    options = mirror.options(since="3d", workers=1, metrics="cloudwatch")
     report = sync(options, expire)
     assert 20 <= report.jobs["created"] < 100
     assert report.failed

@@ -9,7 +9,6 @@ import pytest
 
 from mlflow_smwatch.core.errors import CredentialsError
 from mlflow_smwatch.engine.mirror import Mirror as Engine
-from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, arn, job_answer, now_ms
 from tests.sync.conftest import DESCRIBE, LIST_TAGS, SEARCH, Mirror
@@ -19,7 +18,7 @@ LATER = datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
 def engine(mirror: Mirror, **options: Any) -> Engine:
-    return Engine(SyncOptions(tracking_uri=mirror.uri, artifacts="none", metrics="off", **options))
+    return Engine(mirror.options(artifacts="none", metrics="off", **options))
 
 
 def put(mirror: Mirror, *names: str, **tags: str) -> None:

@@ -15,7 +15,16 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import DESCRIBE, LIST, LIST_TAGS, METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import (
+    DESCRIBE,
+    DISCOVERY,
+    LIST,
+    LIST_TAGS,
+    METRICS,
+    SEARCH,
+    STREAMS,
+    Mirror,
+)
 
 
 def put_jobs(mirror: Mirror, *names: str) -> int:
@@ -77,7 +86,7 @@ def test_change_of_way_writes_nothing(mirror: Mirror) -> None:
     before = mirror.dump()
     mirror.account.faults.clear()
     assert mirror.sync().jobs["unchanged"] == 1
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
     mirror.account.faults.deny(SEARCH)
     assert mirror.sync().jobs["unchanged"] == 1
     assert mirror.dump() == before
@@ -207,7 +216,7 @@ def test_denied_metrics_given_up(mirror: Mirror) -> None:
     assert "cloudwatch:GetMetricData" in mirror.warnings(report)
     assert "cloudwatch:GetMetricData" in mirror.run("a").data.tags["smwatch.warning"]
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_denied_for_a_while_in_a_running_job(mirror: Mirror) -> None:
@@ -234,7 +243,7 @@ def test_describe_is_not_needed_where_search_works(mirror: Mirror) -> None:
         mirror.account.faults.deny(operation)
     report = mirror.sync()
     assert (report.failed, report.warnings) == ([], [])
-    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1, METRICS: 1}
+    assert mirror.account.calls == {**DISCOVERY, STREAMS: 1, METRICS: 1}
     assert mirror.series("a")["loss"] == averages(curve(created_ms, 10), created_ms)
     assert mirror.is_final("a")
 

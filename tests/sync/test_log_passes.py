@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.jobs import arn, moment, now_ms, put_log
-from tests.sync.conftest import EVENTS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, EVENTS, SEARCH, STREAMS, Mirror
 from tests.sync.logged import (
     CREATED_MS,
     ENDED_MS,
@@ -40,7 +40,7 @@ def test_a_running_job_is_followed(mirror: Mirror) -> None:
     assert values(mirror, "loss/algo-2") == [7.0]
     assert mirror.is_final("job")
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_a_running_job_without_news_is_not_written(mirror: Mirror) -> None:
@@ -154,7 +154,7 @@ def test_late_events_are_found_at_the_last_look(mirror: Mirror) -> None:
     assert times == {(ms, float(text.removeprefix("loss="))) for ms, text in written}
     assert mirror.is_final("job")
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_late_events_of_equal_value_and_time(mirror: Mirror) -> None:
@@ -209,11 +209,11 @@ def test_a_final_job_that_aws_touches(mirror: Mirror) -> None:
     mirror.sync()
     assert values(mirror) == [0.0, 1.0, 2.0]
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
     put_job(mirror, ended=True, LastModifiedTime=moment(ENDED_MS + 2000))
     mirror.sync()
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_an_adopted_run_over_several_passes(mirror: Mirror) -> None:

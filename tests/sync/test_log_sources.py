@@ -15,7 +15,7 @@ from tests.jobs import (
     put_loss,
     replayed,
 )
-from tests.sync.conftest import EVENTS, METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, EVENTS, METRICS, STREAMS, Mirror
 from tests.sync.logged import (
     CREATED_MS,
     ENDED_MS,
@@ -70,7 +70,7 @@ def test_auto_falls_back_to_cloudwatch(mirror: Mirror, messages: tuple[str, ...]
     assert source(mirror) == "cloudwatch"
     assert mirror.is_final("job")
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 @pytest.mark.parametrize("messages", NOTHING_TO_FIND)
@@ -212,7 +212,7 @@ def test_a_job_without_definitions_has_no_look_at_its_logs(mirror: Mirror) -> No
     put_job(mirror, definitions={})
     put_log(mirror.account, "job", events("loss=1"))
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1, METRICS: 1}
+    assert mirror.account.calls == {**DISCOVERY, METRICS: 1}
     assert mirror.is_final("job")
 
 
@@ -244,7 +244,7 @@ def test_what_was_off_is_replayed_when_it_is_wanted(mirror: Mirror) -> None:
     assert values(mirror, "loss") == [1.0]
     assert source(mirror) == "logs"
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 # ------------------------------------------------------------------------ over several passes

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from mlflow_smwatch.engine.mirror import Mirror as Engine
-from mlflow_smwatch.options import SyncOptions
 from tests.jobs import Events, arn, moment, put_log, replayed
 from tests.sync.conftest import EVENTS, Mirror
 from tests.sync.logged import (
@@ -100,7 +99,7 @@ def test_many_points_are_written_in_parts(mirror: Mirror, monkeypatch: pytest.Mo
         put_log(mirror.account, "job", each, host=host)
     mirror.account.faults.page_size(EVENTS, 1000)
     fail_after = failing_after(mirror, EVENTS, 9)
-    report = Engine(SyncOptions(tracking_uri=mirror.uri), fail_after).sync()
+    report = Engine(mirror.options(), fail_after).sync()
     assert [failure.arn for failure in report.failed] == [arn("job")]
     assert "logs:GetLogEvents failed" in report.failed[0].error
     assert len(values(mirror)) >= 5000
@@ -133,7 +132,7 @@ def test_an_error_in_the_middle_of_one_job(mirror: Mirror, monkeypatch: pytest.M
     put_job(mirror, "other", ended=True, definitions={})
     put_log(mirror.account, "job", big(300))
     mirror.account.faults.page_size(EVENTS, 50)
-    options = SyncOptions(tracking_uri=mirror.uri)
+    options = mirror.options()
     report = Engine(options, failing_after(mirror, EVENTS, 3)).sync()
     assert [failure.arn for failure in report.failed] == [arn("job")]
     assert mirror.is_final("other")

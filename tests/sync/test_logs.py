@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.jobs import arn, averages, curve, put_host, put_log, put_loss, replayed
-from tests.sync.conftest import EVENTS, METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, EVENTS, METRICS, STREAMS, Mirror
 from tests.sync.logged import CREATED_MS, LOSS, events, put_job, source, values, warning
 
 LARGEST = sys.float_info.max
@@ -268,7 +268,7 @@ def test_utilisation_stands_beside_the_logs(mirror: Mirror) -> None:
         "loss": [(CREATED_MS + 60_000, 0, 1.0)],
         "system/algo-1/cpu_utilization_percentage": averages(curve(CREATED_MS, 3), CREATED_MS),
     }
-    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1, EVENTS: 2, METRICS: 1}
+    assert mirror.account.calls == {**DISCOVERY, STREAMS: 1, EVENTS: 2, METRICS: 1}
 
 
 def test_a_dry_run_looks_at_no_log(mirror: Mirror) -> None:
@@ -278,11 +278,11 @@ def test_a_dry_run_looks_at_no_log(mirror: Mirror) -> None:
         put_log(mirror.account, "job", events("loss=1"), host=host)
     before = mirror.dump()
     forecast = mirror.sync(dry_run=True)
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
     assert mirror.dump() == before
     real = mirror.sync()
     assert dict(forecast.aws_calls) == dict(real.aws_calls) == mirror.account.calls
-    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1, EVENTS: 6, METRICS: 1}
+    assert mirror.account.calls == {**DISCOVERY, STREAMS: 1, EVENTS: 6, METRICS: 1}
 
 
 def test_a_second_sync_reads_job_lists_only(mirror: Mirror) -> None:
@@ -294,7 +294,7 @@ def test_a_second_sync_reads_job_lists_only(mirror: Mirror) -> None:
     report = mirror.sync()
     assert mirror.dump() == before
     assert report.jobs["unchanged"] == 1
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_a_run_that_the_job_logged_itself(mirror: Mirror) -> None:

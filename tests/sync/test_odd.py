@@ -18,7 +18,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import METRICS, SEARCH, Mirror, datasets, models
+from tests.sync.conftest import DISCOVERY, METRICS, Mirror, datasets, models
 
 
 def document(mirror: Mirror, job: str = "job") -> str:
@@ -192,7 +192,7 @@ def test_watermark_over_the_limit_of_a_tag_is_continued(mirror: Mirror) -> None:
     before = mirror.dump()
     mirror.sync()
     assert mirror.dump() == before
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_text_that_no_store_holds(mirror: Mirror) -> None:
@@ -268,7 +268,7 @@ def test_job_without_points_and_definitions(mirror: Mirror) -> None:
     assert mirror.series("host") == {
         "system/algo-1/cpu_utilization_percentage": averages(curve(created_ms, 4), created_ms)
     }
-    assert mirror.account.calls == {SEARCH: 1, METRICS: 1}
+    assert mirror.account.calls == {**DISCOVERY, METRICS: 1}
 
 
 def test_job_that_failed_before_it_had_resources(mirror: Mirror) -> None:
@@ -321,7 +321,7 @@ def test_facts_that_are_gone_lose_their_tags(mirror: Mirror) -> None:
     assert report.jobs["updated"] == 1
     assert "sagemaker.tag.gone" not in tags
     assert tags["sagemaker.tag.stage"] == "live"
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
     assert mirror.sync().jobs["unchanged"] == 1
 
 

@@ -22,7 +22,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import METRICS, SEARCH, Mirror
+from tests.sync.conftest import DISCOVERY, METRICS, SEARCH, Mirror
 
 CPU = "system/algo-1/cpu_utilization_percentage"
 
@@ -71,7 +71,7 @@ def test_second_sync_writes_nothing_and_reads_job_lists_only(mirror: Mirror) -> 
     before = mirror.dump()
     report = mirror.sync()
     assert mirror.dump() == before
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
     assert report.jobs == {"seen": 4, "created": 0, "updated": 0, "unchanged": 4, "failed": 0}
     assert report.points == 0
     assert dict(report.aws_calls) == {SEARCH: 1}
@@ -84,7 +84,7 @@ def test_second_sync_of_jobs_by_name_writes_nothing(mirror: Mirror) -> None:
     before = mirror.dump()
     report = mirror.sync("job-0", "job-1", "empty")
     assert mirror.dump() == before
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
     assert report.jobs["unchanged"] == 3
 
 

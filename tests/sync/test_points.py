@@ -21,7 +21,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, METRICS, STREAMS, Mirror
 
 INSTANCE_KEYS = {
     "CPUUtilization": "cpu_utilization_percentage",
@@ -62,7 +62,7 @@ def test_series_are_those_of_cloudwatch(mirror: Mirror) -> None:
     assert mirror.series("job") == expected
     assert report.points == sum(map(len, expected.values()))
     assert report.jobs == {"seen": 1, "created": 1, "updated": 0, "unchanged": 0, "failed": 0}
-    assert mirror.account.calls == {SEARCH: 1, METRICS: 1}
+    assert mirror.account.calls == {**DISCOVERY, METRICS: 1}
     assert mirror.is_final("job")
     assert mirror.run("job").data.tags["smwatch.metric_source"] == "cloudwatch"
 
@@ -250,7 +250,7 @@ def test_metrics_off_mirrors_no_metrics(mirror: Mirror) -> None:
     report = mirror.sync(metrics="off")
     assert mirror.points("job") == {}
     assert report.points == 0
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
     assert mirror.run("job").info.status == "FINISHED"
     assert mirror.run("job").data.tags["sagemaker.billable_seconds"] == "5"
     assert mirror.run("job").data.tags["smwatch.metric_source"] == "none"
@@ -272,7 +272,7 @@ def test_metrics_that_were_off_are_read_when_they_are_wanted(mirror: Mirror) -> 
     assert mirror.run("job").data.tags["smwatch.metric_source"] == "cloudwatch"
     mirror.account.reset_calls()
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 AGES: list[Any] = [
@@ -335,5 +335,5 @@ def test_what_no_period_holds_any_more_is_not_asked_for(mirror: Mirror) -> None:
     put_loss(mirror.account, "job", curve(created_ms, 5))
     mirror.sync(since="600d")
     assert mirror.series("job") == {"loss": [(created_ms, 0, 2.0)]}
-    assert mirror.account.calls == {SEARCH: 1, STREAMS: 1}
+    assert mirror.account.calls == {**DISCOVERY, STREAMS: 1}
     assert mirror.is_final("job")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mlflow_smwatch.engine.mirror import Mirror as Engine
-from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import MINUTE_MS, Events, job_answer, moment, now_ms, put_log
 from tests.sync.conftest import EVENTS, STREAMS, Mirror
@@ -24,7 +23,7 @@ class Follower:
     """
 
     def __init__(self, mirror: Mirror, slack_s: float = 1) -> None:
-        options = SyncOptions(tracking_uri=mirror.uri, artifacts="none", settle_s=0)
+        options = mirror.options(artifacts="none", settle_s=0)
         self._account = mirror.account
         self._engine = Engine(options, slack_s=slack_s)
 

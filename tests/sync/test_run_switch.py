@@ -86,7 +86,7 @@ def options(mirror: Mirror) -> SyncOptions:
     ended_ms = created_ms + 30 * MINUTE_MS
     account.put_training_job(job_answer("job", created_ms=created_ms, ended_ms=ended_ms))
     put_log(account, "job", [(created_ms + n * 100, f"value={n}") for n in range(LINES)])
-    return SyncOptions(tracking_uri=mirror.uri, artifacts="none", settle_s=5)
+    return mirror.options(artifacts="none", settle_s=5)
 
 
 def test_the_run_that_stays_is_filled_from_the_beginning(

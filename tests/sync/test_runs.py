@@ -33,7 +33,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import DESCRIBE, METRICS, SEARCH, Mirror
+from tests.sync.conftest import DESCRIBE, DISCOVERY, METRICS, Mirror
 
 CPU = "system/algo-1/cpu_utilization_percentage"
 EXPERIMENT = "sagemaker/training-jobs"
@@ -116,7 +116,7 @@ def test_run_that_the_job_logged_itself_is_adopted(mirror: Mirror) -> None:
     before = mirror.dump()
     mirror.sync()
     assert mirror.dump() == before
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_tags_of_the_script_stay(mirror: Mirror) -> None:
@@ -225,7 +225,7 @@ def test_run_that_sagemaker_says_is_the_jobs_is_adopted(mirror: Mirror) -> None:
     assert mirror.account.calls[DESCRIBE] == 1
     assert mirror.run("job").info.run_id == own.info.run_id
     mirror.sync()
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 FOREIGN = [
@@ -369,7 +369,7 @@ def test_name_used_again_is_another_job(mirror: Mirror) -> None:
     assert second.info.start_time == created_ms
     assert len(mirror.series(second)["loss"]) == 10
     assert mirror.sync().jobs["unchanged"] == 1
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_doubled_runs_converge_to_the_oldest(mirror: Mirror) -> None:

@@ -17,7 +17,6 @@ from mlflow_smwatch.audit.audited import Audited
 from mlflow_smwatch.audit.verify import VerifyReport, verify
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import CredentialsError, StopError, UsageError
-from mlflow_smwatch.options import SyncOptions
 from tests.jobs import (
     DAY_MS,
     HOUR_MS,
@@ -48,7 +47,7 @@ STAYING = {"revised", "extra", "doubled", "step", "param"}
 def check(mirror: Mirror, *names: str, repair: bool = False, **options: Any) -> VerifyReport:
     """Verify; the account's calls are those of it afterwards."""
     mirror.account.reset_calls()
-    chosen = SyncOptions(names=names, **{"tracking_uri": mirror.uri, **options})
+    chosen = mirror.options(names=names, **options)
     return verify(chosen, repair=repair)
 
 
@@ -750,7 +749,7 @@ def test_listener_sees_each_job(mirror: Mirror) -> None:
     put_job(mirror, "a")
     put_job(mirror, "b")
     seen: list[tuple[int, int]] = []
-    options = SyncOptions(tracking_uri=mirror.uri)
+    options = mirror.options()
     verify(options, listener=lambda report: seen.append((report.jobs, len(report.differences))))
     assert seen[-1] == (2, 2)
     assert len(seen) == 2
@@ -784,7 +783,7 @@ def test_memory_holds_the_jobs_at_work_alone(mirror: Mirror, repair: bool) -> No
     def count(_: VerifyReport) -> None:
         held.append(sum(isinstance(each, Audited) for each in gc.get_objects()))
 
-    options = SyncOptions(tracking_uri=mirror.uri, workers=1)
+    options = mirror.options(workers=1)
     report = verify(options, repair=repair, listener=count)
     assert len(report.differences) == 6
     assert len(report.repaired) == (6 if repair else 0)
@@ -821,7 +820,7 @@ def test_credentials_that_expire_before_runs_are_made(mirror: Mirror) -> None:
         if report.jobs == 2:
             mirror.account.faults.fail("*", times=None, code="ExpiredTokenException", status=403)
 
-    report = verify(SyncOptions(tracking_uri=mirror.uri), repair=True, listener=expire)
+    report = verify(mirror.options(), repair=True, listener=expire)
     assert report.repaired == ["mirrored: loss: 1 point added"]
     (failure,) = report.failed
     assert failure.arn == arn("new")

@@ -699,7 +699,7 @@ def watched(
     """Watch in a thread; a stop ends it within two seconds."""
     stopped: threading.Event = threading.Event()
     passes: queue.Queue[SyncReport] = queue.Queue()
-    options = SyncOptions(tracking_uri=mirror.uri, since="1d", artifacts="none")
+    options = mirror.options(since="1d", artifacts="none")
     with ThreadPoolExecutor(1) as pool:
         watching = pool.submit(
             watch,

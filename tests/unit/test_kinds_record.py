@@ -28,7 +28,7 @@ def record(word: str, **changes: Any) -> RunRecord:
 
 
 RUNS = {
-    # word: name, experiment, status, end
+    # word: name of the run, experiment, status, end
     "training-job": ("train", "churn", "FINISHED", ENDED_MS),
     "processing-job": ("prepare", "churn", "FAILED", ENDED_MS),
     "transform-job": ("score", "sagemaker/pipelines", "FINISHED", ENDED_MS),
@@ -153,12 +153,12 @@ NOTES = {
 def test_every_kind(word: str) -> None:
     """Name, experiment, status, times, tags and params."""
     made = record(word)
-    assert (made.name, made.experiment, made.status, made.end_ms) == RUNS[word]
+    assert (made.title, made.experiment, made.status, made.end_ms) == RUNS[word]
     assert made.kind == word
     assert made.start_ms == CREATED_MS
     assert made.warnings == ()
     tags = dict(made.tags)
-    assert tags["sagemaker.kind"] == word
+    assert (tags["sagemaker.kind"], tags["sagemaker.name"]) == (word, made.name)
     assert {name: tags.get(name) for name in TAGS[word]} == TAGS[word]
     assert dict(made.params) == PARAMS[word]
 

@@ -52,7 +52,7 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
         ({"since": "soon"}, "--since"),
         ({"until": "soon"}, "--until"),
         ({"since": "1d", "until": "2d"}, "--until"),
-        ({"kinds": ("training-job", "endpoint")}, "endpoint"),
+        ({"kinds": ("training-job", "notebook")}, "notebook"),
         ({"metrics": "everything"}, "--metrics"),
         ({"artifacts": "all"}, "--artifacts"),
         ({"workers": 0}, "--workers"),

@@ -17,6 +17,7 @@ from mlflow_smwatch.core.log_progress import LogPart
 from mlflow_smwatch.core.log_streams import StreamPosition
 from mlflow_smwatch.core.progress import Measured, Progress, progress
 from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
 
@@ -55,9 +56,13 @@ def reading(start: int, end: int, *, complete: bool) -> Reading:
     return Reading(windows=(window,), complete=complete)
 
 
-def no_history(key: str) -> Iterable[int]:
+def no_history(key: str) -> Iterable[WrittenPoint]:
     message = f"nothing was to be asked of MLflow, but {key} was"
     raise AssertionError(message)
+
+
+def history(*moments_ms: int) -> list[WrittenPoint]:
+    return [WrittenPoint(moment_ms, 0.0, 0) for moment_ms in moments_ms]
 
 
 def step(
@@ -65,7 +70,7 @@ def step(
 ) -> Progress:
     denied = options.pop("denied", ())
     measured = Measured(series=series, reading=read, denied=denied)
-    return progress(JOB, before, measured, **{"written_ms": no_history, **options})
+    return progress(JOB, before, measured, **{"written": no_history, **options})
 
 
 def written(found: Progress) -> list[tuple[str, int, float]]:
@@ -148,9 +153,9 @@ def test_a_second_look_with_as_many_points_writes_nothing() -> None:
 def test_a_late_point_is_found_by_the_second_look() -> None:
     """Only what MLflow lacks is written."""
     before = Watermark(made_ms=1, points={CPU: 2}, read_to_ms=START + 3 * MINUTE)
-    have = {START, START + 2 * MINUTE}
+    have = history(START, START + 2 * MINUTE)
     found = step(
-        before, {CPU: points(0, 1, 2)}, reading(0, 30, complete=True), written_ms=lambda _: have
+        before, {CPU: points(0, 1, 2)}, reading(0, 30, complete=True), written=lambda _: have
     )
     assert [each for each in written(found) if each[0] == CPU] == [(CPU, 59, 1.0)]
     assert found.watermark.points[CPU] == 3
@@ -192,7 +197,7 @@ def test_any_split_into_passes_writes_the_same_points(
         replace(watermark),
         {CPU: points(*sorted(have))},
         reading(0, 30, complete=True),
-        written_ms=lambda _: set(stored),
+        written=lambda _: history(*stored),
     )
     stored += [point.timestamp_ms for point in last.points if point.key == CPU]
     assert sorted(stored) == [START + minute * MINUTE for minute in sorted(have)]
@@ -215,7 +220,7 @@ def test_a_curve_of_cloudwatch_gets_no_points_of_the_logs() -> None:
     part.add({"loss": points(1)}, {"algo-1-1": StreamPosition(START, 1)}, {})
     measured = Measured(series={}, reading=reading(0, 5, complete=False), logs=part)
     before = Watermark(made_ms=1, source="cloudwatch", points={"loss": 3})
-    found = progress(JOB, before, measured, written_ms=no_history)
+    found = progress(JOB, before, measured, written=no_history)
     assert written(found) == []
     assert (found.watermark.points, found.watermark.streams) == ({"loss": 3}, {})
 

@@ -82,8 +82,8 @@ def test_every_fact_is_known_as_the_mirrors_own() -> None:
     }
     written = {
         key
-        for key, _ in run_record(completed_job(**everything), parent_run_id="run").tags
-        if not key.startswith("mlflow.source.")
+        for key, _ in run_record(completed_job(**everything)).tags
+        if not key.startswith("mlflow.")
     }
     assert all(names.is_fact(key) for key in written)
     assert {key for key in written if not key.startswith(names.FACT_PREFIXES)} == names.FACTS
@@ -149,13 +149,15 @@ def test_children_stand_beside_their_parent(kinship: Kinship, experiment: str) -
 
 
 def test_parent_and_lineage_are_tags() -> None:
-    """The fingerprint follows the parent, not the lineage."""
+    """The fingerprint follows what the job belongs to: not its run's parent, nor the lineage."""
     job = completed_job()
     child = run_record(job, parent_run_id="abc")
     assert dict(child.tags)["mlflow.parentRunId"] == "abc"
     alone = run_record(job)
     assert "mlflow.parentRunId" not in dict(alone.tags)
-    assert child.fingerprint != alone.fingerprint
+    assert child.fingerprint == alone.fingerprint
+    member = run_record(completed_job(kinship=Kinship(trial="t")))
+    assert member.fingerprint != alone.fingerprint
     lineage = reads(str(job.arn), Node(id="s3://bucket/data", kind="data"))
     linked = run_record(completed_job(lineage=lineage))
     assert from_tags(dict(linked.tags)).edges == lineage.edges

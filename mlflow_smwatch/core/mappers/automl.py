@@ -36,6 +36,7 @@ def automl_job(answer: Answer) -> Job:
     inputs = parts(answer, "AutoMLJobInputDataConfig") or parts(answer, "InputDataConfig")
     job = replace(
         job,
+        kinship=replace(job.kinship, automl_job=None),  # the ARN is its own here
         secondary_status=text(answer, "AutoMLJobSecondaryStatus"),
         output=text(answer, "OutputDataConfig", "S3OutputPath"),
         channels=_channels(inputs),

@@ -89,8 +89,8 @@ def _model_artifact(answer: Answer, status: str) -> str | None:
 def _definitions(entries: Iterable[Answer]) -> Iterator[MetricDefinition]:
     for entry in entries:
         name, regex = text(entry, "Name"), text(entry, "Regex")
-        if name and regex:
-            yield MetricDefinition(name=name, regex=regex)
+        if name:
+            yield MetricDefinition(name=name, regex=regex or "")
 
 
 def _final_metrics(entries: Iterable[Answer]) -> Iterator[FinalMetric]:

@@ -19,20 +19,15 @@ from typing import Any
 
 from benchmarks.log_jobs import finished
 from benchmarks.mirror import peak_rss_bytes
-from mlflow_smwatch.aws.logs import LogReader
-from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.series import metric_of
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.task import PassContext, Task
 from mlflow_smwatch.options import SyncOptions
-from mlflow_smwatch.tracking.experiments import Experiments
-from mlflow_smwatch.tracking.runs import RunIndex
-from mlflow_smwatch.tracking.store import open_tracking
-from mlflow_smwatch.tracking.writer import RunWriter
 
 
 @dataclass(slots=True)
@@ -99,27 +94,9 @@ def replay(
 
 
 def _context(options: SyncOptions) -> PassContext:
-    tracking = open_tracking(options.tracking_uri)
-    experiments = Experiments(tracking)
-    aws = connect(options.region, options.profile, options.workers)
-    _made: Any = aws.logs  # making a client is not reading
-    return PassContext(
-        aws=aws,
-        logs=LogReader(aws),
-        options=options,
-        now_ms=_now_ms(),
-        clock_ms=_now_ms,
-        stopped=lambda: False,
-        slack_ms=0,
-        experiments=experiments,
-        index=RunIndex(tracking, experiments),
-        writer=RunWriter(tracking),
-        address=None,
-    )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    context = Connection.to(options).context(options)
+    _made: Any = context.aws.logs  # making a client is not reading
+    return context
 
 
 if __name__ == "__main__":

@@ -104,15 +104,19 @@ class Results:
     def call_limits(self) -> dict[str, int]:
         """The most calls that the first sync may make; none of other operations.
 
-        A page of ``Search`` holds 100 jobs, a ``GetMetricData`` request 500 series. Fewer jobs lie
+        A page of ``Search`` holds 100 jobs, a ``GetMetricData`` request 500 series; one more
+        ``Search`` looks for trial components, one ``ListAssociations`` for lineage. Fewer jobs lie
         so far apart that CloudWatch's datapoint quota does not let them share full requests: no
         limits are given for them.
         """
         if self.jobs < FULL:
             return {}
         requests = math.ceil(self.jobs * SERIES / SERIES_PER_REQUEST)
-        pages = self.jobs // JOBS_PER_PAGE + 1
-        return {"cloudwatch:GetMetricData": requests, "sagemaker:Search": pages}
+        return {
+            "cloudwatch:GetMetricData": requests,
+            "sagemaker:Search": self.jobs // JOBS_PER_PAGE + 2,
+            "sagemaker:ListAssociations": 1,
+        }
 
     @property
     def within_limits(self) -> bool | None:

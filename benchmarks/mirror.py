@@ -1,8 +1,8 @@
 """One sync in a process of its own: ``python -m benchmarks.mirror sqlite:////… SOURCE NAME …``.
 
-Mirrors the named jobs or, without names, all of the last seven days. Prints what it did, how long
-it took and how much memory the process had at most. The clock runs for the sync alone: Python's
-start, imports and the making of MLflow's tables are over by then.
+Mirrors the named training jobs or, without names, all of the last seven days. Prints what it did,
+how long it took and how much memory the process had at most. The clock runs for the sync alone:
+Python's start, imports and the making of MLflow's tables are over by then.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from benchmarks import database
 from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.options import SyncOptions
 
+KINDS = ("training-job",)
+"""What the accounts of the benchmarks hold; other kinds are not asked for."""
+
 _STATUS = Path("/proc/self/status")
 
 
 def main() -> None:
     """Mirror jobs, their algorithm metrics from the source that is named."""
     uri, source, *names = sys.argv[1:]
-    options = SyncOptions(names=tuple(names), tracking_uri=uri, metrics=source, since="7d")
+    options = SyncOptions(
+        names=tuple(names), kinds=KINDS, tracking_uri=uri, metrics=source, since="7d"
+    )
     with contextlib.redirect_stdout(sys.stderr):
         MlflowClient(uri).search_experiments()
         before = database.transactions(uri)

@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 
 from benchmarks import database
 from benchmarks.log_jobs import LOG_GROUP, line
+from benchmarks.mirror import KINDS
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.engine.mirror import Mirror
 from mlflow_smwatch.options import SyncOptions
@@ -38,7 +39,7 @@ def main() -> None:
     uri = sys.argv[1]
     with contextlib.redirect_stdout(sys.stderr):
         MlflowClient(uri).search_experiments()
-        mirror = Mirror(SyncOptions(tracking_uri=uri), slack_s=_INTERVAL_S)
+        mirror = Mirror(SyncOptions(kinds=KINDS, tracking_uri=uri), slack_s=_INTERVAL_S)
         first = _pass(mirror, uri, _SINCE, sweep=True)
         settling = _pass(mirror, uri, OVERLAP)
         quiet = [_pass(mirror, uri, OVERLAP) for _ in range(QUIET_PASSES)]

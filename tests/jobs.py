@@ -9,6 +9,22 @@ from typing import Any
 
 from mlflow_smwatch.demo.account import EmulatedAccount
 
+LISTS = {
+    "sagemaker:Search": 2,
+    "sagemaker:ListPipelines": 1,
+    "sagemaker:ListAutoMLJobs": 1,
+    "sagemaker:ListHyperParameterTuningJobs": 1,
+    "sagemaker:ListTrials": 1,
+    "sagemaker:ListProcessingJobs": 1,
+    "sagemaker:ListTransformJobs": 1,
+    "sagemaker:ListEndpoints": 1,
+    "sagemaker:ListAssociations": 1,
+}
+"""What it costs to find the jobs of every kind in a small account that has training jobs alone."""
+
+BEGIN = "sagemaker:ListPipelines"
+"""The first call of a pass that lists every kind, made once."""
+
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

@@ -17,6 +17,7 @@ from mlflow_smwatch.core.compare import (
     settled,
 )
 from mlflow_smwatch.core.definitions import RUNAWAY
+from mlflow_smwatch.core.job_kinds import TRIAL_COMPONENT
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
@@ -133,6 +134,8 @@ class Audited:
     def _is_told(self, original: str, *, told: bool) -> bool:
         """Whether AWS could be asked for a series, so that what it lacks is not there."""
         metric, complete = metric_of(original), self.task.reading.complete
+        if self._is_component:
+            return told
         if metric is None and not self._is_measured(original):
             return complete
         if metric in self._runaways:
@@ -148,6 +151,11 @@ class Audited:
         """Whether FinalMetricDataList stands for its series without points, as in the run."""
         return not self.task.denied and (self.task.reading.complete or not self.known.final)
 
+    @property
+    def _is_component(self) -> bool:
+        """Whether the metrics are those of a trial component that is no job's."""
+        return self.task.job.kind is TRIAL_COMPONENT
+
     def _is_measured(self, original: str) -> bool:
         return any(each.original == original for each in instance_series(self.task.job))
 
@@ -156,7 +164,9 @@ class Audited:
     ) -> Sequence[PointDifference]:
         metric, reading = metric_of(original), self.task.reading
         read_to_ms = None
-        if metric is not None and self._from_logs:
+        if self._is_component:
+            found = compare_points(aws, mlflow, revisable=True)
+        elif metric is not None and self._from_logs:
             found = self._compare_logged(original, aws, mlflow)
             if not reading.complete:
                 read_to_ms = max((point.timestamp_ms for point in aws), default=0)

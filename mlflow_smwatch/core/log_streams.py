@@ -68,7 +68,7 @@ class LogStream:
 
     @property
     def host(self) -> str:
-        """The host that wrote it, such as ``algo-1``; a stream below a host's is that host's too."""
+        """The host that wrote it, such as ``algo-1``; also of a stream below the host's."""
         first = self.name.partition("/")[0]
         named = _NAMED_BY_HOST.fullmatch(first)
         return named["host"] if named else first

@@ -39,6 +39,7 @@ _LABEL = (
     "**Emulated account.** These jobs ran in no real AWS account: recorded runs were"
     " replayed, with time stretched, into an emulator. Links to the AWS console lead nowhere."
 )
+_DEFAULT_EXPERIMENT = "0"
 _MOVE_EVERY_S = 5.0
 _SYNC_EVERY_MOVES = 6
 _SERVER_START_S = 120.0
@@ -161,12 +162,16 @@ def _mirror(uri: str, folder: Path) -> SyncReport:
 
 
 def _label(uri: str, report: SyncReport) -> None:
-    """Say on the pages of new runs and their experiments that the jobs ran in no real account."""
+    """Say on the pages of new runs and of experiments that the jobs ran in no real account."""
+    made = [line.run_id for line in report.runs if line.word == "created" and line.run_id]
+    if not made:
+        return
     client = MlflowClient(tracking_uri=uri)
-    made = [line for line in report.runs if line.word == "created"]
-    for experiment_id in {line.experiment_id for line in made if line.experiment_id}:
-        client.set_experiment_tag(experiment_id, NOTE, _LABEL)
-    for run_id in (line.run_id for line in made if line.run_id):
+    for experiment in client.search_experiments():
+        note = experiment.tags.get(NOTE, "")
+        if experiment.experiment_id != _DEFAULT_EXPERIMENT and not note.startswith(_LABEL):
+            client.set_experiment_tag(experiment.experiment_id, NOTE, f"{_LABEL}\n\n{note}".strip())
+    for run_id in made:
         note = client.get_run(run_id).data.tags[NOTE]
         client.set_tag(run_id, NOTE, f"{_RUN_LABEL} {note}")
 

@@ -7,9 +7,10 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from mlflow_smwatch.aws.discovery import Found, NotFound, found_job
-from mlflow_smwatch.core.errors import StopError, reason
+from mlflow_smwatch.core.errors import StopError, UnknownJobError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.kinship import GroupRef
 from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
@@ -66,12 +67,19 @@ class Admission:
         for group in missing:  # until its run is entered: groups may belong to each other
             families.give_up(group)
         result = self.admit(groups, pool) if groups else []
-        families.warnings += [
-            f"{each.error}; what belongs to it stands without a parent"
-            for each in found
-            if isinstance(each, NotFound)
-        ]
+        for each in found:
+            if isinstance(each, NotFound):
+                self._go_without(each, missing)
         return result
+
+    def _go_without(self, group: NotFound, missing: Sequence[GroupRef]) -> None:
+        """Say that a group cannot be had; where it is not gone, what belongs to it stays open."""
+        families = self._pass.families
+        families.warnings.append(f"{group.error}; what belongs to it stands without a parent")
+        if not isinstance(group.error, UnknownJobError):
+            for ref in missing:
+                if ref[1] == group.asked:
+                    families.refuse(ref, "its parent could not be read")
 
     def _admit(self, found: Found, runs: dict[str, tuple[KnownRun, ...]]) -> Task | Outcome:
         return alone(found.arn, lambda: self._decide(found, runs.get(found.arn, ())))
@@ -115,6 +123,8 @@ class Admission:
         undocumented = self._pass.options.artifacts == "link" and not watermark.document
         if undocumented or watermark.modified_ms != found.modified_ms:
             return False
+        if self._pass.families.awaits(run):
+            return False
         experiment = self._pass.options.experiment
         return job is None or run_record(job, experiment).fingerprint == watermark.fingerprint
 
@@ -140,6 +150,8 @@ class Admission:
         job = admitted.job
         try:
             admitted.record = self._record(job)
+            if refused := self._pass.families.refused(job):
+                admitted.undescribed += (refused,)
             if admitted.run is not None:
                 return admitted
             admitted.run = self._pass.index.create(admitted.record, admitted.watermark)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, JobKind
-from mlflow_smwatch.core.kinship import GROUP_KINDS, GroupRef
+from mlflow_smwatch.core.kinship import GROUP_KINDS, GroupRef, noted
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.runs import RunIndex
 
@@ -39,6 +40,8 @@ class Families:
         self._lock = threading.Lock()
         self._runs: dict[GroupRef, KnownRun | None] = {}
         self._executions: dict[str, str] = {}
+        self._refused: dict[GroupRef, str] = {}
+        self._sought: dict[GroupRef, KnownRun | None] = {}
         self.experiments: set[str] = set()
         self.children: dict[str, JobKind] = {}
         self.warnings: list[str] = []
@@ -79,15 +82,39 @@ class Families:
         with self._lock:
             self._runs.setdefault(group, None)
 
+    def refuse(self, group: GroupRef, why: str) -> None:
+        """Note that AWS did not tell of a group; another pass may find it."""
+        with self._lock:
+            self._refused[group] = why
+
+    def refused(self, job: Job) -> str | None:
+        """Say why the group that a job belongs to cannot be had now; None where it can, or is gone."""
+        group = job.kinship.group
+        with self._lock:
+            return self._refused.get(group) if group else None
+
+    def awaits(self, run: KnownRun) -> bool:
+        """Whether a run of the mirror's has no parent, and the run of its group is there by now."""
+        group = noted(run.tags).group
+        if group is None or group[0] not in self._kinds or names.PARENT in run.tags:
+            return False
+        near = Arn.parse(run.tags[names.ARN])
+        with self._lock:
+            if self._runs.get(group):
+                return run.mirrored
+            if group not in self._sought:
+                self._sought[group] = self._index.find_group(group, near)
+            return run.mirrored and self._sought[group] is not None
+
     def parent_of(self, job: Job) -> KnownRun | None:
         """Return the run that a job's run is a child of; None for the top level."""
         group = job.kinship.group
         return self._find(group, job.arn) if group else None
 
-    def trial_runs(self, names: Iterable[str]) -> dict[str, str]:
+    def trial_runs(self, trials: Iterable[str]) -> dict[str, str]:
         """Return the run ids of trials that have one, by name."""
         with self._lock:
-            found = {name: self._runs.get((TRIAL.word, name)) for name in names}
+            found = {name: self._runs.get((TRIAL.word, name)) for name in trials}
         return {name: run.run_id for name, run in found.items() if run}
 
     def _is_known(self, group: GroupRef) -> bool:

@@ -114,6 +114,8 @@ class JobPass:
         What was done so far.
     seen
         ARNs of the jobs that were taken.
+    created
+        ARN → CreationTime of the jobs that were found, ms.
     open
         ARN → job, of those that are not final.
     trials
@@ -125,6 +127,7 @@ class JobPass:
     ) -> None:
         self.report = SyncReport()
         self.seen: set[str] = set()
+        self.created: dict[str, int] = {}
         self.open: dict[str, Found] = {}
         self.trials = Trials(context)
         self._pass = context
@@ -175,6 +178,7 @@ class JobPass:
             jobs = {one.arn: one for one in page if isinstance(one, Found)}
             new = [found for arn, found in jobs.items() if arn not in self.seen]
             self.seen.update(jobs)
+            self.created.update({arn: found.created_ms for arn, found in jobs.items()})
             work = self._admission.admit(new, self._pools.calls) if new else []
             self.seen.update(each.arn for each in work)
             for admitted in work:
@@ -187,10 +191,13 @@ class JobPass:
 
     def close_missing(self, run: KnownRun, missing: NotFound) -> None:
         """End the run of a job that AWS has deleted; report one that cannot be asked for."""
-        if isinstance(missing.error, UnknownJobError):
-            self.close(self._writer.close_gone(run))
-        else:
+        if not isinstance(missing.error, UnknownJobError):
             self.close(Outcome(missing.asked, "failed", error=str(missing.error)))
+            return
+        outcome = self._writer.close_gone(run)
+        another = {outcome.arn: self._begun.get(outcome.arn)} if outcome.arn in self._begun else {}
+        self.close(outcome)
+        self._begun.update(another)  # the job that has the name by now goes on
 
     def finish(self) -> None:
         """Read and write all that was taken.

@@ -15,6 +15,7 @@ from mlflow_smwatch.core.describe import iso_utc, with_log_streams
 from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.job_kinds import kind_of
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
+from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun, match
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
@@ -167,7 +168,7 @@ class JobWriter:
         document = self._document(task, run, warnings, streams, due=due)
         after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
         points = task.logged + len(found.points)
-        news = points or _state(after) != _state(task.watermark)
+        news = points or _is_renewed(task, run) or _state(after) != _state(task.watermark)
         if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
@@ -185,7 +186,7 @@ class JobWriter:
         self._pass.writer.write_points(run, found.points, notes, update.params, update.facts)
         word: Word = "created" if task.made else "updated"
         line = self._pass.line(task.record, run, points, word)
-        trials = task.job.kinship.trials
+        trials = (*task.job.kinship.trials, *noted(run.tags).trials)  # also those that it has left
         return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
 
     def _run_of(self, task: Task) -> KnownRun:
@@ -277,6 +278,17 @@ def _unlisted(job: str, watermark: Watermark) -> Sequence[str]:
     """Give the names of all log streams where a tag does not hold them; else none."""
     streams = full_names(job, watermark.streams)
     return () if json.loads(listed(streams)) == streams else streams
+
+
+def _is_renewed(task: Task, run: KnownRun) -> bool:
+    """Whether a run is to be written although its facts are the same.
+
+    Its job's group may have got a run by now; and what is endless was changed, if only for a while.
+    """
+    parent = dict(task.record.tags).get(names.PARENT)
+    gains_parent = run.mirrored and parent is not None and names.PARENT not in run.tags
+    changed = task.job.modified_ms != task.watermark.modified_ms
+    return gains_parent or (task.job.kind.endless and changed)
 
 
 def _state(watermark: Watermark) -> tuple[object, ...]:

@@ -111,8 +111,9 @@ class Recognition:
         completed = self._pass.describer.complete(described.job)
         job = self.related(completed.job, run)
         modified_ms = max(job.modified_ms, found.modified_ms, known_ms)
-        denied = (*described.denied, *completed.denied)
-        return self._with_hosts(replace(job, modified_ms=modified_ms), denied)
+        denied = tuple(dict.fromkeys((*described.denied, *completed.denied)))
+        ended_ms = modified_ms if job.ended and job.ended_ms is None else job.ended_ms
+        return self._with_hosts(replace(job, modified_ms=modified_ms, ended_ms=ended_ms), denied)
 
     def _with_hosts(self, job: Job, denied: tuple[str, ...]) -> Recognised:
         """Find the hosts of a job that only its log streams name."""

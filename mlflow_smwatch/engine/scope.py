@@ -154,12 +154,10 @@ class Scope:
         The run of a job that AWS no longer has is given to the pass as gone; so is one whose job
         has given its name to another.
         """
-        seen = self._job_pass.seen
         here: dict[str, list[KnownRun]] = {}
         for run in runs:
-            arn = run.tags.get(names.ARN, "")
-            if arn not in seen and self._is_here(run):
-                here.setdefault(arn, []).append(run)
+            if not self._is_taken(run) and self._is_here(run):
+                here.setdefault(run.tags[names.ARN], []).append(run)
         account = self._account() if here else None
         own = {arn: each for arn, each in here.items() if Arn.parse(arn).account == account}
         endpoints = self._finder.endpoints or {}
@@ -214,6 +212,13 @@ class Scope:
         kind = kind_of(arn)
         wanted = kind is not None and kind.word in self._options.kinds
         return wanted and arn.region == self._aws.region
+
+    def _is_taken(self, run: KnownRun) -> bool:
+        """Whether the pass has taken the job of a run, and not another of the same name."""
+        arn = run.tags.get(names.ARN, "")
+        created_ms = self._job_pass.created.get(arn)
+        is_another = created_ms is not None and run.tags.get(names.CREATED) != iso_utc(created_ms)
+        return arn in self._job_pass.seen and not is_another
 
     def _account(self) -> str | None:
         """Tell whose jobs these are: MLflow may hold the runs of several accounts."""

@@ -57,7 +57,7 @@ class Outcome:
     final
         Whether nothing more will be read of it.
     trials
-        Names of the trials that it is in.
+        Names of the trials that it is in, or was until now.
     """
 
     arn: str

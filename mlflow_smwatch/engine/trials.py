@@ -77,7 +77,8 @@ class Trials:
         running, end_ms = self._pass.index.state_of_members(run)
         status = _RUNNING if running else _FINISHED
         end_ms = None if running else end_ms or run.start_ms
-        if (run.status, run.end_ms, watermark.final) == (status, end_ms, not running):
+        as_it_was = running or run.end_ms == end_ms  # MLflow keeps the end of what is reopened
+        if as_it_was and (run.status, watermark.final) == (status, not running):
             return
         if running:
             self._pass.writer.reopen(run)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+LISTS = {"sagemaker:ListAssociations": 1, "sagemaker:Search": 2}
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -38,7 +39,7 @@ def test_the_table_names_machine_rows_and_ratios(quick: tuple[str, dict[str, Any
         "python ",
         "mlflow ",
         "| first sync, 10 jobs |",
-        "| second sync, nothing changed (median of 3) | 1 Search | 0 | 0 |",
+        "| second sync, nothing changed (median of 3) | 1 ListAssociations, 2 Search | 0 | 0 |",
         "| script of today, 2 of the 10 jobs | 16 GetMetricStatistics, 2 DescribeTrainingJob |",
         "| script of today, × 5 = 10 jobs (scaled) |",
         "| first sync, 40 jobs |",
@@ -68,10 +69,10 @@ def test_the_document_holds_the_counts(quick: tuple[str, dict[str, Any]]) -> Non
     """The account counted the calls, the database its transactions; both sides hold the same."""
     _, document = quick
     results = document["results"]
-    assert set(results["first"]["calls"]) == {"cloudwatch:GetMetricData", "sagemaker:Search"}
+    assert set(results["first"]["calls"]) == {"cloudwatch:GetMetricData", *LISTS}
     assert results["first"]["jobs"]["created"] == 10
     assert results["first"]["transactions"] > 0
-    assert results["second"]["calls"] == {"sagemaker:Search": 1}
+    assert results["second"]["calls"] == LISTS
     assert results["second"]["transactions"] == 0
     assert results["second"]["points"] == 0
     assert results["grown"]["jobs"]["created"] == 40
@@ -101,13 +102,13 @@ def test_the_document_holds_what_the_logs_gave(quick: tuple[str, dict[str, Any]]
 
 @pytest.mark.slow
 def test_a_watch_pass_without_news_asks_once_a_stream(quick: tuple[str, dict[str, Any]]) -> None:
-    """One listing, one page of each log, at most one request for utilisation, nothing written."""
+    """The listings, one page of each log, at most one request for utilisation, nothing written."""
     watch = quick[1]["watch"]
     assert watch["first"]["jobs"]["created"] == watch["jobs"] == 5
     assert len(watch["quiet"]) == 3
     for each in watch["quiet"]:
         assert each["calls"].pop("cloudwatch:GetMetricData", 0) <= 1
-        assert each["calls"] == {"logs:GetLogEvents": 5, "sagemaker:Search": 1}
+        assert each["calls"] == {"logs:GetLogEvents": 5, **LISTS}
         assert (each["transactions"], each["points"]) == (0, 0)
     assert watch["news"]["jobs"]["updated"] == 1
     assert watch["news"]["points"] == 5

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from mlflow_smwatch.cli import main
 from mlflow_smwatch.cli.config import FILE, options_of
 from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.job_kinds import KINDS
 from tests.cli.conftest import Smwatch
 from tests.cli.shapes import FORECAST, misfits
 from tests.cli.test_refusals import refused
@@ -31,6 +32,7 @@ SAMPLES: Mapping[str, tuple[str, Any]] = {
     "until": ("2026-01-31", "2026-01-31"),
     "interval": ("0.5", 0.5),
     "dir": ('"deep/demo"', Path("deep/demo")),
+    "output": ('"page.html"', Path("page.html")),
 }
 
 
@@ -42,9 +44,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def parsed(command: str, *arguments: str) -> click.Context:
-    """Let click read a command line, and start nothing."""
-    program = click.Context(main, info_name="smwatch")
-    return main.commands[command].make_context(command, list(arguments), parent=program)
+    """Let click read a command line, and start nothing; what must be named is named."""
+    program, params = click.Context(main, info_name="smwatch"), main.commands[command].params
+    named = ["job" for each in params if isinstance(each, click.Argument) and each.required]
+    return main.commands[command].make_context(command, [*arguments, *named], parent=program)
 
 
 def sample(name: str, option: click.Option) -> tuple[str, Any]:
@@ -93,7 +96,7 @@ PRECEDENCE = [
     pytest.param("workers", [1, 2, 3, 4], 8, id="whole number"),
     pytest.param("interval", [1.5, 2.5, 3.5, 4.5], 60.0, id="number"),
     pytest.param("metrics", ["off", "cloudwatch", "off", "cloudwatch"], "auto", id="choice"),
-    pytest.param("kinds", ["a,b", "c", "d", "e"], ("training-job",), id="comma list"),
+    pytest.param("kinds", ["a,b", "c", "d", "e"], tuple(KINDS), id="comma list"),
     pytest.param("tag", ["a=1", "b=2", "c=3", "d=4"], (), id="repeatable"),
 ]
 
@@ -193,7 +196,7 @@ WRONG = [
     pytest.param("names = ['x']", "names: unknown; choose from ", id="argument"),
     pytest.param(
         "[sink]\nregion = 'x'",
-        "[sink]: unknown; choose from [demo], [status], [sync], ",
+        "[sink]: unknown; choose from [demo], [lineage], [status], [sync], ",
         id="table",
     ),
     pytest.param(

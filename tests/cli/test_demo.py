@@ -14,12 +14,22 @@ import boto3
 import psutil
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import Run, ViewType
 
 from mlflow_smwatch.core.errors import StopError
+from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.tags import NOTE
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.environment import emulated_environment
 from mlflow_smwatch.demo.show import served
+from mlflow_smwatch.demo.workloads.experiments import EXPERIMENTS
+from mlflow_smwatch.demo.workloads.families import (
+    CHAIN,
+    EXECUTION,
+    PIPELINE_STEPS,
+    TUNED,
+    TUNING_JOB,
+)
 from tests.cli.program import PROGRAM, Finished, environment, run
 
 LONGEST_S = 120
@@ -92,6 +102,15 @@ def stop(program: subprocess.Popen[str], number: int) -> str:
     return out
 
 
+def jobs_in(client: MlflowClient) -> list[Run]:
+    """Read the runs of all jobs and what groups them, those of bookkeeping left out."""
+    ids = [each.experiment_id for each in client.search_experiments()]
+    runs: list[Run] = client.search_runs(ids, run_view_type=ViewType.ALL, max_results=1000)
+    jobs = [each for each in runs if "sagemaker.arn" in each.data.tags]
+    assert len(jobs) >= 39
+    return jobs
+
+
 def test_needs_a_folder_of_its_own(tmp_path: Path) -> None:
     """A database that no demo made is not touched."""
     (tmp_path / "mine").mkdir()
@@ -115,17 +134,54 @@ def test_mirror_only(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["demo"]
     client = MlflowClient(done.out.strip())
     experiments = client.search_experiments()
-    runs = client.search_runs([each.experiment_id for each in experiments], max_results=1000)
-    assert len(runs) >= 12
+    labels = {each.name: each.tags[NOTE] for each in experiments if each.experiment_id != "0"}
+    assert {"sagemaker/training-jobs", "sagemaker/tuning-jobs", "wine-cultivars"} <= set(labels)
+    assert all(label.startswith("**Emulated account.**") for label in labels.values())
+    assert labels["wine-cultivars"].endswith(EXPERIMENTS[1].description)
     folder = f"{tmp_path}/deep/demo/"
-    for each in runs:
+    for each in jobs_in(client):
         assert each.info.artifact_uri.removeprefix("file://").startswith(folder)
-        assert client.list_artifacts(each.info.run_id, "sagemaker")[0].path == "sagemaker/job.json"
-        assert each.data.tags["mlflow.note.content"].startswith("**Emulated.** SageMaker training")
+        paths = [file.path for file in client.list_artifacts(each.info.run_id, "sagemaker")]
+        assert "sagemaker/job.json" in paths
+        assert each.data.tags[NOTE].startswith("**Emulated.** SageMaker ")
         assert each.data.tags["sagemaker.tag.emulated"] == "true"
-    labels = [each.tags["mlflow.note.content"] for each in experiments if each.experiment_id != "0"]
-    assert labels
-    assert all(label.startswith("**Emulated account.**") for label in labels)
+
+
+@pytest.mark.slow
+def test_every_kind_is_where_it_belongs(tmp_path: Path) -> None:
+    """Trials, tuning job and pipeline have their jobs under them; nothing is warned of."""
+    done = demo(tmp_path, "--no-serve")
+    assert done.code == 0, done.err
+    runs = jobs_in(MlflowClient(done.out.strip()))
+    names = {each.info.run_id: each.data.tags["sagemaker.name"] for each in runs}
+    children: dict[str, set[str]] = {}
+    for each in runs:
+        if parent := each.data.tags.get("mlflow.parentRunId"):
+            children.setdefault(names[parent], set()).add(names[each.info.run_id])
+    assert children == {
+        "learning-rate": set(EXPERIMENTS[0].trials["learning-rate"]),
+        "tree-depth": set(EXPERIMENTS[0].trials["tree-depth"]),
+        "feature-transforms": set(EXPERIMENTS[1].trials["feature-transforms"]),
+        "standard-scaling": {each.name for each in CHAIN},  # the curve is in the first trial
+        TUNING_JOB: {each.name for each in TUNED},
+        EXECUTION: {each.name for each in PIPELINE_STEPS},
+    }
+    assert {each.data.tags["sagemaker.kind"] for each in runs} == set(KINDS)
+    assert [
+        each.data.tags["smwatch.warning"] for each in runs if "smwatch.warning" in each.data.tags
+    ] == []
+    named = {each.data.tags["sagemaker.name"]: each for each in runs}
+    assert len(named) == len(runs)
+    metrics = named["wine-score"].data.metrics
+    assert {key.rpartition("/")[2] for key in metrics} == {
+        "cpu_utilization_percentage",
+        "system_memory_usage_percentage",
+    }
+    assert all(key.startswith("system/i-0") for key in metrics)
+    assert "system/algo-1/disk_usage_percentage" in named["wine-prepare"].data.metrics
+    assert set(named["breast-cancer-stumps"].data.metrics) == {
+        *("auc", "auc/min", "auc/max", "auc/avg", "auc/stddev")
+    }
 
 
 def test_the_users_own_environment_is_out_of_sight(tmp_path: Path) -> None:
@@ -141,9 +197,7 @@ def test_the_users_own_environment_is_out_of_sight(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     uri = f"sqlite:///{tmp_path}/smwatch-demo/mlflow.db"
     assert done.document == {"tracking_uri": uri}
-    client = MlflowClient(uri)
-    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
-    assert len(runs) >= 12
+    assert jobs_in(MlflowClient(uri))
 
 
 def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,9 +236,7 @@ def test_mirror_only_twice(tmp_path: Path) -> None:
         done = demo(tmp_path, "--no-serve")
         assert done.code == 0, done.err
         assert done.out == f"sqlite:///{tmp_path}/smwatch-demo/mlflow.db\n"
-        client = MlflowClient(done.out.strip())
-        ids = [each.experiment_id for each in client.search_experiments()]
-        runs = client.search_runs(ids, run_view_type=ViewType.ALL, max_results=1000)
+        runs = jobs_in(MlflowClient(done.out.strip()))
         counts.append(len(runs))
         assert len({each.data.tags["sagemaker.arn"] for each in runs}) == len(runs)
     assert counts[0] == counts[1]

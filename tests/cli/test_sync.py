@@ -11,7 +11,7 @@ from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.cli.conftest import Smwatch
 from tests.cli.program import PROGRAM, environment
 from tests.cli.shapes import FORECAST, STATUS, SYNC, misfits
-from tests.jobs import arn
+from tests.jobs import LISTS, arn
 
 LONGEST_S = 60
 
@@ -41,7 +41,7 @@ def test_json_is_one_document(smwatch: Smwatch, tmp_path: Path) -> None:
     assert document["aws_calls"] == {
         "cloudwatch:GetMetricData": 1,
         "logs:DescribeLogStreams": 2,
-        "sagemaker:Search": 1,
+        **LISTS,
     }
     assert document["estimated_cost_usd"] > 0
     for run in document["runs"]:
@@ -119,7 +119,7 @@ def test_forecast_of_new_jobs(smwatch: Smwatch, tmp_path: Path) -> None:
         "cloudwatch:GetMetricData": 1,
         "logs:DescribeLogStreams": 2,
         "logs:GetLogEvents": 4,
-        "sagemaker:Search": 1,
+        **LISTS,
     }
 
 

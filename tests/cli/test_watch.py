@@ -20,6 +20,7 @@ from tests.cli.shapes import NUMBER, TEXT_OR_NONE, misfits
 from tests.cli.test_log_json import records
 from tests.cli.test_refusals import refused
 from tests.cli.test_sync import store
+from tests.jobs import BEGIN
 
 LONGEST_S = 60
 NOWHERE = "http://127.0.0.1:9"
@@ -93,7 +94,7 @@ def test_a_line_for_each_run(account: EmulatedAccount, watching: Watching, tmp_p
     with watching(*store(tmp_path / "new.db"), "--region", "us-east-1") as program:
         assert program.stdout is not None
         lines = [program.stdout.readline() for _ in ("alpha", "beta")]
-        passes(account, "sagemaker:Search", 3)
+        passes(account, BEGIN, 3)
         done = stop(program)
     assert done.code == 0, done.err
     assert sorted(line.split()[:3] for line in lines) == [
@@ -129,7 +130,7 @@ def test_waiting_is_said_once(healed: EmulatedAccount, watching: Watching, datab
     with watching("--log-json", *store(database)) as program:
         assert program.stderr is not None
         begin = json.loads(program.stderr.readline())
-        passes(healed, "sagemaker:Search", 2)
+        passes(healed, BEGIN, 2)
         healed.faults.fail("sagemaker:*", times=None, code="ExpiredTokenException")
         waiting = json.loads(line_of(program.stderr, "waiting until it works again"))
         healed.faults.clear()
@@ -150,7 +151,7 @@ def test_waiting_is_said_in_text_too(
     with watching(*store(database)) as program:
         assert program.stderr is not None
         program.stderr.readline()
-        passes(healed, "sagemaker:Search", 2)
+        passes(healed, BEGIN, 2)
         healed.faults.fail("sagemaker:*", times=None, code="ExpiredTokenException")
         assert "ExpiredToken" in line_of(program.stderr, "waiting until it works again")
         assert stop(program).code == 0
@@ -161,7 +162,7 @@ def test_a_second_ctrl_c(healed: EmulatedAccount, watching: Watching, database: 
     healed.faults.fail("sagemaker:*", times=None, code="ThrottlingException")
     with watching(*store(database)) as program:
         assert program.stderr is not None
-        passes(healed, "sagemaker:Search", 1)
+        passes(healed, BEGIN, 1)
         program.send_signal(signal.SIGINT)
         line_of(program.stderr, "SIGINT: finishing the batch in hand")
         done = stop(program, signal.SIGINT)

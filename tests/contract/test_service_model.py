@@ -17,10 +17,12 @@ from mlflow_smwatch.aws.operations import OPERATIONS
 from mlflow_smwatch.aws.queue import JobQueue
 from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.describe import training_job
-from mlflow_smwatch.core.job_kinds import TRAINING_JOB
+from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.demo.account import EmulatedAccount, Request
-from tests.jobs import put_log
+from tests import kinds
+from tests.jobs import HOUR_MS, put_log
+from tests.kinds import kind_arn
 from tests.stores.jobs import START, completed, put_jobs, put_loss
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/job"
@@ -56,7 +58,7 @@ def test_every_operation_exists(action: str) -> None:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]]:
-    """Record a first, a second, a named and a fallen-back sync of one account, and a queue."""
+    """Record a first, a second, a named and a fallen-back sync, all kinds, lineage, and a queue."""
     patch = pytest.MonkeyPatch()
     with EmulatedAccount() as account:
         for name, value in account.environment.items():
@@ -82,9 +84,73 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]
         mlflow_smwatch.sync(tracking_uri=uri, name_contains="job", until="1h")
         account.faults.clear()
         mlflow_smwatch.sync("job-1", "nope", tracking_uri=uri)
+        mirror_every_kind(account, uri)
         take_messages()
         yield list(account.requests)
     patch.undo()
+
+
+def mirror_every_kind(account: EmulatedAccount, uri: str) -> None:
+    """Put what is no training job, and mirror it: found, named, registered, without ``Search``."""
+    package = put_every_kind(account)
+    put_lineage(account)
+    wanted: dict[str, Any] = {"tracking_uri": uri, "kinds": tuple(set(KINDS) - {"training-job"})}
+    report = mlflow_smwatch.sync(**wanted)
+    assert {run.kind for run in report.runs} == set(wanted["kinds"])
+    assert report.failed == []
+    names = [run.name for run in report.runs]
+    assert mlflow_smwatch.sync(*names, package, register="model", **wanted).failed == []
+    mlflow_smwatch.lineage("s3://data/in/", source="aws")
+    account.faults.deny("sagemaker:Search")
+    assert mlflow_smwatch.sync(*(run.arn for run in report.runs), **wanted).failed == []
+    assert mlflow_smwatch.sync(**wanted).failed == []
+    account.faults.clear()
+
+
+def put_every_kind(account: EmulatedAccount) -> str:
+    """Put one of each kind but training jobs; give the ARN of a model package."""
+    begin_ms = round(START.timestamp() * 1000)
+    life: dict[str, Any] = {"created_ms": begin_ms, "ended_ms": begin_ms + HOUR_MS}
+    account.put_model(kinds.model("model", created_ms=begin_ms))
+    account.put_endpoint_config(kinds.endpoint_config("config", created_ms=begin_ms))
+    account.put_pipeline(kinds.pipeline("pipe", created_ms=begin_ms))
+    account.put_job("processing-job", kinds.processing_job("processing", **life))
+    account.put_job("transform-job", kinds.transform_job("transform", **life))
+    account.put_job("tuning-job", kinds.tuning_job("tuning", **life))
+    account.put_job("automl-job", kinds.automl_job("automl", **life))
+    account.put_job("endpoint", kinds.endpoint("endpoint", created_ms=begin_ms))
+    account.put_job("pipeline-execution", kinds.pipeline_execution("abcdefghijkl", **life))
+    account.experiments.put_experiment("study")
+    account.experiments.put_trial("trial", "study", created=START)
+    component = {
+        "TrialComponentName": "component",
+        "Status": {"PrimaryStatus": "Completed"},
+        "CreationTime": START,
+        "LastModifiedTime": START,
+        "EndTime": START,
+        "Metrics": [{"MetricName": "loss", "TimeStamp": START, "Count": 2, "Last": 0.5}],
+    }
+    account.experiments.put_trial_component(component, trials=("trial",))
+    account.lineage.put_metric_series("component", "loss", [(0, begin_ms, 1.0), (1, begin_ms, 0.5)])
+    account.lineage.put_model_package_group("group")
+    container = {"Image": kinds.IMAGE, "ModelDataUrl": "s3://models/out/model.tar.gz"}
+    return account.lineage.put_model_package(
+        {
+            "ModelPackageGroupName": "group",
+            "InferenceSpecification": {"Containers": [container]},
+            "CreationTime": START,
+        }
+    )
+
+
+def put_lineage(account: EmulatedAccount) -> None:
+    """Put what SageMaker itself records: data that a component read, and what came of it."""
+    lineage = account.lineage
+    component = kind_arn("experiment-trial-component/component")
+    data = lineage.put_artifact("s3://data/in/", kind="DataSet", created=START)
+    served = lineage.put_context("live", kind_arn("endpoint/endpoint"), created=START)
+    lineage.associate(data, component, "ContributedTo", START)
+    lineage.associate(component, served, "AssociatedWith", START)
 
 
 def take_messages() -> None:

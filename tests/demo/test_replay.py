@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,12 +16,26 @@ from typing import Any
 import pytest
 
 from mlflow_smwatch.demo.account import EmulatedAccount
-from mlflow_smwatch.demo.record import Recording, load_recordings
-from mlflow_smwatch.demo.replay import LOG_GROUP, METRIC_NAMESPACE, AccountClients, advance, replay
-from mlflow_smwatch.demo.workloads.schedule import life_of, lines_of, place, utilisation_of
+from mlflow_smwatch.demo.account_clients import AccountClients
+from mlflow_smwatch.demo.recording import Recording, load_recordings
+from mlflow_smwatch.demo.replay import advance, replay
+from mlflow_smwatch.demo.replayed_kinds import DATA_LOG, REPLAYED_KINDS
+from mlflow_smwatch.demo.workloads.experiments import EXPERIMENTS, trials_of
+from mlflow_smwatch.demo.workloads.families import CHAIN, PIPELINE_STEPS, TUNED, TUNING_JOB
+from mlflow_smwatch.demo.workloads.schedule import (
+    host_name,
+    life_of,
+    lines_of,
+    place,
+    utilisation_of,
+)
+from mlflow_smwatch.demo.workloads.workload import Workload
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 RECORDINGS = {recording.name: recording for recording in load_recordings()}
+TRAINED = {name for name, each in RECORDINGS.items() if each.workload.kind == "training-job"}
+ON_HOSTS = {name for name, each in RECORDINGS.items() if REPLAYED_KINDS[each.workload.kind].folder}
+TRAINING = "/aws/sagemaker/TrainingJobs"
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +65,27 @@ def jobs(clients: AccountClients) -> Mapping[str, dict[str, Any]]:
 
 
 def events_of(clients: AccountClients, name: str) -> Mapping[str, list[str]]:
-    """Read a job's log streams, keyed by host."""
-    answer = clients.logs.describe_log_streams(
-        logGroupName=LOG_GROUP, logStreamNamePrefix=f"{name}/"
-    )
+    """Read a job's log streams, keyed by what comes after the job's name, less the time."""
+    group = REPLAYED_KINDS[RECORDINGS[name].workload.kind].folder
+    answer = clients.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
     streams = [stream["logStreamName"] for stream in answer["logStreams"]]
     messages = {}
     for stream in streams:
         events = clients.logs.get_log_events(
-            logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True
+            logGroupName=group, logStreamName=stream, startFromHead=True
         )["events"]
-        host, _, _ = stream.removeprefix(f"{name}/").rpartition("-")
+        host = re.sub(r"-\d{10}(?=/|$)", "", stream.removeprefix(f"{name}/"))
         messages[host] = [event["message"] for event in events]
     return messages
 
 
 def values_of(
-    clients: AccountClients, metric: str, dimension: tuple[str, str], job: Mapping[str, Any]
+    clients: AccountClients,
+    metric: str,
+    dimension: tuple[str, str],
+    since: datetime,
+    until: datetime,
+    namespace: str = TRAINING,
 ) -> list[float]:
     """Read a metric's averages per minute over a job's life."""
     answer = clients.cloudwatch.get_metric_data(
@@ -75,7 +94,7 @@ def values_of(
                 "Id": "m",
                 "MetricStat": {
                     "Metric": {
-                        "Namespace": METRIC_NAMESPACE,
+                        "Namespace": namespace,
                         "MetricName": metric,
                         "Dimensions": [{"Name": dimension[0], "Value": dimension[1]}],
                     },
@@ -84,21 +103,26 @@ def values_of(
                 },
             }
         ],
-        StartTime=job["CreationTime"],
-        EndTime=job["LastModifiedTime"] + timedelta(minutes=1),
+        StartTime=since,
+        EndTime=until + timedelta(minutes=1),
         ScanBy="TimestampAscending",
     )
     values: list[float] = answer["MetricDataResults"][0]["Values"]
     return values
 
 
+def life(job: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """Tell when a training job was created and last modified."""
+    return job["CreationTime"], job["LastModifiedTime"]
+
+
 def test_at_least_twelve_jobs_with_the_statuses_of_their_recordings(
     jobs: Mapping[str, dict[str, Any]],
 ) -> None:
-    """Every recording is a job; all but the running one have ended as they really did."""
-    assert set(jobs) == set(RECORDINGS)
+    """Every recorded training is a job; all but the running one have ended as they did."""
+    assert set(jobs) == TRAINED
     assert len(jobs) >= 12
-    expected = {name: recording.outcome.capitalize() for name, recording in RECORDINGS.items()}
+    expected = {name: RECORDINGS[name].outcome.capitalize() for name in TRAINED}
     expected["digits-mlp-running"] = "InProgress"
     assert {name: job["TrainingJobStatus"] for name, job in jobs.items()} == expected
     counts = Counter(expected.values())
@@ -145,45 +169,139 @@ def test_request_is_the_sdks(jobs: Mapping[str, dict[str, Any]]) -> None:
     assert "MetricDefinitions" not in algorithm
 
 
-def test_siblings_belong_to_one_experiment(
-    clients: AccountClients, jobs: Mapping[str, dict[str, Any]]
-) -> None:
-    """Two boosting runs name the same experiment and trial, and both exist."""
-    members = {
-        name: job["ExperimentConfig"] for name, job in jobs.items() if "ExperimentConfig" in job
+def test_processing_and_transform_jobs_have_ended(clients: AccountClients) -> None:
+    """They have their own times and places; a transform job's model is the training job's."""
+    processed = clients.sagemaker.describe_processing_job(ProcessingJobName="wine-prepare")
+    trained = clients.sagemaker.describe_training_job(TrainingJobName="wine-train")
+    scored = clients.sagemaker.describe_transform_job(TransformJobName="wine-score")
+    for noun, job in (("Processing", processed), ("Transform", scored)):
+        assert job[f"{noun}JobStatus"] == "Completed"
+        assert job["CreationTime"] < job[f"{noun}StartTime"] < job[f"{noun}EndTime"] < NOW
+    outputs = {
+        each["OutputName"]: each["S3Output"]["S3Uri"]
+        for each in processed["ProcessingOutputConfig"]["Outputs"]
     }
-    assert set(members) == {"breast-cancer-boosting-rate-0-02", "breast-cancer-boosting-rate-0-10"}
-    named = {(config["ExperimentName"], config["TrialName"]) for config in members.values()}
-    assert named == {("breast-cancer-screening", "learning-rate")}
-    trials = clients.sagemaker.list_trials(ExperimentName="breast-cancer-screening")
-    assert [trial["TrialName"] for trial in trials["TrialSummaries"]] == ["learning-rate"]
+    read = {
+        each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"]
+        for each in trained["InputDataConfig"]
+    }
+    assert read == {name: outputs[name] for name in ("train", "validation")}
+    source = scored["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    assert source == outputs["test"]
+    model = clients.sagemaker.describe_model(ModelName=scored["ModelName"])
+    artifact = trained["ModelArtifacts"]["S3ModelArtifacts"]
+    assert model["PrimaryContainer"]["ModelDataUrl"] == artifact
+    assert {"--scaling", "standard"} < set(processed["AppSpecification"]["ContainerArguments"])
 
 
-@pytest.mark.parametrize("name", sorted(set(RECORDINGS) - {"digits-mlp-running"}))
+@pytest.mark.parametrize(
+    ("job", "path"),
+    [("wine-prepare", "train/train.csv"), ("wine-score", "test.csv.out")],
+)
+def test_what_a_job_wrote_is_there(clients: AccountClients, job: str, path: str) -> None:
+    """The recorded files lie under the output."""
+    found = clients.s3.get_object(Bucket=clients.bucket, Key=f"{job}/output/{path}")
+    assert found["Body"].read().decode() == RECORDINGS[job].outputs[path]
+
+
+@pytest.mark.parametrize(("before", "after"), [(n, n + 1) for n in range(2)])
+@pytest.mark.parametrize("chain", [CHAIN, PIPELINE_STEPS], ids=["by-hand", "pipeline"])
+def test_a_chain_is_in_order(chain: tuple[Workload, ...], before: int, after: int) -> None:
+    """No job begins before what it reads is there."""
+    jobs = [place(RECORDINGS[workload.name], NOW) for workload in chain]
+    assert jobs[before].finished + timedelta(seconds=20) < jobs[after].created
+
+
+def test_children_name_their_tuning_job(jobs: Mapping[str, dict[str, Any]]) -> None:
+    """TuningJobArn is in the answers on those and on no others."""
+    parents = {name: job["TuningJobArn"] for name, job in jobs.items() if "TuningJobArn" in job}
+    assert set(parents) == {workload.name for workload in TUNED}
+    (parent,) = set(parents.values())
+    assert parent.endswith(f":hyper-parameter-tuning-job/{TUNING_JOB}")
+
+
+def test_experiments_have_descriptions_trials_and_tags(clients: AccountClients) -> None:
+    """Two experiments of two trials each."""
+    for experiment in EXPERIMENTS:
+        described = clients.sagemaker.describe_experiment(ExperimentName=experiment.name)
+        assert described["Description"] == experiment.description
+        tags = clients.sagemaker.list_tags(ResourceArn=described["ExperimentArn"])["Tags"]
+        found = {tag["Key"]: tag["Value"] for tag in tags}
+        assert found == {"emulated": "true", **experiment.tags}
+        trials = clients.sagemaker.list_trials(ExperimentName=experiment.name)["TrialSummaries"]
+        assert {trial["TrialName"] for trial in trials} == set(experiment.trials)
+        assert len(trials) >= 2
+
+
+def test_jobs_name_their_trials(jobs: Mapping[str, dict[str, Any]]) -> None:
+    """Those in a trial were created with it."""
+    for name, job in jobs.items():
+        config = job.get("ExperimentConfig")
+        found = [(config["ExperimentName"], config["TrialName"])] if config else []
+        assert tuple(found) == trials_of(name)
+
+
+def test_an_analysis_is_a_trial_component_in_two_trials(clients: AccountClients) -> None:
+    """Its parameters, artifacts and whole series are there."""
+    name = "wine-learning-curve"
+    component = clients.sagemaker.describe_trial_component(TrialComponentName=name)
+    assert component["Status"]["PrimaryStatus"] == "Completed"
+    assert component["Parameters"]["splits"] == {"NumberValue": 8.0}
+    assert set(component["InputArtifacts"]) == {"raw"}
+    assert set(component["OutputArtifacts"]) == {"report"}
+    listed = clients.sagemaker.list_trials(TrialComponentName=name)["TrialSummaries"]
+    assert {each["TrialName"] for each in listed} == {"feature-transforms", "standard-scaling"}
+    query = {
+        "MetricName": "accuracy",
+        "ResourceArn": component["TrialComponentArn"],
+        "MetricStat": "Last",
+        "Period": "IterationNumber",
+        "XAxisType": "IterationNumber",
+    }
+    (series,) = clients.metrics.batch_get_metrics(MetricQueries=[query])["MetricQueryResults"]
+    lines = [line.text for line in RECORDINGS[name].hosts[0].lines]
+    values = [float(re.findall(r"accuracy=([0-9.]+);", line)[0]) for line in lines]
+    assert (series["XAxisValues"], series["MetricValues"]) == (list(range(len(values))), values)
+
+
+def test_another_analysis_has_summaries_alone(clients: AccountClients) -> None:
+    """Thirty values are one summary; there is no series."""
+    name = "breast-cancer-stumps"
+    component = clients.sagemaker.describe_trial_component(TrialComponentName=name)
+    (metric,) = component["Metrics"]
+    assert (metric["MetricName"], metric["Count"]) == ("auc", 30)
+    assert metric["Min"] < metric["Avg"] < metric["Max"] <= 1
+    assert metric["Min"] < metric["Last"] < metric["Max"]
+
+
+@pytest.mark.parametrize("name", sorted(ON_HOSTS - {"digits-mlp-running"}))
 def test_log_streams_hold_every_recorded_line(clients: AccountClients, name: str) -> None:
-    """One stream per host, complete and in order, whatever its age."""
+    """One stream per host, complete and in order, whatever its age; transform jobs two."""
     job = place(RECORDINGS[name], NOW)
     expected = {
-        host.name: [text for _, text in lines_of(job, host)] for host in job.recording.hosts
+        host_name(job, host): [text for _, text in lines_of(job, host)]
+        for host in job.recording.hosts
     }
+    if job.kind == "transform-job":
+        (instance,) = expected
+        assert re.fullmatch(r"i-0[0-9a-f]{16}", instance)
+        expected[f"{instance}/data-log"] = [DATA_LOG]
     assert events_of(clients, name) == expected
 
 
-@pytest.mark.parametrize("name", sorted(set(RECORDINGS) - {"wine-softmax-last-month"}))
-def test_hosts_have_one_datum_of_each_metric_a_minute(
-    clients: AccountClients, jobs: Mapping[str, dict[str, Any]], name: str
-) -> None:
-    """CPU of every host is the recorded one, minute by minute."""
-    placed = place(RECORDINGS[name], NOW)
-    for host in placed.recording.hosts:
-        expected = [
-            figures["CPUUtilization"]
-            for minute, figures in utilisation_of(placed, host)
-            if minute <= NOW
-        ]
-        job = {**jobs[name], "LastModifiedTime": min(NOW, placed.finished)}
-        seen = values_of(clients, "CPUUtilization", ("Host", f"{name}/{host.name}"), job)
-        assert seen == expected
+@pytest.mark.parametrize("name", sorted(ON_HOSTS - {"wine-softmax-last-month"}))
+def test_hosts_have_one_datum_of_each_metric_a_minute(clients: AccountClients, name: str) -> None:
+    """What every host used is as recorded, minute by minute; transform jobs tell no disk."""
+    job = place(RECORDINGS[name], NOW)
+    until = min(NOW, job.finished)
+    namespace = REPLAYED_KINDS[job.kind].folder or ""
+    for host in job.recording.hosts:
+        due = [figures for minute, figures in utilisation_of(job, host) if minute <= NOW]
+        dimension = ("Host", f"{name}/{host_name(job, host)}")
+        for metric in ("CPUUtilization", "DiskUtilization"):
+            seen = values_of(clients, metric, dimension, job.created, until, namespace)
+            is_there = (job.kind, metric) != ("transform-job", "DiskUtilization")
+            assert seen == [figures[metric] for figures in due if is_there]
 
 
 def test_gpu_figures_are_labelled_synthetic(
@@ -199,7 +317,7 @@ def test_gpu_figures_are_labelled_synthetic(
     assert tags["time-scale"] == "1 recorded second = 240 s"
     assert "synthetic" in events_of(clients, "digits-mlp-gpu")["algo-1"][0]
     for name, job in jobs.items():
-        seen = values_of(clients, "GPUUtilization", ("Host", f"{name}/algo-1"), job)
+        seen = values_of(clients, "GPUUtilization", ("Host", f"{name}/algo-1"), *life(job))
         assert bool(seen) == (name == "digits-mlp-gpu")
 
 
@@ -210,7 +328,7 @@ def test_account_derives_algorithm_metrics_from_the_logs(
     job = jobs["digits-mlp-adam"]
     final = {entry["MetricName"]: entry["Value"] for entry in job["FinalMetricDataList"]}
     assert final["loss"] == pytest.approx(0.000362, abs=0.001)
-    minutes = values_of(clients, "loss", ("TrainingJobName", "digits-mlp-adam"), job)
+    minutes = values_of(clients, "loss", ("TrainingJobName", "digits-mlp-adam"), *life(job))
     assert 60 < len(minutes) <= 136
     assert minutes[0] > minutes[-1]
 

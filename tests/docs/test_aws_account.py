@@ -27,7 +27,7 @@ from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.series import INSTANCE_METRICS
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.docs.documents import blocks, names, read, rows
-from tests.jobs import HOUR_MS, curve, job_answer, now_ms, put_log, put_loss, whole
+from tests.jobs import HOUR_MS, arn, curve, job_answer, now_ms, put_log, put_loss, whole
 
 PAGE = read("docs/aws-account.md")
 PRICE = OPERATIONS[GET_METRIC_DATA].price_per_metric_usd
@@ -68,6 +68,38 @@ def test_logs_are_read_in_the_log_groups_of_jobs() -> None:
     (found,) = [each for each in _statements(PAGE) if each["Sid"] == "ReadLogs"]
     assert found["Resource"] == [f"arn:aws:logs:*:*:log-group:{each}:*" for each in groups]
     assert {*_actions(found)} == {DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS}
+
+
+def test_the_smaller_policy_is_enough(account: EmulatedAccount, empty_database: Path) -> None:
+    """For training jobs in trials, with lineage: all else denied, nothing is left out."""
+    (text,) = [block.text for block in blocks(PAGE) if block.mark == "least"]
+    allowed = {action for each in json.loads(text)["Statement"] for action in _actions(each)}
+    for action in OPERATIONS.keys() - allowed - {GET_CALLER_IDENTITY}:
+        account.faults.deny(action)
+    begin_ms = now_ms() - 3 * HOUR_MS
+    account.makes_components = True
+    account.experiments.put_experiment("experiment")
+    account.experiments.put_trial("trial", "experiment")
+    answer = job_answer("job", created_ms=begin_ms, ended_ms=begin_ms + HOUR_MS)
+    account.put_training_job(
+        {**answer, "ExperimentConfig": {"ExperimentName": "experiment", "TrialName": "trial"}}
+    )
+    data = account.lineage.put_artifact(
+        "s3://bucket/train/", kind="DataSet", created=answer["CreationTime"]
+    )
+    component = account.experiments.component_for(arn("job"))
+    assert component is not None
+    account.lineage.associate(data, component.arn, "ContributedTo", answer["CreationTime"])
+    uri = f"sqlite:///{empty_database}"
+    for names_asked in ((), ("job",)):
+        report = smwatch.sync(*names_asked, tracking_uri=uri, kinds=("training-job", "trial"))
+        assert (report.failed, report.warnings) == ([], [])
+    runs = {run.name: run.run_id for run in report.runs}
+    tags = MlflowClient(uri).get_run(str(runs["job"])).data.tags
+    assert tags["sagemaker.trial"] == "trial"
+    assert "mlflow.parentRunId" in tags
+    sources = smwatch.lineage("job", tracking_uri=uri).upstream()
+    assert "s3://bucket/train/" in {node.id for node in sources}
 
 
 def _price(operation: Operation) -> str:
@@ -142,7 +174,7 @@ def test_denied_parts(account: EmulatedAccount, empty_database: Path) -> None:
     """Row by row: what is denied, and the exit codes."""
     uri = f"sqlite:///{empty_database}"
     table = list(rows(PAGE, "denied", "what happens", "exit code"))
-    assert len(table) == 9
+    assert len(table) == 10
     for parts, what, codes in table:
         for part in names(parts) | ({"Search"} if "where it is needed" in what else set()):
             account.faults.deny(part if ":" in part else f"sagemaker:{part}")

@@ -14,6 +14,11 @@ ALONE = {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
 SLOW = {"compare_with_local_runs.py"}
 SHOWN = {
     "mirror_one_job.py": ("digits-mlp-adam: FINISHED", "once more: 0 new points"),
+    "lineage_of_a_model.py": (
+        "data   s3://sagemaker-us-east-1-123456789012/datasets/wine/raw/",
+        "training-job  wine-train  run ",
+        "only wine-svm has:\n  data   s3://",
+    ),
     "compare_with_local_runs.py": ("digits-mlp-sgd (ml.m5.large)", "my-machine (here)"),
 }
 

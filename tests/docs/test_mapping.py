@@ -20,11 +20,20 @@ from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.job import MetricDefinition
 from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
 from mlflow_smwatch.core.keys import assign_keys, legal_key
+from mlflow_smwatch.core.lineage import Edge, Node
+from mlflow_smwatch.core.lineage_compare import LineageDiff
 from mlflow_smwatch.core.points import duration_points, metric_keys
 from mlflow_smwatch.core.series import INSTANCE_METRICS, host_original
 from mlflow_smwatch.core.watermark import Watermark, from_tags
 from mlflow_smwatch.options import METRIC_SOURCES
-from mlflow_smwatch.report import Failure, RunLine, SyncReport, Warned, WatchReport
+from mlflow_smwatch.report import (
+    Failure,
+    Registered,
+    RunLine,
+    SyncReport,
+    Warned,
+    WatchReport,
+)
 from mlflow_smwatch.status import ExperimentStatus, OpenRun, StatusReport
 from tests.docs.documents import blocks, names, read, rows, section
 from tests.jobs import arn, job_answer
@@ -118,9 +127,10 @@ def test_keys_of_hosts() -> None:
 @pytest.mark.parametrize(
     ("title", "kinds"),
     [
-        ("sync", (RunLine, Failure, Warned)),
+        ("sync", (RunLine, Failure, Warned, Registered)),
         ("watch", (Failure, Warned)),
         ("verify", (Difference,)),
+        ("lineage", (Node, Edge, LineageDiff)),
         ("status", (StatusReport, ExperimentStatus, OpenRun)),
     ],
 )
@@ -129,7 +139,7 @@ def test_json_documents(title: str, kinds: tuple[type[Any], ...]) -> None:
     shown = names(section(PAGE, title))
     fields = set().union(*map(_fields, kinds)) - {"word"}
     if title == "sync":
-        report = SyncReport(dry_run=True)
+        report = SyncReport(dry_run=True, registered=[])
         fields |= report.to_dict().keys() | report.jobs.keys()
     elif title == "watch":
         watched = WatchReport()

@@ -91,6 +91,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     kinds = {("make", "bash"), ("install", "bash"), ("serve", "bash"), ("watch", "bash")}
     assert {(block.mark, block.language) for block in blocks(README)} == kinds | {
         ("run", "bash"),
+        ("lineage", "bash"),
         ("run", "python"),
         ("configuration", "toml"),
     }
@@ -110,6 +111,33 @@ def test_the_commands_run(empty_database: Path, env: dict[str, str]) -> None:
     client = MlflowClient(tracking_uri=f"sqlite:///{empty_database}")
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [(each.step, each.value) for each in history] == [(step, step) for step in range(70)]
+
+
+def _reading(job: str, uri: str) -> dict[str, Any]:
+    """Describe a job, three days old, with one channel."""
+    begin_ms = now_ms() - 3 * DAY_MS
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
+    channel = {"ChannelName": "train", "DataSource": source}
+    return job_answer(
+        job, created_ms=begin_ms, ended_ms=begin_ms + HOUR_MS, InputDataConfig=[channel]
+    )
+
+
+def test_the_questions_about_lineage_are_answered(
+    account: EmulatedAccount, empty_database: Path, env: dict[str, str]
+) -> None:
+    """The block of three questions, as one script, once the jobs that it names are mirrored."""
+    account.put_training_job(_reading(JOB, "s3://my-bucket/train/"))
+    account.put_training_job(_reading("last-years-job", "s3://my-bucket/last-year/"))
+    uri = f"sqlite:///{empty_database}"
+    command = ("smwatch", "sync", "--metrics", "off", "--tracking-uri", uri)
+    _run(*command, cwd=empty_database.parent, env=env)
+    script = f"set -eu\n{_marked('lineage').text}"
+    env = {**env, "MLFLOW_TRACKING_URI": uri}
+    out = _run("bash", "-c", script, cwd=empty_database.parent, env=env)
+    assert "data  train  s3://my-bucket/train/\n" in out
+    assert f"└─ training-job  {JOB}" in out
+    assert "only last-years-job: 1\n  data  last-year  s3://my-bucket/last-year/\n" in out
 
 
 def test_the_watch_runs_and_stops(empty_database: Path, env: dict[str, str]) -> None:

@@ -29,15 +29,22 @@ ASSOCIATIONS = "sagemaker:ListAssociations"
 LIST = "sagemaker:ListTrainingJobs"
 DESCRIBE = "sagemaker:DescribeTrainingJob"
 LIST_TAGS = "sagemaker:ListTags"
+LIST_COMPONENTS = "sagemaker:ListTrialComponents"
 METRICS = "cloudwatch:GetMetricData"
 STREAMS = "logs:DescribeLogStreams"
 EVENTS = "logs:GetLogEvents"
+IDENTITY = "sts:GetCallerIdentity"
 
-LOOK = {SEARCH: 2}
-"""What it costs to find the training jobs of a window: trial components, then the jobs."""
+DOCUMENTS = ["sagemaker/job.json", "sagemaker/lineage.html"]
 
-DISCOVERY = {**LOOK, ASSOCIATIONS: 1}
-"""What a pass over training jobs costs where nothing is new."""
+FINDING = {SEARCH: 2}
+"""Calls that find up to a hundred training jobs: one for trial components, one for the jobs."""
+
+DISCOVERY = {**FINDING, ASSOCIATIONS: 1}
+"""All calls of a pass over training jobs of which none is new."""
+
+DISCOVERY_OF_NOTHING = {**DISCOVERY, IDENTITY: 1}
+"""The same where no job tells which account it is."""
 
 
 def datasets(run: Run) -> list[Dataset]:
@@ -52,7 +59,10 @@ def models(run: Run) -> list[str]:
 
 @dataclass
 class Mirror:
-    """One emulated account and the MLflow store that mirrors it: training jobs, unless told else."""
+    """One emulated account and the MLflow store that mirrors it.
+
+    Passes are over training jobs alone, unless ``kinds`` are given.
+    """
 
     account: EmulatedAccount
     database: Path

@@ -10,7 +10,7 @@ from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, arn, curve, final_metrics, job_answer, now_ms, put_loss, whole
-from tests.sync.conftest import DISCOVERY, METRICS, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, DOCUMENTS, METRICS, STREAMS, Mirror
 
 
 def put_job(mirror: Mirror, name: str, *, ended: bool = True, points: int = 30, **more: Any) -> int:
@@ -77,7 +77,7 @@ def test_a_job_that_aws_deleted_is_closed(mirror: Mirror) -> None:
     assert "AWS no longer knows this job" in run.data.tags["smwatch.warning"]
     assert mirror.is_final("job")
     mirror.sync()
-    assert mirror.account.calls == {"sagemaker:Search": 1}
+    assert mirror.account.calls == DISCOVERY
 
 
 def test_an_unknown_account_does_not_end_the_pass(mirror: Mirror) -> None:
@@ -201,7 +201,7 @@ def test_a_document_that_could_not_be_stored_is_stored_later(mirror: Mirror) -> 
     run = mirror.run("job")
     assert "smwatch.warning" not in run.data.tags
     paths = mirror.client.list_artifacts(run.info.run_id, "sagemaker")
-    assert [each.path for each in paths] == ["sagemaker/job.json"]
+    assert [each.path for each in paths] == DOCUMENTS
 
 
 def test_a_document_that_was_not_wanted_is_stored_when_it_is(mirror: Mirror) -> None:

@@ -11,9 +11,8 @@ from mlflow_smwatch.core.errors import CredentialsError
 from mlflow_smwatch.engine.mirror import Mirror as Engine
 from mlflow_smwatch.report import SyncReport
 from tests.jobs import HOUR_MS, arn, job_answer, now_ms
-from tests.sync.conftest import DESCRIBE, LIST_TAGS, SEARCH, Mirror
+from tests.sync.conftest import DESCRIBE, IDENTITY, LIST_TAGS, SEARCH, Mirror
 
-IDENTITY = "sts:GetCallerIdentity"
 LATER = datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
@@ -38,13 +37,14 @@ def names(report: SyncReport) -> list[str]:
 
 
 def test_exactly_these_jobs_are_described(mirror: Mirror) -> None:
-    """Search may lag behind an event, so it is not asked; other open jobs are not looked at."""
+    """Search may lag behind an event: it tells of trials alone. Other open jobs are left alone."""
     put(mirror, "open", "named")
     watcher = engine(mirror)
     assert names(changed(mirror, watcher, "open")) == ["open"]
     assert names(changed(mirror, watcher, "named")) == ["named"]
-    calls = mirror.account.calls
-    assert (calls[DESCRIBE], calls[LIST_TAGS], calls[SEARCH]) == (1, 1, 0)
+    assert mirror.account.calls == {DESCRIBE: 1, LIST_TAGS: 1, SEARCH: 1}
+    (searched,) = [each for each in mirror.account.requests if each.operation == SEARCH]
+    assert searched.parameters["Resource"] == "ExperimentTrialComponent"
     assert names(watcher.follow(since=None, sweep=False)) == ["named", "open"]
     mirror.account.move_training_job("named", status="Completed")
     assert changed(mirror, watcher, "named").runs[0].status == "FINISHED"

@@ -16,9 +16,11 @@ from tests.jobs import (
     whole,
 )
 from tests.sync.conftest import (
+    ASSOCIATIONS,
     DESCRIBE,
     DISCOVERY,
     LIST,
+    LIST_COMPONENTS,
     LIST_TAGS,
     METRICS,
     SEARCH,
@@ -59,7 +61,9 @@ def test_without_search_list_and_describe_give_the_same_runs(mirror: Mirror) -> 
     assert other.content() == mirror.content()
     assert mirror.account.calls == {
         SEARCH: 1,
+        LIST_COMPONENTS: 1,
         LIST: 2,
+        ASSOCIATIONS: 1,
         DESCRIBE: 3,
         LIST_TAGS: 3,
         STREAMS: 3,
@@ -74,7 +78,7 @@ def test_without_search_list_and_describe_give_the_same_runs(mirror: Mirror) -> 
     before = other.dump()
     report = other.sync()
     assert other.dump() == before
-    assert mirror.account.calls == {SEARCH: 1, LIST: 2}
+    assert mirror.account.calls == {SEARCH: 1, LIST_COMPONENTS: 1, LIST: 2, ASSOCIATIONS: 1}
     assert report.jobs["unchanged"] == 3
 
 
@@ -102,6 +106,7 @@ def test_named_jobs_without_search(mirror: Mirror) -> None:
         SEARCH: 1,
         DESCRIBE: 2,
         LIST_TAGS: 2,
+        LIST_COMPONENTS: 2,
         STREAMS: 2,
         METRICS: 1,
     }
@@ -237,9 +242,9 @@ def test_denied_for_a_while_in_a_running_job(mirror: Mirror) -> None:
 
 
 def test_describe_is_not_needed_where_search_works(mirror: Mirror) -> None:
-    """DescribeTrainingJob, ListTags and ListTrainingJobs denied: nothing is missing."""
+    """Describe, ListTags and all lists of jobs denied: nothing is missing."""
     created_ms = put_jobs(mirror, "a")
-    for operation in (DESCRIBE, LIST_TAGS, LIST):
+    for operation in (DESCRIBE, LIST_TAGS, LIST, LIST_COMPONENTS):
         mirror.account.faults.deny(operation)
     report = mirror.sync()
     assert (report.failed, report.warnings) == ([], [])

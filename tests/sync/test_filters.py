@@ -4,7 +4,15 @@ import pytest
 
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.jobs import HOUR_MS, arn, curve, job_answer, moment, now_ms, put_loss
-from tests.sync.conftest import DESCRIBE, DISCOVERY, METRICS, SEARCH, Mirror
+from tests.sync.conftest import (
+    DESCRIBE,
+    DISCOVERY,
+    DISCOVERY_OF_NOTHING,
+    FINDING,
+    METRICS,
+    SEARCH,
+    Mirror,
+)
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def test_filters_choose_jobs(mirror: Mirror, options: dict[str, str], expected: 
     assert {run.data.tags["sagemaker.name"] for run in mirror.runs()} == expected
     assert report.jobs["seen"] == len(expected)
     assert report.failed == []
-    assert mirror.account.calls[SEARCH] == 1
+    assert mirror.account.calls[SEARCH] == FINDING[SEARCH]
 
 
 @pytest.mark.usefixtures("jobs")
@@ -63,7 +71,7 @@ def test_names_and_arns_that_cannot_be_mirrored_are_named(mirror: Mirror) -> Non
         "arn:aws:sagemaker:us-east-1": "not an ARN",
         arn("vision-day-1", region="eu-west-1"): "--region eu-west-1",
         arn("vision-day-1", account="999999999999"): "another account",
-        arn("vision-day-1").replace("training-job", "endpoint"): "training-job",
+        arn("vision-day-1").replace("training-job", "endpoint"): "no endpoint 'vision-day-1'",
         "arn:aws:s3:::bucket/key": "training-job",
     }
     report = mirror.sync("vision-day-3", *bad, arn("speech-day-2"))
@@ -73,7 +81,7 @@ def test_names_and_arns_that_cannot_be_mirrored_are_named(mirror: Mirror) -> Non
     for asked, part in bad.items():
         assert part in errors[asked]
     assert report.jobs == {"seen": 10, "created": 2, "updated": 0, "unchanged": 0, "failed": 8}
-    assert mirror.account.calls[SEARCH] == 1
+    assert mirror.account.calls[SEARCH] == FINDING[SEARCH]
     assert mirror.account.calls[DESCRIBE] == 1
 
 
@@ -99,7 +107,7 @@ def test_names_ignore_since(mirror: Mirror) -> None:
 
 
 def test_twenty_names_are_one_search(mirror: Mirror) -> None:
-    """Names are looked up twenty to a Search; none is described."""
+    """Names are looked up twenty at a time, and so are their components; none is described."""
     created_ms = now_ms() - 2 * HOUR_MS
     names = [f"job-{number}" for number in range(21)]
     for name in names:
@@ -108,7 +116,7 @@ def test_twenty_names_are_one_search(mirror: Mirror) -> None:
         )
     report = mirror.sync(*names, dry_run=True)
     assert [line.name for line in report.runs] == names
-    assert mirror.account.calls == {SEARCH: 2}
+    assert mirror.account.calls == {SEARCH: 2 * FINDING[SEARCH]}
 
 
 def test_filter_holds_for_open_runs(mirror: Mirror) -> None:
@@ -145,7 +153,7 @@ def test_job_that_aws_deleted_is_closed(mirror: Mirror) -> None:
     digest = mirror.dump()
     mirror.sync()
     assert mirror.dump() == digest
-    assert mirror.account.calls == DISCOVERY
+    assert mirror.account.calls == DISCOVERY_OF_NOTHING
 
 
 def test_dry_run_of_an_unchanged_account(mirror: Mirror) -> None:
@@ -159,7 +167,7 @@ def test_dry_run_of_an_unchanged_account(mirror: Mirror) -> None:
     before = mirror.dump()
     forecast = mirror.sync(dry_run=True)
     real = mirror.sync()
-    assert dict(forecast.aws_calls) == dict(real.aws_calls) == {SEARCH: 1}
+    assert dict(forecast.aws_calls) == dict(real.aws_calls) == DISCOVERY
     assert forecast.jobs == real.jobs
     assert forecast.estimated_cost_usd == real.estimated_cost_usd == 0
     assert forecast.to_dict()["dry_run"] is True

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.jobs import arn, moment, now_ms, put_log
-from tests.sync.conftest import DISCOVERY, EVENTS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, EVENTS, STREAMS, Mirror
 from tests.sync.logged import (
     CREATED_MS,
     ENDED_MS,
@@ -263,7 +263,7 @@ def test_a_live_stream_costs_one_call(mirror: Mirror) -> None:
     assert values(mirror) == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert mirror.is_final("job")
     follower.look()
-    assert set(mirror.account.calls) == {SEARCH}
+    assert mirror.account.calls == DISCOVERY
 
 
 @pytest.mark.parametrize("slack_s", [0, 60])

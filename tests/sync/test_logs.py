@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.jobs import arn, averages, curve, put_host, put_log, put_loss, replayed
-from tests.sync.conftest import DISCOVERY, EVENTS, METRICS, STREAMS, Mirror
+from tests.sync.conftest import DISCOVERY, EVENTS, FINDING, METRICS, STREAMS, Mirror
 from tests.sync.logged import CREATED_MS, LOSS, events, put_job, source, values, warning
 
 LARGEST = sys.float_info.max
@@ -278,7 +278,7 @@ def test_a_dry_run_looks_at_no_log(mirror: Mirror) -> None:
         put_log(mirror.account, "job", events("loss=1"), host=host)
     before = mirror.dump()
     forecast = mirror.sync(dry_run=True)
-    assert mirror.account.calls == DISCOVERY
+    assert mirror.account.calls == FINDING
     assert mirror.dump() == before
     real = mirror.sync()
     assert dict(forecast.aws_calls) == dict(real.aws_calls) == mirror.account.calls

@@ -18,7 +18,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import DISCOVERY, METRICS, Mirror, datasets, models
+from tests.sync.conftest import DISCOVERY, DOCUMENTS, METRICS, Mirror, datasets, models
 
 
 def document(mirror: Mirror, job: str = "job") -> str:
@@ -361,11 +361,11 @@ def test_inputs_and_model(mirror: Mirror) -> None:
 
 @pytest.mark.parametrize("artifacts", ["none", "link"])
 def test_document_is_stored_on_demand(mirror: Mirror, artifacts: str) -> None:
-    """``artifacts="none"`` stores no file, ``link`` the description."""
+    """``artifacts="none"`` stores no file, ``link`` the description and the lineage."""
     created_ms = now_ms() - 2 * HOUR_MS
     mirror.account.put_training_job(
         job_answer("job", created_ms=created_ms, ended_ms=created_ms + HOUR_MS)
     )
     mirror.sync(artifacts=artifacts)
     found = mirror.client.list_artifacts(mirror.run("job").info.run_id, "sagemaker")
-    assert [each.path for each in found] == (["sagemaker/job.json"] if artifacts == "link" else [])
+    assert [each.path for each in found] == (DOCUMENTS if artifacts == "link" else [])

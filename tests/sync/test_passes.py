@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from tests.jobs import (
     HOUR_MS,
@@ -22,7 +23,20 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import DISCOVERY, METRICS, SEARCH, Mirror
+from tests.sync.conftest import ASSOCIATIONS, DISCOVERY, FINDING, METRICS, Mirror
+
+EVERY_LIST = {
+    "sagemaker:ListPipelines": 1,
+    "sagemaker:ListAutoMLJobs": 1,
+    "sagemaker:ListHyperParameterTuningJobs": 1,
+    "sagemaker:Search": 2,
+    "sagemaker:ListTrials": 1,
+    "sagemaker:ListProcessingJobs": 1,
+    "sagemaker:ListTransformJobs": 1,
+    "sagemaker:ListEndpoints": 1,
+    "sagemaker:ListAssociations": 1,
+}
+"""All calls of a pass over an account with nothing but training jobs, of which none is new."""
 
 CPU = "system/algo-1/cpu_utilization_percentage"
 
@@ -65,7 +79,7 @@ def put_a_bit_of_everything(mirror: Mirror) -> None:
 
 
 def test_second_sync_writes_nothing_and_reads_job_lists_only(mirror: Mirror) -> None:
-    """Of an unchanged account nothing is written, and nothing but Search is called."""
+    """Of an unchanged account nothing is written, and nothing but what finds jobs is called."""
     put_a_bit_of_everything(mirror)
     assert mirror.sync().jobs["created"] == 4
     before = mirror.dump()
@@ -74,17 +88,34 @@ def test_second_sync_writes_nothing_and_reads_job_lists_only(mirror: Mirror) -> 
     assert mirror.account.calls == DISCOVERY
     assert report.jobs == {"seen": 4, "created": 0, "updated": 0, "unchanged": 4, "failed": 0}
     assert report.points == 0
-    assert dict(report.aws_calls) == {SEARCH: 1}
+    assert dict(report.aws_calls) == DISCOVERY
+
+
+def test_second_sync_of_all_kinds_writes_nothing_and_reads_lists_only(mirror: Mirror) -> None:
+    """One list of each kind is read, and nothing is described; a forecast costs no more."""
+    put_a_bit_of_everything(mirror)
+    assert mirror.sync(kinds=KINDS).jobs["created"] == 4
+    before = mirror.dump()
+    forecast = mirror.sync(kinds=KINDS, dry_run=True)
+    assert mirror.account.calls == {
+        name: count for name, count in EVERY_LIST.items() if name != ASSOCIATIONS
+    }
+    report = mirror.sync(kinds=KINDS)
+    assert mirror.dump() == before
+    assert mirror.account.calls == EVERY_LIST
+    assert dict(forecast.aws_calls) == dict(report.aws_calls) == EVERY_LIST
+    assert report.jobs == forecast.jobs
+    assert report.jobs["unchanged"] == 4
 
 
 def test_second_sync_of_jobs_by_name_writes_nothing(mirror: Mirror) -> None:
-    """Names cost one Search for twenty of them, and nothing is written again."""
+    """Names cost two Searches for twenty of them, and nothing is written again."""
     put_a_bit_of_everything(mirror)
     mirror.sync()
     before = mirror.dump()
     report = mirror.sync("job-0", "job-1", "empty")
     assert mirror.dump() == before
-    assert mirror.account.calls == DISCOVERY
+    assert mirror.account.calls == FINDING
     assert report.jobs["unchanged"] == 3
 
 
@@ -99,7 +130,7 @@ def test_running_job_without_news_is_not_written(mirror: Mirror) -> None:
     report = mirror.sync_to(created_ms + 20 * MINUTE_MS)
     assert report.jobs["unchanged"] == 1
     assert mirror.dump() == before
-    assert set(mirror.account.calls) <= {SEARCH, METRICS}
+    assert set(mirror.account.calls) <= {*DISCOVERY, METRICS}
 
 
 def test_only_new_points_are_read_and_written(mirror: Mirror) -> None:

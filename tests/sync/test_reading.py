@@ -18,7 +18,7 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import DESCRIBE, METRICS, SEARCH, Mirror
+from tests.sync.conftest import ASSOCIATIONS, DESCRIBE, METRICS, SEARCH, Mirror
 
 
 def put_jobs(mirror: Mirror, count: int, *, metrics: tuple[str, ...] = ("loss",)) -> Any:
@@ -48,23 +48,23 @@ def series_of_all(mirror: Mirror) -> dict[str, dict[str, Points]]:
 
 
 MANY = [
-    pytest.param(13, 40, 1, id="13-jobs-of-45-series"),
-    pytest.param(120, 1, 2, id="120-jobs-of-6-series", marks=pytest.mark.slow),
+    pytest.param(13, 40, 2, id="13-jobs-of-45-series"),
+    pytest.param(120, 1, 3, id="120-jobs-of-6-series", marks=pytest.mark.slow),
 ]
 
 
-@pytest.mark.parametrize(("jobs", "metrics", "pages"), MANY)
+@pytest.mark.parametrize(("jobs", "metrics", "searches"), MANY)
 def test_series_of_many_jobs_share_requests(
-    mirror: Mirror, jobs: int, metrics: int, pages: int
+    mirror: Mirror, jobs: int, metrics: int, searches: int
 ) -> None:
-    """100 jobs a page of Search, 500 series a GetMetricData, and every point of every job."""
+    """A Search for components, one per 100 jobs; 500 series a GetMetricData; all points come."""
     series = jobs * (metrics + 5)
     expected = put_jobs(mirror, jobs, metrics=tuple(f"m{each}" for each in range(metrics)))
     forecast = mirror.sync(dry_run=True, metrics="cloudwatch")
-    assert mirror.account.calls == {SEARCH: pages}
+    assert mirror.account.calls == {SEARCH: searches}
     assert mirror.runs() == []
     report = mirror.sync(metrics="cloudwatch")
-    assert mirror.account.calls == {SEARCH: pages, METRICS: 2}
+    assert mirror.account.calls == {SEARCH: searches, ASSOCIATIONS: 1, METRICS: 2}
     assert dict(forecast.aws_calls) == dict(report.aws_calls) == mirror.account.calls
     assert forecast.estimated_cost_usd == pytest.approx(report.estimated_cost_usd)
     assert report.estimated_cost_usd == pytest.approx(series * 0.01 / 1000)
@@ -77,7 +77,7 @@ def test_series_of_many_jobs_share_requests(
     assert report.jobs["created"] == jobs
     assert series_of_all(mirror) == expected
     assert mirror.sync().jobs["unchanged"] == jobs
-    assert mirror.account.calls == {SEARCH: pages}
+    assert mirror.account.calls == {SEARCH: searches, ASSOCIATIONS: 1}
 
 
 def test_pages_batches_order_and_workers_change_nothing(mirror: Mirror) -> None:

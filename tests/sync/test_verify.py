@@ -33,11 +33,10 @@ from tests.jobs import (
     put_loss,
     whole,
 )
-from tests.sync.conftest import EVENTS, METRICS, SEARCH, STREAMS, Mirror
+from tests.sync.conftest import EVENTS, FINDING, IDENTITY, METRICS, STREAMS, Mirror
 from tests.sync.test_crash import killed
 from tests.sync.test_recovery import put_running_job
 
-STS = "sts:GetCallerIdentity"
 KEPT = "MLflow keeps every point once written"
 CPU = "system/algo-1/cpu_utilization_percentage"
 BILLABLE = "sagemaker/billable_seconds"
@@ -141,10 +140,10 @@ def test_equal_accounts(mirror: Mirror) -> None:
     mirror.sync()
     assert check(mirror).warnings == []
     assert_equal(mirror, jobs=5)
-    assert mirror.account.calls == {SEARCH: 1, STREAMS: 3, EVENTS: 4, METRICS: 1}
+    assert mirror.account.calls == {**FINDING, STREAMS: 3, EVENTS: 4, METRICS: 1}
     assert_equal(mirror, "logs", jobs=1)
     assert_equal(mirror, jobs=5, metrics="off")
-    assert mirror.account.calls == {SEARCH: 1}
+    assert mirror.account.calls == FINDING
 
 
 def test_missing_point(mirror: Mirror) -> None:
@@ -668,7 +667,7 @@ def test_names_that_nobody_knows(mirror: Mirror) -> None:
     mirror.sync()
     mirror.account.remove_training_job("job")
     report = check(mirror, "job", "other", "not a name")
-    assert [each.arn for each in report.failed] == ["not a name", "job", "other"]
+    assert [each.arn for each in report.failed] == ["job", "other", "not a name"]
     assert (report.jobs, report.equal, report.differences) == (3, 0, [])
     report = check(mirror)
     assert (report.jobs, report.failed, report.differences) == (0, [], [])
@@ -682,7 +681,7 @@ def test_runs_are_compared_whatever_since(mirror: Mirror) -> None:
     put_job(mirror, "other")
     mirror.sync()
     assert_equal(mirror, jobs=2, since="1m")
-    assert mirror.account.calls[STS] == 1
+    assert mirror.account.calls[IDENTITY] == 1
     assert_equal(mirror, jobs=1, name_contains="min", since="1m")
 
 
@@ -759,11 +758,11 @@ def test_runs_whose_account_nobody_tells(mirror: Mirror) -> None:
     """Runs that cannot be told from another account's are not equal: they were not compared."""
     put_job(mirror)
     mirror.sync()
-    mirror.account.faults.deny(STS)
+    mirror.account.faults.deny(IDENTITY)
     report = check(mirror, since="1m")
     (failure,) = report.failed
     assert failure.arn == "mirrored runs"
-    assert STS in failure.error
+    assert IDENTITY in failure.error
     assert "name the jobs" in failure.error
     assert (report.jobs, report.equal, report.warnings) == (1, 0, [])
     assert_equal(mirror, "job")

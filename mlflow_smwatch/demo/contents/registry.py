@@ -1,4 +1,4 @@
-"""The model that a pipeline made: registered, deployed, and scored against by nobody."""
+"""The model that a pipeline made: registered, and deployed behind an endpoint."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ LISTED = 2000
 """Most rows of each table."""
 
 _MARGIN = 16
-_NAME_COLUMNS = 25
+_NAME_COLUMNS = 22
 _RUN_DIGITS = 8
 _FAMILIES = {
     JOB: "job",

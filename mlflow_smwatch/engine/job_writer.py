@@ -226,7 +226,7 @@ class JobWriter:
         document = with_log_streams(text, streams) if streams else text
         page = self._pass.lineage.page(task.job, run.run_id)
         texts = {DOCUMENT: document} | ({LINEAGE_PAGE: page} if page else {})
-        refused = self._pass.writer.write_texts(run, texts)
+        refused = self._pass.writer.write_texts(run.run_id, texts)
         if refused:
             warnings.append(refused)
         return refused is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.lineage import Lineage, Node
@@ -29,15 +30,9 @@ class LineagePages:
         self._tracking = tracking
         self._lock = threading.Lock()
         self._index: LineageIndex | None = None
-        self._added: list[Lineage] = []
-
-    def add(self, lineage: Lineage) -> None:
-        """Take in what was found in AWS."""
-        with self._lock:
-            if self._index is None:
-                self._added.append(lineage)
-            else:
-                self._index.add(lineage)
+        self._own: set[str] = set()
+        self._changed: dict[str, None] = {}
+        self._drawn: dict[str, int] = {}
 
     def page(self, job: Job, run_id: str) -> str | None:
         """Draw the page of a job's run; None where nothing is known of its lineage.
@@ -54,23 +49,57 @@ class LineagePages:
             run_id=run_id,
             aliases=(job.kinship.component_arn,) if job.kinship.component_arn else (),
         )
-        self.add(Lineage(edges=job.lineage.edges, nodes=(own, *job.lineage.nodes)))
         with self._lock:
-            near = self._begun().near(own.id)
-        if not near.edges:
-            return None
-        return LineageGraph.of([near]).around(own.id).to_html(title=f"Lineage of {own.name}")
+            index = self._begun()
+            index.add(Lineage(edges=job.lineage.edges, nodes=(own, *job.lineage.nodes)))
+            near = index.near(own.id)
+            self._own.add(run_id)
+            self._changed[own.id] = None
+            self._drawn[run_id] = _digest(near)
+        return _drawn(own, near) if near.edges else None
+
+    def outdated(self) -> Iterator[tuple[str, str]]:
+        """Draw the pages that show less than what is known by now, each once.
+
+        Yields
+        ------
+        tuple
+            Id of the run, and its page.
+
+        Raises
+        ------
+        TrackingError
+            When MLflow cannot be read.
+        """
+        index, changed = self._begun(), list(self._changed)
+        self._changed.clear()
+        reached = {
+            node.run_id: node
+            for each in changed
+            for node in index.near(each).nodes
+            if node.run_id in self._own
+        }
+        for run_id, node in reached.items():
+            near = index.near(node.id)
+            digest = _digest(near)
+            if run_id and near.edges and self._drawn.get(run_id) != digest:
+                self._drawn[run_id] = digest
+                yield run_id, _drawn(node, near)
 
     def _begun(self) -> LineageIndex:
         if self._index is None:
             self._index = LineageIndex()
-            for piece in (*self._stored(), *self._added):
-                self._index.add(piece)
-            self._added.clear()
+            if is_sql(self._tracking.uri):
+                stored = read_lineage(self._tracking)
+                self._own |= stored.mirrored
+                for piece in (*stored.pieces, Lineage(nodes=stored.runs)):
+                    self._index.add(piece)
         return self._index
 
-    def _stored(self) -> tuple[Lineage, ...]:
-        if not is_sql(self._tracking.uri):
-            return ()
-        stored = read_lineage(self._tracking)
-        return (*stored.pieces, Lineage(nodes=stored.runs))
+
+def _drawn(own: Node, near: Lineage) -> str:
+    return LineageGraph.of([near]).around(own.id).to_html(title=f"Lineage of {own.name}")
+
+
+def _digest(near: Lineage) -> int:
+    return hash((frozenset(near.edges), frozenset(near.nodes)))

@@ -21,6 +21,7 @@ from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import SyncOptions, moment
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.tracking.lineage import forget
+from mlflow_smwatch.tracking.writer import LINEAGE_PAGE
 
 
 def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
@@ -164,6 +165,7 @@ class Mirror:
                 job_pass.finish()
                 job_pass.report.warn(None, job_pass.trials.finish())
                 job_pass.report.warn(None, write_experiments(context))
+                self._draw(context)
                 self._register(context, job_pass.report)
             except Interrupted:
                 job_pass.interrupt()
@@ -180,6 +182,12 @@ class Mirror:
         report.aws_calls = dict(Counter(ledger.calls) - calls)
         report.estimated_cost_usd = ledger.cost_usd - cost_usd
         return report
+
+    def _draw(self, context: PassContext) -> None:
+        """Draw the pages of lineage again that show less than what the pass found."""
+        if self._options.artifacts == "link" and not self._options.dry_run:
+            for run_id, page in context.lineage.outdated():
+                context.writer.write_texts(run_id, {LINEAGE_PAGE: page})
 
     @property
     def _jobs(self) -> list[str]:

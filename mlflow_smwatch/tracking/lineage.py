@@ -58,12 +58,15 @@ class StoredLineage:
     runs
         Nodes of the active runs that stand for something in SageMaker; of several with one ARN the
         mirror's own comes first, then the latest.
+    mirrored
+        Ids of the runs that the mirror made.
     experiment_ids
         Run id → experiment id.
     """
 
     pieces: tuple[Lineage, ...]
     runs: tuple[Node, ...]
+    mirrored: frozenset[str]
     experiment_ids: Mapping[str, str]
 
 
@@ -254,6 +257,7 @@ def _stored(runs: Mapping[str, _Run]) -> StoredLineage:
     return StoredLineage(
         pieces=tuple(piece for piece in pieces if piece.edges),
         runs=tuple(_run_nodes(runs)),
+        mirrored=frozenset(run_id for run_id, run in runs.items() if names.VERSION in run.tags),
         experiment_ids={run_id: run.experiment_id for run_id, run in runs.items()},
     )
 

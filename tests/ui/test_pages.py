@@ -72,7 +72,10 @@ def duration(site: Site, job: str) -> str:
 
 
 def test_the_experiments_link_opens_the_table_of_runs(page: Page, site: Site) -> None:
-    """The address that ``smwatch status`` prints shows training runs, not traces."""
+    """The address that ``smwatch status`` prints shows training runs, not traces.
+
+    A trial's jobs unfold below it.
+    """
     from playwright.sync_api import expect
 
     status = program.run(
@@ -93,8 +96,12 @@ def test_the_experiments_link_opens_the_table_of_runs(page: Page, site: Site) ->
     expect(row.get_by_text("digits_data_parallel.py").first).to_be_attached()
     keep_screenshot(page, "experiment-runs")
     page.goto(urls["breast-cancer-screening"])
-    link = page.get_by_role("link", name="breast-cancer-boosting-rate-0-10", exact=True)
-    expect(link.first).to_be_visible()
+    trial = page.get_by_role("link", name="learning-rate", exact=True)
+    job = page.get_by_role("link", name="breast-cancer-boosting-rate-0-10", exact=True)
+    expect(trial.first).to_be_visible()
+    expect(job).to_have_count(0)
+    page.get_by_role("gridcell").filter(has=trial).get_by_role("button").first.click()
+    expect(job.first).to_be_visible()
 
 
 def test_the_note_shows_links_into_aws(page: Page, site: Site) -> None:

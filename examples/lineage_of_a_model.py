@@ -78,7 +78,7 @@ def main() -> None:
             show(DEMO_A, DEMO_B, tracking_uri)
     elif len(arguments.jobs) == 2:
         mirror(arguments.jobs, arguments.tracking_uri)
-        show(*arguments.jobs, arguments.tracking_uri)
+        show(arguments.jobs[0], arguments.jobs[1], arguments.tracking_uri)
     else:
         parser.error("name two jobs, or give --demo")
 

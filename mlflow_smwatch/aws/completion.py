@@ -233,7 +233,7 @@ def _with_final(job: Job, metric: Mapping[str, Any] | None) -> Job:
     name, value = (metric or {}).get("MetricName"), (metric or {}).get("Value")
     if not name or value is None or name in known or job.ended_ms is None:
         return job
-    final = FinalMetric(name=str(name), value=float(value), timestamp_ms=job.ended_ms)
+    final = FinalMetric(name=str(name), value=float(value), timestamp_ms=job.ended_ms, logged=False)
     return replace(job, final_metrics=(*job.final_metrics, final))
 
 

@@ -42,11 +42,14 @@ class FinalMetric:
         The last value that SageMaker saw, in single precision.
     timestamp_ms
         When it was seen.
+    logged
+        Whether SageMaker saw it in the job's log; False for what only the job's group tells.
     """
 
     name: str
     value: float
     timestamp_ms: int
+    logged: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

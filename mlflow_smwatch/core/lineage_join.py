@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TypeVar
 
 from mlflow_smwatch.core.lineage import CONTRIBUTED_TO, IO, PRODUCED, Edge, Lineage, Node
-from mlflow_smwatch.core.lineage_nodes import is_s3, key_of, merged
+from mlflow_smwatch.core.lineage_nodes import CODE, is_s3, key_of, merged
 
 DERIVED_FROM = "DerivedFrom"
 
@@ -55,7 +55,8 @@ def nested(nodes: Mapping[str, Node], edges: Iterable[Edge]) -> Iterator[Edge]:
 
     Places are compared by whole path segments. Each pair of an output and an input of different
     jobs gives an edge: :data:`~.lineage.CONTRIBUTED_TO` where the output lies in the input,
-    :data:`DERIVED_FROM` where the input lies in the output.
+    :data:`DERIVED_FROM` where the input lies in the output. Code is no job's output: the SDK puts it
+    into the folder of the job that it was packed for, where others read it too.
 
     Parameters
     ----------
@@ -70,6 +71,7 @@ def nested(nodes: Mapping[str, Node], edges: Iterable[Edge]) -> Iterator[Edge]:
         From output to input.
     """
     writers, readers = _ends(edges)
+    readers = {each: jobs for each, jobs in readers.items() if nodes[each].kind != CODE}
     around: list[tuple[str, str]] = []
     for path, node_id in sorted(_places(nodes, {*writers, *readers})):
         while around and not path.startswith(around[-1][0]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlflow_smwatch.core import console
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import AUTOML_JOB, TRAINING_JOB
@@ -27,6 +29,7 @@ def links(job: Job) -> dict[str, str]:
         "sagemaker.console_url": console.job_url(job.arn),
         "sagemaker.logs_url": _logs_url(job),
         "sagemaker.metrics_url": _metrics_url(job),
+        "sagemaker.best_training_job_url": _best_child_url(job),
         "sagemaker.model_artifact_url": console.s3_url(partition, region, job.model_artifact or ""),
     }
     return {tag: url for tag, url in addresses.items() if url}
@@ -40,6 +43,11 @@ def output_url(job: Job) -> str:
     if job.kind in _WITH_FOLDERS:
         folder += f"{job.name}/"
     return console.s3_url(job.arn.partition, job.arn.region, folder)
+
+
+def _best_child_url(job: Job) -> str:
+    name = dict(job.facts).get("best_training_job")
+    return console.job_url(replace(job.arn, resource=f"training-job/{name}")) if name else ""
 
 
 def _logs_url(job: Job) -> str:

@@ -14,6 +14,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
 _TITLES = (
     ("Log streams", "sagemaker.logs_url"),
     ("CloudWatch metrics", "sagemaker.metrics_url"),
+    ("Best training job", "sagemaker.best_training_job_url"),
     ("Model artifact", "sagemaker.model_artifact_url"),
 )
 

@@ -80,10 +80,15 @@ def instance_series(job: Job) -> tuple[Series, ...]:
 
 
 def algorithm_series(job: Job) -> tuple[Series, ...]:
-    """List the algorithm metrics (dimension ``TrainingJobName``, no host)."""
+    """List the algorithm metrics (dimension ``TrainingJobName``, no host).
+
+    What SageMaker did not see in the log it did not publish either.
+    """
     namespace, dimension = job.kind.namespace, job.kind.name_dimension
     if namespace is None or dimension is None:
         return ()
+    logged = {each.name for each in job.final_metrics if each.logged}
+    names = sorted(logged | {each.name for each in job.definitions})
     return tuple(
         Series(
             original=metric_original(name),
@@ -91,7 +96,7 @@ def algorithm_series(job: Job) -> tuple[Series, ...]:
             metric_name=name,
             dimensions=((dimension, job.name),),
         )
-        for name in job.metric_names
+        for name in names
     )
 
 

@@ -10,6 +10,7 @@ REGION = "sagemaker.region"
 ACCOUNT = "sagemaker.account"
 TRIALS = "sagemaker.trials"
 IMAGE = "sagemaker.image"
+PIPELINE_EXECUTION = "sagemaker.pipeline_execution"
 MODEL_ARTIFACT = "sagemaker.model_artifact"
 LOG_STREAMS = "sagemaker.log_streams"
 VERSION = "smwatch.version"
@@ -36,6 +37,7 @@ FACTS = frozenset(
         "sagemaker.best_candidate",
         "sagemaker.best_objective",
         "sagemaker.best_training_job",
+        "sagemaker.best_training_job_url",
         "sagemaker.billable_seconds",
         "sagemaker.candidate",
         "sagemaker.checkpoint",
@@ -54,7 +56,7 @@ FACTS = frozenset(
         "sagemaker.model_artifact_url",
         "sagemaker.output",
         "sagemaker.pipeline",
-        "sagemaker.pipeline_execution",
+        PIPELINE_EXECUTION,
         "sagemaker.role_arn",
         "sagemaker.secondary_status",
         "sagemaker.spot",

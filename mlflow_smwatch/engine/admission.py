@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from mlflow_smwatch.aws.discovery import Found, NotFound, found_job
+from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import StopError, UnknownJobError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
@@ -125,8 +126,15 @@ class Admission:
             return False
         if self._pass.families.awaits(run):
             return False
+        if self._joins_execution(found.arn, run):
+            return False
         experiment = self._pass.options.experiment
         return job is None or run_record(job, experiment).fingerprint == watermark.fingerprint
+
+    def _joins_execution(self, arn: str, run: KnownRun) -> bool:
+        """Whether a pipeline's execution tells anew that a job is one of its steps'."""
+        execution = self._pass.families.execution_of(arn)
+        return execution not in {None, run.tags.get(names.PIPELINE_EXECUTION)}
 
     @staticmethod
     def _is_as_written(found: Found, watermark: Watermark) -> bool:

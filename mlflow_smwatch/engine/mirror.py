@@ -130,6 +130,8 @@ class Mirror:
                 scope.take_modified(since)
             if names:
                 scope.take_again(names)
+            if sweep and since is None:
+                scope.take_associations()
             if sweep:
                 scope.take_open_runs()
             else:

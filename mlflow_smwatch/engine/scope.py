@@ -73,11 +73,11 @@ class Scope:
         copied = False
         for page in self._finder.modified(self.wanted(since)):
             if page and not copied:
-                self._copy_new(_account_of(page))
+                self.take_associations(_account_of(page))
                 copied = True
             self._job_pass.take(page)
         if not copied:
-            self._copy_new(None)
+            self.take_associations()
 
     def take_named(self, asked: Sequence[str]) -> None:
         """Take jobs by name or ARN, whatever else the options say, with their associations.
@@ -96,8 +96,14 @@ class Scope:
         if trials:
             self._job_pass.take(self._finder.members(trials))
 
-    def _copy_new(self, account: str | None) -> None:
-        """Copy new associations before the jobs are written, whose pages show them."""
+    def take_associations(self, account: str | None = None) -> None:
+        """Copy what is new of associations; before jobs are written, whose pages show them.
+
+        Parameters
+        ----------
+        account
+            Whose they are, where that is known.
+        """
         if self._associations is not None:
             self._job_pass.report.warn(None, self._associations.mirror_new(account).warnings)
 

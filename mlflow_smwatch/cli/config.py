@@ -29,6 +29,7 @@ _TEXT: tuple[tuple[type, ...], str] = ((str,), "a text")
 _VALUES: dict[object, tuple[tuple[type, ...], str]] = {
     click.types.BoolParamType: ((bool,), "true or false"),
     click.types.IntParamType: ((int,), "a whole number"),
+    click.IntRange: ((int,), "a whole number"),
     click.types.FloatParamType: ((int, float), "a number"),
     words: ((str, list), "a text or a list of texts"),
     tag: ((str, list, dict), 'a list such as ["key=value"] or a table such as {key = "value"}'),

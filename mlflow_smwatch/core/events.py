@@ -110,7 +110,7 @@ def _arn(event: Mapping[str, Any], kind: JobKind) -> Arn:
         message = f"not an ARN: {_shown(given)}"
         raise JobError(message) from error
     if kind_of(arn) is not kind or not _RESOURCE_NAME.fullmatch(arn.resource_name):
-        message = f"{_shown(given)} is not the ARN of a {kind.word}"
+        message = f"{_shown(given)} is not the ARN of {kind.with_article}"
         raise JobError(message)
     return arn
 

@@ -81,7 +81,12 @@ class JobKind:
     @property
     def noun(self) -> str:
         """Its name in a sentence, such as ``training job``."""
-        return self.word.replace("-", " ")
+        return self.word.replace("-", " ").replace("automl", "AutoML")
+
+    @property
+    def with_article(self) -> str:
+        """Its name with an article, such as ``an endpoint``."""
+        return f"{'an' if self.noun[0] in 'aeiouA' else 'a'} {self.noun}"
 
 
 _UTILISATION = frozenset(

@@ -119,7 +119,7 @@ class Admission:
         job = self._recognition.related(found.job, run) if found.job else None
         if is_leaving(job, run):
             return True
-        if not (self._pass.is_read(watermark) or self._is_as_written(found, watermark)):
+        if not (self._pass.is_read(watermark) or self._is_as_written(found, run, watermark)):
             return False
         undocumented = self._pass.options.artifacts == "link" and not watermark.document
         if undocumented or watermark.modified_ms != found.modified_ms:
@@ -137,9 +137,10 @@ class Admission:
         return execution not in {None, run.tags.get(names.PIPELINE_EXECUTION)}
 
     @staticmethod
-    def _is_as_written(found: Found, watermark: Watermark) -> bool:
-        """Whether what never ends was not changed since it was written."""
-        return KINDS[found.kind].endless and watermark.fingerprint is not None
+    def _is_as_written(found: Found, run: KnownRun, watermark: Watermark) -> bool:
+        """Whether what never ends was not changed since it was written whole."""
+        whole = watermark.fingerprint is not None and names.WARNING not in run.tags
+        return KINDS[found.kind].endless and whole
 
     def whole_life(self, job: Job) -> Reading:
         """Plan the reading of series of which nothing was read before."""

@@ -137,6 +137,7 @@ class JobPass:
         self._admission = admission
         self._writer = writer
         self._over = threading.Event()
+        self._series_denied = False
         self._logs = JobLogReader(
             context, self._pools.pages, self._writer.write_gathered, self._is_over
         )
@@ -316,7 +317,8 @@ class JobPass:
         else:
             for task in tasks:
                 task.iterations = read.series.get(task.arn, {})
-            if read.denied:
+            if read.denied and not self._series_denied:
+                self._series_denied = True
                 self.report.warn(None, [f"summaries stand for metric series: {read.denied}"])
         for task in tasks:
             self._tick(task.arn)

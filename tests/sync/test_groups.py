@@ -6,16 +6,22 @@ from typing import Any
 
 import pytest
 
-from mlflow_smwatch.core.job_kinds import KINDS
 from tests import kinds
-from tests.jobs import DAY_MS, HOUR_MS, MINUTE_MS, arn, curve, final_metrics, job_answer, moment, put_loss
+from tests.jobs import (
+    DAY_MS,
+    arn,
+    curve,
+    final_metrics,
+    job_answer,
+    moment,
+    put_loss,
+)
 from tests.sync.conftest import Mirror
 from tests.sync.every_kind import (
     CREATED_MS,
     ENDED_MS,
     LIFE,
     TRIAL,
-    found,
     home,
     parent,
     put_job_in,
@@ -122,7 +128,13 @@ def test_a_tuning_job_that_goes_on(mirror: Mirror) -> None:
     settled(mirror)
     put_child(mirror, "a", 0.5)
     put_child(mirror, "b", None, life={"ended_ms": None})
-    counters = {"Completed": 1, "InProgress": 1, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 0}
+    counters = {
+        "Completed": 1,
+        "InProgress": 1,
+        "RetryableError": 0,
+        "NonRetryableError": 0,
+        "Stopped": 0,
+    }
     mirror.account.update_job(
         "tuning-job", "tuning", TrainingJobStatusCounters=counters, BestTrainingJob=best("a", 0.5)
     )
@@ -181,9 +193,11 @@ def test_an_automl_job_and_its_candidates(mirror: Mirror, version: int) -> None:
         kinds.kind_arn("transform-job/apply"): "AWS::SageMaker::TransformJob",
     }
     candidate = kinds.candidate("cand-1", value=0.875, steps=steps, **LIFE)
-    own = {"AutoMLJobArn": kinds.kind_arn(AUTOML)}
+    own: dict[str, Any] = {"AutoMLJobArn": kinds.kind_arn(AUTOML)}
     account = mirror.account
-    account.put_job("automl-job", make("automl", BestCandidate=candidate, **LIFE), candidates=[candidate])
+    account.put_job(
+        "automl-job", make("automl", BestCandidate=candidate, **LIFE), candidates=[candidate]
+    )
     account.put_training_job({**job_answer("fit", **LIFE), **own})
     account.put_job("processing-job", kinds.processing_job("features", **own, **LIFE))
     account.put_job("transform-job", kinds.transform_job("apply", **own, **LIFE))
@@ -197,7 +211,10 @@ def test_an_automl_job_and_its_candidates(mirror: Mirror, version: int) -> None:
     assert fit.data.metrics == {"F1": 0.875}
     assert fit.data.tags["sagemaker.candidate"] == "cand-1"
     tags = run(mirror, AUTOML).data.tags
-    assert (tags["sagemaker.best_candidate"], tags["sagemaker.best_objective"]) == ("cand-1", "0.875")
+    assert (tags["sagemaker.best_candidate"], tags["sagemaker.best_objective"]) == (
+        "cand-1",
+        "0.875",
+    )
     assert state(mirror, AUTOML) == ("FINISHED", ENDED_MS, True)
     assert settled(mirror) == {}
     verified(mirror)
@@ -247,7 +264,7 @@ def test_a_pipeline_execution_and_its_steps(mirror: Mirror) -> None:
 @pytest.mark.parametrize("old", [False, True], ids=["in the window", "older"])
 def test_jobs_that_were_mirrored_before_their_execution(mirror: Mirror, old: bool) -> None:
     """They get parent and tag later, and no second run."""
-    life = {"created_ms": CREATED_MS, "ended_ms": ENDED_MS}
+    life: dict[str, Any] = {"created_ms": CREATED_MS, "ended_ms": ENDED_MS}
     if old:
         life = {key: each - 30 * DAY_MS for key, each in life.items()}
     mirror.account.put_training_job(job_answer("train", **life))

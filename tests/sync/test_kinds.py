@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.sync.every_kind import (
     LIFE,
     LISTS,
     TRIAL,
+    everything,
     found,
     home,
     parent,
@@ -182,7 +184,8 @@ def put_status(mirror: Mirror, word: str, status: str) -> str:
     """Put a job in a status; give its resource."""
     name = f"{word}-{status}".lower()
     ends = status in KINDS[word].end_states
-    life = {"created_ms": CREATED_MS, "ended_ms": ENDED_MS if ends else None, "status": status}
+    ended_ms = ENDED_MS if ends else None
+    life: dict[str, Any] = {"created_ms": CREATED_MS, "ended_ms": ended_ms, "status": status}
     account = mirror.account
     if word == "trial-component":
         put_component(account, name, status=status, EndTime=moment(ENDED_MS) if ends else None)
@@ -207,17 +210,18 @@ def test_every_status(mirror: Mirror) -> None:
     }
     report = sync(mirror)
     assert report.failed == []
+    there = everything(mirror)
     for (word, status), resource in resources.items():
         ends = status in KINDS[word].end_states
-        expected = (STATUSES[word][status], ENDED_MS if ends else None, ends)
-        assert state(mirror, resource) == expected, (word, status)
-        assert run(mirror, resource).data.tags["sagemaker.status"] == status
+        one = there[resource]
+        expected = (STATUSES[word][status], ENDED_MS if ends else None)
+        assert (one.info.status, one.info.end_time) == expected, (word, status)
+        tags = one.data.tags
+        assert tags["sagemaker.status"] == status
+        assert (tags.get("smwatch.final") == "true") is ends
         unknown = status not in KINDS[word].known_statuses
-        assert (
-            "unknown status" in run(mirror, resource).data.tags.get("smwatch.warning", "")
-        ) is unknown
+        assert ("unknown status" in tags.get("smwatch.warning", "")) is unknown
     settled(mirror)
-    verified(mirror)
 
 
 def test_a_stopped_job_without_an_end_time(mirror: Mirror) -> None:
@@ -229,7 +233,8 @@ def test_a_stopped_job_without_an_end_time(mirror: Mirror) -> None:
             "tuning-job": "HyperParameterTuning",
             "automl-job": "",
         }
-        answer = MAKERS[word]("job", status="Stopped", **LIFE, **{f"{ends[word]}EndTime": None})
+        lacks: dict[str, Any] = {f"{ends[word]}EndTime": None}
+        answer = MAKERS[word]("job", status="Stopped", **LIFE, **lacks)
         mirror.account.put_job(word, answer)
     sync(mirror)
     for word in ("processing-job", "transform-job", "tuning-job", "automl-job"):
@@ -333,7 +338,6 @@ def test_hosts_of_processing_jobs(mirror: Mirror) -> None:
     assert len(mirror.points(one)) == 2
     assert settled(mirror) == {}
     verified(mirror)
-    import sqlite3
 
     with sqlite3.connect(mirror.database) as connection:
         connection.execute("delete from metrics where key = ? and step = 120", (key,))
@@ -458,7 +462,8 @@ def test_endpoint_and_its_changes(mirror: Mirror) -> None:
     report = sync(mirror)
     status, end_ms, final = state(mirror, RESOURCES["endpoint"])
     assert (status, final) == ("FINISHED", True)
-    assert end_ms and end_ms > ENDED_MS
+    assert end_ms
+    assert end_ms > ENDED_MS
     assert mirror.warnings(report) == ""
     assert settled(mirror) == {"sts:GetCallerIdentity": 1}
 
@@ -488,38 +493,54 @@ def test_a_list_of_endpoints_that_fails(mirror: Mirror) -> None:
     assert state(mirror, RESOURCES["endpoint"]) == ("RUNNING", None, False)
 
 
+@pytest.mark.parametrize("denied", ["DescribeModel", "DescribeEndpointConfig"])
+def test_what_serves_is_denied(mirror: Mirror, denied: str) -> None:
+    """The endpoint is mirrored with a warning, and looked at again until all of it is there."""
+    put_every_kind(mirror)
+    mirror.account.faults.deny(f"sagemaker:{denied}")
+    report = sync(mirror, kinds=("endpoint",))
+    assert report.failed == []
+    assert mirror.warnings(report).count(f"sagemaker:{denied} is denied") == 1
+    settled(mirror, kinds=("endpoint",))
+    mirror.account.faults.clear()
+    sync(mirror, kinds=("endpoint",))
+    tags = run(mirror, RESOURCES["endpoint"]).data.tags
+    assert "smwatch.warning" not in tags
+    assert "model-data" in tags["smwatch.lineage"] or "model.tar.gz" in tags["smwatch.lineage"]
+    assert settled(mirror, kinds=("endpoint",)) == {}
+
+
 DENIED = {
-    "sagemaker:Search": (),
-    "sagemaker:ListAssociations": (),
-    "sagemaker:ListAutoMLJobs": ("automl-job",),
-    "sagemaker:ListEndpoints": ("endpoint",),
-    "sagemaker:ListHyperParameterTuningJobs": ("tuning-job",),
-    "sagemaker:ListProcessingJobs": ("processing-job",),
-    "sagemaker:ListTransformJobs": ("transform-job",),
-    "sagemaker:DescribeModel": (),
-    "sagemaker:DescribeEndpointConfig": (),
-    "sagemaker:ListTrainingJobsForHyperParameterTuningJob": (),
-    "sagemaker:ListCandidatesForAutoMLJob": (),
-    "sagemaker:ListPipelineExecutionSteps": (),
+    "sagemaker:ListAssociations": None,
+    "sagemaker:ListAutoMLJobs": "automl-job",
+    "sagemaker:ListEndpoints": "endpoint",
+    "sagemaker:ListProcessingJobs": "processing-job",
+    "sagemaker:DescribeModel": None,
+    "sagemaker:ListTrainingJobsForHyperParameterTuningJob": None,
+    "sagemaker:ListPipelineExecutionSteps": None,
 }
 
 
-@pytest.mark.parametrize("denied", sorted(DENIED))
-def test_a_denied_operation_costs_what_it_tells(mirror: Mirror, denied: str) -> None:
-    """All else is mirrored, and the permission that lacks is named once."""
+def test_what_is_denied_costs_what_it_tells(mirror: Mirror) -> None:
+    """All else is mirrored, each permission that lacks is named once; all comes later."""
     put_every_kind(mirror)
-    mirror.account.faults.deny(denied)
+    for denied in DENIED:
+        mirror.account.faults.deny(denied)
     report = sync(mirror)
     assert report.failed == []
-    missing = {word for word, resource in RESOURCES.items() if not found(mirror, resource)}
-    assert missing == set(DENIED[denied])
-    assert mirror.warnings(report).count(f"{denied} is denied") == (
-        2 if denied == "sagemaker:DescribeModel" else 1
-    )
+    there = everything(mirror)
+    missing = {word for word, resource in RESOURCES.items() if resource not in there}
+    assert missing == {word for word in DENIED.values() if word}
+    for denied in DENIED:
+        assert mirror.warnings(report).count(f"{denied} is denied") == 1, denied
     mirror.account.faults.clear()
-    sync(mirror)
-    assert all(len(found(mirror, resource)) == 1 for resource in RESOURCES.values())
+    report = sync(mirror)
+    assert mirror.warnings(report) == ""
+    there = everything(mirror)
+    assert set(RESOURCES.values()) <= set(there)
+    assert not any("smwatch.warning" in each.data.tags for each in there.values())
     assert settled(mirror) == {}
+    verified(mirror)
 
 
 def test_without_search_or_components(mirror: Mirror) -> None:
@@ -543,7 +564,7 @@ def test_without_search_or_components(mirror: Mirror) -> None:
 
 
 def test_the_calls_of_discovery(mirror: Mirror) -> None:
-    """One for each kind that is listed; Search five times: components, trials, jobs, executions, experiments."""
+    """One for each kind that is listed, five times Search; none for a job."""
     put_every_kind(mirror)
     sync(mirror)
     settled(mirror)

@@ -215,7 +215,9 @@ def test_trials_are_denied(mirror: Mirror) -> None:
     mirror.account.experiments.put_experiment("study", created=old)
     mirror.account.experiments.put_trial("old", "study", created=old)
     mirror.account.put_training_job(
-        job_answer("train", ExperimentConfig={"TrialName": "old", "ExperimentName": "study"}, **LIFE)
+        job_answer(
+            "train", ExperimentConfig={"TrialName": "old", "ExperimentName": "study"}, **LIFE
+        )
     )
     for name in ("Search", "DescribeTrial", "ListTrials", "ListTrialComponents"):
         mirror.account.faults.deny(f"sagemaker:{name}")
@@ -286,7 +288,9 @@ def test_a_pass_that_ends_before_trials_are_finished(mirror: Mirror) -> None:
     def listen(report: SyncReport) -> None:
         written.append(report.counts["created"])
 
-    Engine(mirror.options(kinds=EVERY_KIND), lambda: bool(written) and written[-1] >= 3).sync(listen)
+    Engine(mirror.options(kinds=EVERY_KIND), lambda: bool(written) and written[-1] >= 3).sync(
+        listen
+    )
     assert state(mirror, f"{TRIAL}/trial")[1:] == (None, False)
     sync(mirror)
     assert state(mirror, f"{TRIAL}/trial") == ("FINISHED", ENDED_MS, True)

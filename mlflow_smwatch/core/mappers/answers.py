@@ -214,8 +214,7 @@ def experiment_in(component: Answer) -> str | None:
 
 def _incomplete(kind: JobKind, found: Answer) -> JobError:
     missing = ", ".join(field for field, value in found.items() if value is None)
-    article = "an" if kind.noun[0] in "aeiou" else "a"
-    return JobError(f"AWS described {article} {kind.noun} without {missing}")
+    return JobError(f"AWS described {kind.with_article} without {missing}")
 
 
 def _kinship(answer: Answer) -> Kinship:

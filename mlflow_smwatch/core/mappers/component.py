@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mlflow_smwatch.core.job import Job, SummaryMetric
+from mlflow_smwatch.core.job import Channel, Job, SummaryMetric
 from mlflow_smwatch.core.job_kinds import TRIAL_COMPONENT
 from mlflow_smwatch.core.kinship import Kinship
 from mlflow_smwatch.core.lineage import Lineage
@@ -18,6 +18,7 @@ from mlflow_smwatch.core.mappers.answers import (
     number,
     part,
     parts,
+    s3_uri,
     text,
     trials_in,
     whole,
@@ -48,10 +49,17 @@ def trial_component(answer: Answer) -> Job:
             component_arn=str(job.arn),
         ),
         component_known=True,
+        channels=tuple(_channels(part(answer, "InputArtifacts"))),
         params=tuple(_params(part(answer, "Parameters"))),
         summaries=_summaries(answer, job.modified_ms),
         lineage=_inputs(job, answer) + _outputs(job, answer),
     )
+
+
+def _channels(artifacts: Answer) -> Iterator[Channel]:
+    for name in sorted(artifacts):
+        if uri := s3_uri(artifacts, name, "Value"):
+            yield Channel(name=name, uri=uri)
 
 
 def _params(parameters: Answer) -> Iterator[tuple[str, str]]:

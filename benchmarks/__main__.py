@@ -11,15 +11,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import table, table_lineage, table_logs
+from benchmarks import table, table_components, table_lineage, table_logs
 from benchmarks.machine import machine
 from benchmarks.measure import measure
+from benchmarks.measure_components import measure_components
 from benchmarks.measure_lineage import measure_lineage
 from benchmarks.measure_logs import SMALL_PAGES, measure_logs
 from benchmarks.measure_watch import measure_watch
 
 _OUTPUT = Path("build/benchmarks.json")
-_QUICK = {"jobs": 10, "sample": 2, "lines": 2_000, "megabytes": 100, "running": 5, "runs": 200}
+_QUICK = {
+    "jobs": 10,
+    "sample": 2,
+    "lines": 2_000,
+    "megabytes": 100,
+    "running": 5,
+    "runs": 200,
+    "components": 300,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,8 @@ def main() -> None:
     _say(f"figures: {options.output}")
     if document.get("within_limits") is False:
         sys.exit("the first sync made more calls than it may")
+    if document.get("within_component_limit") is False:
+        sys.exit("finding the trial components took more calls than it may")
 
 
 def _syncs(options: argparse.Namespace, folder: Path) -> Part:
@@ -105,11 +116,22 @@ def _lineage(options: argparse.Namespace, folder: Path) -> Part:
     )
 
 
+def _components(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_components(options.components, folder, _say)
+    return Part(
+        document={"components": asdict(results), "within_component_limit": results.within_limit},
+        ratios=results.ratios,
+        made_of=table_components.component_made_of(results),
+        lines=table_components.component_table(results),
+    )
+
+
 _PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
     "syncs": _syncs,
     "logs": _logs,
     "watch": _watch,
     "lineage": _lineage,
+    "components": _components,
 }
 
 
@@ -133,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--megabytes", type=_megabytes, default=1000, help="of the long log")
     parser.add_argument("--running", type=_count, default=50, help="running jobs of the watch")
     parser.add_argument("--runs", type=_count, default=10_000, help="runs with lineage")
+    parser.add_argument("--components", type=_count, default=10_000, help="trial components")
     parser.add_argument("--only", action="append", choices=_PARTS, help="this part; repeatable")
     parser.add_argument("--quick", action="store_true", help="small numbers: to see that it works")
     parser.add_argument("--output", type=Path, default=_OUTPUT, help="where the JSON goes")

@@ -88,7 +88,7 @@ class Families:
             self._refused[group] = why
 
     def refused(self, job: Job) -> str | None:
-        """Say why the group that a job belongs to cannot be had now; None where it can, or is gone."""
+        """Say why a job's group cannot be had now; None where it can, or is gone."""
         group = job.kinship.group
         with self._lock:
             return self._refused.get(group) if group else None

@@ -168,7 +168,9 @@ def test_inputs_and_outputs(mirror: Mirror) -> None:
 
 def test_odd_components(mirror: Mirror) -> None:
     """No name and no number of parameters stops it; a missing status is complete."""
-    parameters = {f"p-{number:03}": {"NumberValue": number / 4} for number in range(296)}
+    parameters: dict[str, Any] = {
+        f"p-{number:03}": {"NumberValue": number / 4} for number in range(296)
+    }
     parameters |= {
         "größe/x": {"StringValue": "ß" * 2500},
         "../up": {"StringValue": ""},

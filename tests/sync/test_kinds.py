@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import mlflow_smwatch
 from mlflow_smwatch.core.job_kinds import KINDS
-from mlflow_smwatch.status import status
+from mlflow_smwatch.status import status as status_of
 from tests import kinds
 from tests.jobs import MINUTE_MS, averages, curve, job_answer, moment
 from tests.sync.conftest import EVENTS, METRICS, STREAMS, Mirror, datasets
@@ -94,7 +95,7 @@ def test_each_kind_has_its_run(mirror: Mirror) -> None:
         assert name in one.data.tags["mlflow.note.content"].replace("\\", "")
     assert settled(mirror) == {}
     verified(mirror)
-    counted = status(mirror.uri).kinds
+    counted = status_of(mirror.uri).kinds
     assert counted == dict.fromkeys(sorted(KINDS), 1)
 
 
@@ -172,7 +173,7 @@ STATUSES = {
     },
     "trial-component": JOB_WORDS,
 }
-MAKERS = {
+MAKERS: dict[str, Callable[..., dict[str, Any]]] = {
     "processing-job": kinds.processing_job,
     "transform-job": kinds.transform_job,
     "tuning-job": kinds.tuning_job,
@@ -268,7 +269,7 @@ OVER = {
 
 @pytest.mark.parametrize("word", sorted(RUNNING))
 def test_a_job_that_goes_on_is_described_and_ends(mirror: Mirror, word: str) -> None:
-    """Each pass looks at it; once it has ended, what came of it is written, and no more is asked."""
+    """Each pass looks at it; once it has ended that is written, and no more is asked."""
     if word == "pipeline-execution":
         answer = kinds.pipeline_execution(EXECUTION, created_ms=CREATED_MS)
     else:

@@ -116,7 +116,7 @@ def test_secrets_are_not_repeated(body: str) -> None:
         (json.dumps(event(detail={"TrainingJobArn": "job-1"})), "not an ARN: 'job-1'"),
         (
             json.dumps(event(detail={"TrainingJobArn": ARN.replace("training", "transform")})),
-            "is not the ARN of a training-job",
+            "is not the ARN of a training job",
         ),
         (json.dumps(event(detail={"TrainingJobArn": ARN + "x" * 300})), "is not the ARN of a"),
         (json.dumps(event(detail={"TrainingJobArn": ARN + "'; drop"})), "is not the ARN of a"),

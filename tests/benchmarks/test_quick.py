@@ -60,6 +60,8 @@ def test_the_table_names_machine_rows_and_ratios(quick: tuple[str, dict[str, Any
         "| SQLite, 2,000 edges, 200 runs (median of 3) |",
         "| REST, 2,000 edges, 200 runs (median of 3) |",
         "| second `lineage()` ÷ plain `search_runs`, REST |",
+        "| mirror, 300 in 100 trials, all kinds listed | ",
+        "| script ÷ finding, AWS calls |",
     ):
         assert part in table
 
@@ -137,6 +139,7 @@ def test_every_ratio_is_there(quick: tuple[str, dict[str, Any]]) -> None:
         "second_lineage_to_search_sqlite",
         "first_lineage_to_search_rest",
         "second_lineage_to_search_rest",
+        "script_to_finding_calls",
     }
 
 

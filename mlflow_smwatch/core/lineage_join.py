@@ -55,8 +55,8 @@ def nested(nodes: Mapping[str, Node], edges: Iterable[Edge]) -> Iterator[Edge]:
 
     Places are compared by whole path segments. Each pair of an output and an input of different
     jobs gives an edge: :data:`~.lineage.CONTRIBUTED_TO` where the output lies in the input,
-    :data:`DERIVED_FROM` where the input lies in the output. Code is no job's output: the SDK puts it
-    into the folder of the job that it was packed for, where others read it too.
+    :data:`DERIVED_FROM` where the input lies in the output. Code is no job's output: the SDK puts
+    it into the folder of the job that it was packed for, where others read it too.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, JobKind
+from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, JobKind
 from mlflow_smwatch.core.kinship import GROUP_KINDS, GroupRef, noted
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.runs import RunIndex
@@ -74,7 +74,9 @@ class Families:
         return [
             group
             for group, near in places.items()
-            if group[0] in self._kinds and not self._is_known(group) and not self._find(group, near)
+            if group[0] in self._kinds
+            and not self._is_known(group)
+            and not self.run_of(group, near)
         ]
 
     def give_up(self, group: GroupRef) -> None:
@@ -109,20 +111,18 @@ class Families:
     def parent_of(self, job: Job) -> KnownRun | None:
         """Return the run that a job's run is a child of; None for the top level."""
         group = job.kinship.group
-        return self._find(group, job.arn) if group else None
+        return self.run_of(group, job.arn) if group else None
 
-    def trial_runs(self, trials: Iterable[str]) -> dict[str, str]:
-        """Return the run ids of trials that have one, by name."""
-        with self._lock:
-            found = {name: self._runs.get((TRIAL.word, name)) for name in trials}
-        return {name: run.run_id for name, run in found.items() if run}
+    def run_of(self, group: GroupRef, near: Arn) -> KnownRun | None:
+        """Return the run of a group that lies beside a job; None where it has none.
 
-    def _is_known(self, group: GroupRef) -> bool:
-        """Whether a group has a run, or was given up."""
-        with self._lock:
-            return group in self._runs
-
-    def _find(self, group: GroupRef, near: Arn) -> KnownRun | None:
+        Parameters
+        ----------
+        group
+            Kind, and name or ARN.
+        near
+            ARN of the job, or the group's own.
+        """
         with self._lock:
             if group in self._runs:
                 return self._runs[group]
@@ -131,6 +131,11 @@ class Families:
             with self._lock:
                 self._runs.setdefault(group, run)
         return run
+
+    def _is_known(self, group: GroupRef) -> bool:
+        """Whether a group has a run, or was given up."""
+        with self._lock:
+            return group in self._runs
 
 
 def _ref(kind: JobKind, arn: str, name: str) -> GroupRef:

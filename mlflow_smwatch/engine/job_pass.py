@@ -27,6 +27,7 @@ from mlflow_smwatch.aws.operations import GET_METRIC_DATA
 from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
 from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobError
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.job_kinds import TRIAL
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.windows import Reading
@@ -236,7 +237,7 @@ class JobPass:
         """Enter what became of a job."""
         report = self.report
         found = self._begun.pop(outcome.arn, None)
-        if found is not None and not outcome.final:
+        if found is not None and not outcome.final and found.kind != TRIAL.word:
             self.open[outcome.arn] = found
         if outcome.error is not None:
             report.failed.append(Failure(outcome.arn, outcome.error))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import JobError, reason
 from mlflow_smwatch.core.job_kinds import TRIAL
@@ -28,16 +29,15 @@ class Trials:
 
     def __init__(self, context: PassContext) -> None:
         self._pass = context
-        self._touched: dict[str, None] = {}
+        self._touched: dict[str, str] = {}
         self._open: dict[str, KnownRun] = {}
 
     def enter(self, outcome: Outcome) -> None:
         """Note the trials of a job that was written, or a trial that was."""
-        if outcome.word in {"created", "updated"}:
-            self._touched.update(dict.fromkeys(outcome.trials))
         line = outcome.line
-        if line and line.kind == TRIAL.word and not outcome.final:
-            self._touched[line.name] = None
+        if outcome.word in {"created", "updated"}:
+            own = (line.name,) if line and line.kind == TRIAL.word else ()
+            self._touched.update(dict.fromkeys((*outcome.trials, *own), outcome.arn))
 
     def enter_open(self, runs: Iterable[KnownRun]) -> None:
         """Note trials that were left running."""
@@ -59,8 +59,10 @@ class Trials:
         if self._pass.options.dry_run:
             return []
         index, runs = self._pass.index, dict(self._open)
-        for run_id in self._pass.families.trial_runs(self._touched).values():
-            runs[run_id] = index.reread(runs.get(run_id) or run_id)
+        for name, arn in self._touched.items():
+            known = self._pass.families.run_of((TRIAL.word, name), Arn.parse(arn))
+            if known:
+                runs[known.run_id] = index.reread(known)
         return [text for run in runs.values() if (text := self._set(run))]
 
     def _set(self, run: KnownRun) -> str | None:

@@ -178,11 +178,10 @@ class RunIndex:
         except JobError:
             self._finish_removal(duplicate, kept)
 
-    def reread(self, run: KnownRun | str) -> KnownRun:
-        """Read a run, given by its id or as it was before, as it is now."""
-        run_id = run if isinstance(run, str) else run.run_id
+    def reread(self, run: KnownRun) -> KnownRun:
+        """Read a run as it is now."""
         with tracking_errors("looking at the run"):
-            return _known(self._tracking.client.get_run(run_id))
+            return _known(self._tracking.client.get_run(run.run_id))
 
     def history(self, run_id: str, key: str) -> tuple[WrittenPoint, ...]:
         """Give every point that a run has under a key."""

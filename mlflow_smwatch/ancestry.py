@@ -253,8 +253,13 @@ def _described(aws: Aws, pieces: list[Lineage]) -> list[Lineage]:
         if is_vertex(each) and Arn.parse(each).resource_type == TRIAL_COMPONENT.resource_type
     )
     found: list[Lineage] = []
-    try:
-        found.extend(describe_component(aws, each) for each in components)
-    except AccessDeniedError:
-        return found
+    denied: set[str] = set()
+    for each in components:
+        arn = Arn.parse(each)
+        if arn.region != aws.region or arn.account in denied:
+            continue
+        try:
+            found.append(describe_component(aws, each))
+        except AccessDeniedError:
+            denied.add(arn.account)
     return found

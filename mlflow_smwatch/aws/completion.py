@@ -1,7 +1,7 @@
 """What a job's own description does not tell: its model, and the objective of its group.
 
 Listings give tuning children and AutoML steps without the value of the group's objective, and
-transform jobs without their model. Each group and each model is asked for once a pass.
+transform jobs without their model. Each group, model and model package is asked for once a pass.
 """
 
 from __future__ import annotations
@@ -10,16 +10,25 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from mlflow_smwatch.aws.discovery import Answer, Described
 from mlflow_smwatch.aws.listing import describe, list_all
+from mlflow_smwatch.aws.model_packages import describe_model_package
 from mlflow_smwatch.aws.operations import DESCRIBE_MODEL, LIST_CANDIDATES, LIST_TUNING_CHILDREN
 from mlflow_smwatch.aws.session import Aws
-from mlflow_smwatch.core.errors import AccessDeniedError, JobError
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    JobError,
+    RetriableError,
+    UnknownJobError,
+)
 from mlflow_smwatch.core.job import FinalMetric, Job
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB, TRANSFORM_JOB
+from mlflow_smwatch.core.mappers.materials import packages_named
 from mlflow_smwatch.core.redact import redact_answer
 
 _Value = TypeVar("_Value")
@@ -74,6 +83,7 @@ class Completion:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._models: _Once[dict[str, Any]] = _Once()
+        self._packages: _Once[dict[str, Any]] = _Once()
         self._children: _Once[dict[str, dict[str, Any]]] = _Once()
         self._candidates: _Once[list[dict[str, Any]]] = _Once()
 
@@ -96,7 +106,7 @@ class Completion:
         """
         denied: list[str] = []
         for what, applies, add in (
-            ("model", _lacks_model, self._with_model),
+            ("model", _lacks_model, partial(self._with_model, denied=denied)),
             ("tuning objective", _lacks_objective, self._with_objective),
             ("candidate", _lacks_candidate, self._with_candidate),
         ):
@@ -110,8 +120,21 @@ class Completion:
                 continue
         return Described(job=job, denied=tuple(denied))
 
-    def model(self, name: str) -> dict[str, Any]:
+    def model(self, name: str, denied: list[str]) -> dict[str, Any]:
         """Describe a model, redacted (``DescribeModel``).
+
+        Parameters
+        ----------
+        name
+            Of the model.
+        denied
+            Is given what was denied of its model packages, in words.
+
+        Returns
+        -------
+        dict
+            The answer; with ``ModelPackages``, the answers of ``DescribeModelPackage``, where
+            containers name such.
 
         Raises
         ------
@@ -125,7 +148,10 @@ class Completion:
             request = {"ModelName": name}
             return redact_answer(describe(self._aws, DESCRIBE_MODEL, request, "ModelArn"))
 
-        return self._models.get(name, read)
+        model = self._models.get(name, read)
+        packages = [self._package(each, denied) for each in packages_named(model)]
+        found = [package for package in packages if package]
+        return {**model, "ModelPackages": found} if found else model
 
     def children(
         self, tuning_job: str, child: str | None = None, *, anew: bool = False
@@ -187,10 +213,20 @@ class Completion:
 
         return self._candidates.get(automl_job, read, outdated)
 
-    def _with_model(self, job: Job) -> Job:
+    def _package(self, name: str, denied: list[str]) -> dict[str, Any] | None:
+        """Describe a model package; None where it is gone, or denied."""
+        try:
+            return self._packages.get(name, lambda: describe_model_package(self._aws, name))
+        except UnknownJobError:
+            return None
+        except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
+            denied.append(f"no model package: {error}")
+            return None
+
+    def _with_model(self, job: Job, denied: list[str]) -> Job:
         answer = json.loads(job.document)
         times = {key: _moment(answer[key]) for key in _TIMES if answer.get(key)}
-        content = {**answer, **times, "Model": self.model(answer["ModelName"])}
+        content = {**answer, **times, "Model": self.model(answer["ModelName"], denied)}
         whole = Answer(word=job.kind.word, content=content).described().job
         return replace(job, image=whole.image, lineage=whole.lineage, document=whole.document)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from mlflow_smwatch.aws.discovery import Answer, JobFilter
 from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
@@ -14,7 +16,13 @@ from mlflow_smwatch.aws.operations import LIST_TRIAL_COMPONENTS
 from mlflow_smwatch.aws.search import Record, Searcher, equals
 from mlflow_smwatch.aws.trials import Trials
 from mlflow_smwatch.core.arn import Arn, is_arn
-from mlflow_smwatch.core.errors import AccessDeniedError, JobError, RetriableError, UsageError
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    JobError,
+    RetriableError,
+    SmwatchError,
+    UsageError,
+)
 from mlflow_smwatch.core.job_kinds import (
     PROCESSING_JOB,
     TRAINING_JOB,
@@ -32,6 +40,7 @@ _DETAILS = {
     "ProcessingJob": PROCESSING_JOB.word,
     "TransformJob": TRANSFORM_JOB.word,
 }
+_NOT_OFFERED = {"UnknownOperationException", "UnknownOperation", "InvalidAction"}
 
 
 def job_arn(component: Mapping[str, Any]) -> str | None:
@@ -50,13 +59,28 @@ def job_arn(component: Mapping[str, Any]) -> str | None:
     return str(source["SourceArn"]) if kind and kind.word in WITH_COMPONENT else None
 
 
+def is_elsewhere(component: Mapping[str, Any]) -> bool:
+    """Whether a component's job is of another account or Region than the component itself."""
+    source = job_arn(component)
+    if source is None:
+        return False
+    job, own = Arn.parse(source), Arn.parse(component["TrialComponentArn"])
+    return (job.account, job.region) != (own.account, own.region)
+
+
+def stands_alone(component: Mapping[str, Any]) -> bool:
+    """Whether a component has no job in its account and Region."""
+    return job_arn(component) is None or is_elsewhere(component)
+
+
 def answer_of(record: Record) -> Answer | None:
     """Take a component's record of ``Search`` for what it stands for: its job, or itself.
 
     Returns
     -------
     Answer or None
-        None for the component of a job of which the record has no details.
+        None for the component of a job of this account and Region of which the record has no
+        details.
     """
     details = record.get("SourceDetail") or {}
     for member, word in _DETAILS.items():
@@ -64,8 +88,11 @@ def answer_of(record: Record) -> Answer | None:
             # a transform job's record has no LastModifiedTime; its component follows it closely
             modified = {"LastModifiedTime": record.get("LastModifiedTime")}
             return with_component(Answer(word=word, content={**modified, **job}), record)
-    if job_arn(record):
-        return None
+    return itself(record) if stands_alone(record) else None
+
+
+def itself(record: Record) -> Answer:
+    """Take a component's record of ``Search`` for a component that no job stands for."""
     return Answer(word=TRIAL_COMPONENT.word, content=record)
 
 
@@ -91,7 +118,8 @@ class Components:
     _of_jobs: dict[str, Record] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _search_by_job: bool = True
-    _list_works: bool = True
+    _unlisted: SmwatchError | None = None
+    _without_trials: SmwatchError | None = None
 
     def modified(self, wanted: JobFilter) -> Iterator[list[Record]]:
         """Search for components by their window; their trials are in no order.
@@ -111,7 +139,7 @@ class Components:
             request["CreatedAfter"] = wanted.created_after
         for records in self._pages(request):
             self.remember(records)
-            yield [each for each in records if job_arn(each) is None]
+            yield records
 
     def with_order(self, records: list[Record]) -> list[Record]:
         """Put the trials of each component in the order of their creation."""
@@ -138,7 +166,7 @@ class Components:
         found = self.searcher.matching(COMPONENTS, filters, "DescribeTrialComponent")
         return self.with_order(found or [])
 
-    def in_trials(self, trials: Iterable[str]) -> Iterator[tuple[str, Answer | None]]:
+    def in_trials(self, trials: Iterable[str]) -> Iterator[tuple[str, Record | None]]:
         """Find the components in trials, each once.
 
         Parameters
@@ -149,7 +177,7 @@ class Components:
         Yields
         ------
         tuple
-            A component's ARN, and what it stands for; None where it has to be described.
+            A component's ARN, and its record of ``Search``; None where it has to be described.
         """
         names = list(dict.fromkeys(trials))
         filters = [equals("Parents.TrialName", name) for name in names]
@@ -158,8 +186,7 @@ class Components:
         if found is None:
             yield from dict.fromkeys((arn, None) for arn in self._listed_in(names))
             return
-        records = {each["TrialComponentArn"]: each for each in self.with_order(found)}
-        yield from ((arn, answer_of(record)) for arn, record in records.items())
+        yield from {each["TrialComponentArn"]: each for each in self.with_order(found)}.items()
 
     def _listed_in(self, trials: Iterable[str]) -> Iterator[str]:
         for name in trials:
@@ -174,6 +201,15 @@ class Components:
         for page in list_pages(aws, LIST_TRIAL_COMPONENTS, request, member):
             yield [redact_answer(each) for each in page]
 
+    def tell(self, component: Mapping[str, Any], *, gone: bool = False) -> None:
+        """Warn that a component's job is elsewhere or, if ``gone``, not known to AWS."""
+        job = job_arn(component)
+        if job is None:
+            return
+        why = "is not known to AWS" if gone else "is of another account or Region"
+        where = component["TrialComponentArn"]
+        self.searcher.warn(f"{where}: its job {job} {why}: mirrored as a trial component")
+
     def remember(self, records: Iterable[Record]) -> None:
         """Keep components of jobs whose description comes from elsewhere."""
         with self._lock:
@@ -186,22 +222,30 @@ class Components:
         """Keep the same as ``Search`` gives them: those without ``Parents`` are in no trial."""
         self.remember({"Parents": [], **each} for each in records)
 
-    def of_jobs(self, arns: Iterable[str]) -> dict[str, Record]:
-        """Find the components of jobs, 20 a call.
-
-        Returns
-        -------
-        dict
-            ARN of the job → its component, its trials in order; without the jobs that have none.
-        """
+    def find(self, arns: Iterable[str]) -> None:
+        """Find the components of jobs, 20 a call, for :meth:`join`."""
         asked = list(dict.fromkeys(arns))
         if self.searcher.works and self._search_by_job:
             self._search_jobs(asked)
         if not (self.searcher.works and self._search_by_job):
             for arn in asked:
                 self._list_job(arn)
-        found = {arn: self.of_job(arn) for arn in asked}
-        return {arn: record for arn, record in found.items() if record}
+
+    def join(self, answer: Answer) -> Answer:
+        """Put a job's component beside its description, or say why it could not be read."""
+        if answer.word not in WITH_COMPONENT or "TrialComponent" in answer.content:
+            return answer
+        component = self.of_job(answer.arn)
+        if component:
+            return with_component(answer, component)
+        error = self._unlisted
+        with self._lock:
+            if answer.arn.lower() in self._of_jobs:
+                error = self._without_trials
+        if error is None:
+            return answer
+        unread = f"its trial component could not be read: {error}"
+        return replace(answer, denied=tuple(dict.fromkeys((*answer.denied, unread))))
 
     def of_job(self, arn: str) -> Record | None:
         """Give a job's component as far as it was met; only its trials are asked for.
@@ -222,13 +266,23 @@ class Components:
 
     def parents(self, name: str) -> list[dict[str, str]] | None:
         """List the trials that a component is in; None, and a warning, where that is denied."""
-        if not self._list_works:
+        if self._without_trials:
             return None
         try:
             return self.trials.parents_of(name)
         except (AccessDeniedError, RetriableError, JobError) as error:
-            self._give_up_lists(error)
+            self._warn(error)
+            self._without_trials = _lasting(error)
             return None
+
+    def no_parents(self) -> tuple[str, ...]:
+        """Say why the trials of a component that was asked for could not be listed, if denied."""
+        error = self._without_trials
+        return (f"its trials could not be read: {error}",) if error else ()
+
+    def not_listed(self, error: SmwatchError) -> None:
+        """Note that components can be had in no way."""
+        self._unlisted = _lasting(error)
 
     def _search_jobs(self, arns: list[str]) -> None:
         filters = [equals("Source.SourceArn", arn) for arn in arns]
@@ -239,17 +293,16 @@ class Components:
         self.remember_searched(self.with_order(found))
 
     def _list_job(self, arn: str) -> None:
-        if not self._list_works or self.of_job(arn):
+        if self._unlisted or self.of_job(arn):
             return
         try:
             for page in self._pages({"SourceArn": arn}):
                 self.remember(page)
         except (AccessDeniedError, RetriableError, JobError) as error:
-            self._give_up_lists(error)
+            self._warn(error)
+            self.not_listed(error)
 
-    def _give_up_lists(self, error: Exception) -> None:
-        if not isinstance(error, JobError):
-            self._list_works = False
+    def _warn(self, error: SmwatchError) -> None:
         self.searcher.warn(f"{error}; jobs are mirrored without their trials")
 
 
@@ -257,3 +310,10 @@ def asked_of(record: Record) -> tuple[str, str]:
     """Give the name and the ARN by which a component may have been asked for."""
     calls = CALLS[TRIAL_COMPONENT.word]
     return str(record[calls.name]), str(record[calls.arn]).lower()
+
+
+def _lasting(error: SmwatchError) -> SmwatchError | None:
+    """Keep a denial or a failure, which may end; not that AWS has no such operation or item."""
+    answered = error.__cause__
+    code = answered.response["Error"].get("Code") if isinstance(answered, ClientError) else None
+    return None if isinstance(error, JobError) or code in _NOT_OFFERED else error

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from mlflow_smwatch.aws.completion import Completion
-from mlflow_smwatch.aws.components import Components, job_arn, with_component
+from mlflow_smwatch.aws.components import Components, job_arn, stands_alone
 from mlflow_smwatch.aws.discovery import Answer, Described, no_tags
-from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
+from mlflow_smwatch.aws.kinds import CALLS
 from mlflow_smwatch.aws.listing import describe, list_tags
 from mlflow_smwatch.aws.operations import DESCRIBE_ENDPOINT_CONFIG
 from mlflow_smwatch.aws.pipelines import Executions
-from mlflow_smwatch.aws.search import Searcher
+from mlflow_smwatch.aws.search import Record, Searcher
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.aws.trials import Trials
 from mlflow_smwatch.core.arn import Arn, is_arn
@@ -62,6 +62,7 @@ class JobDescriber:
         self._components = components or Components(searcher, Trials(searcher))
         self._executions = executions or Executions(searcher)
         self._completion = Completion(aws)
+        self._gone: set[str] = set()
         self._extras: dict[str, Callable[[dict[str, Any], list[str]], None]] = {
             TRANSFORM_JOB.word: self._add_model,
             TUNING_JOB.word: self._add_children,
@@ -76,7 +77,7 @@ class JobDescriber:
         Parameters
         ----------
         word
-            Its kind. A trial component that belongs to a job gives that job.
+            Its kind. A trial component that belongs to a job gives that job, if AWS knows it here.
         asked
             Its name or ARN; the ARN for a pipeline's execution.
 
@@ -89,11 +90,7 @@ class JobDescriber:
         JobError
             When what AWS says of it is not understood.
         """
-        answer = self.answer(word, asked)
-        component = self._components.of_job(answer.arn) if answer.word in WITH_COMPONENT else None
-        if component and "TrialComponent" not in answer.content:
-            answer = with_component(answer, component)
-        return answer.described()
+        return self._components.join(self.answer(word, asked)).described()
 
     def complete(self, job: Job) -> Described:
         """Add to a job what only its group, or its model, tells; see :class:`.Completion`.
@@ -113,9 +110,9 @@ class JobDescriber:
         raw = describe(
             self._aws, calls.describe, {calls.parameter: self._name(word, asked)}, calls.arn
         )
-        source = job_arn(raw) if word == TRIAL_COMPONENT.word else None
-        if source:
-            return self._job_of(source, raw)
+        job = self.job_of(redact_answer(raw)) if word == TRIAL_COMPONENT.word else None
+        if job:
+            return job
         denied: list[str] = []
         if word in self._extras:
             self._extras[word](raw, denied)
@@ -125,18 +122,43 @@ class JobDescriber:
             denied.append(no_tags(error))
         return Answer(word=word, content=redact_answer(raw), denied=tuple(denied))
 
-    def _job_of(self, arn: str, component: dict[str, Any]) -> Answer:
-        """Describe the job of a component that was asked for."""
-        parsed = Arn.parse(arn)
-        kind = kind_of(parsed)
-        if kind is None:
-            message = f"{arn} is no job"
-            raise UnknownJobError(message)
-        answer = self.answer(kind.word, name_in(parsed))
-        parents = self._components.parents(component["TrialComponentName"])
-        if parents is None:
-            return answer
-        return with_component(answer, {**redact_answer(component), "Parents": parents})
+    def job_of(self, component: Record) -> Answer | None:
+        """Describe the job of a trial component, with it; a job that is gone is asked for once.
+
+        Parameters
+        ----------
+        component
+            A description, a record of ``Search`` or an entry of ``ListTrialComponents``, redacted.
+
+        Returns
+        -------
+        Answer or None
+            None for one that no job stands for; where it names one, there is a warning.
+
+        Raises
+        ------
+        AccessDeniedError, RetriableError, JobError
+            When the job cannot be described for another reason than that it is gone.
+        """
+        arn = job_arn(component)
+        if arn is None or stands_alone(component):
+            self._components.tell(component)
+            return None
+        answer = None if arn in self._gone else self._known(Arn.parse(arn))
+        if answer is None:
+            self._gone.add(arn)
+            self._components.tell(component, gone=True)
+            return None
+        self._components.remember((component,))
+        return self._components.join(answer)
+
+    def _known(self, arn: Arn) -> Answer | None:
+        """Describe a job; None where AWS does not know it."""
+        kind = kind_of(arn)
+        try:
+            return self.answer(kind.word, name_in(arn)) if kind else None
+        except UnknownJobError:
+            return None
 
     @staticmethod
     def _name(word: str, asked: str) -> str:
@@ -147,7 +169,11 @@ class JobDescriber:
 
     def _add_model(self, raw: dict[str, Any], denied: list[str]) -> None:
         name = raw.get("ModelName")
-        model = _part(lambda: self._completion.model(str(name)), "model", denied) if name else None
+        model = (
+            _part(lambda: self._completion.model(str(name), denied), "model", denied)
+            if name
+            else None
+        )
         if model:
             raw["Model"] = model
 
@@ -182,13 +208,15 @@ class JobDescriber:
         raw["EndpointConfig"] = found
         variants = [each for key in _VARIANTS for each in found.get(key) or ()]
         names = dict.fromkeys(str(each["ModelName"]) for each in variants if each.get("ModelName"))
-        models = [_part(partial(self._completion.model, each), "model", denied) for each in names]
+        models = [
+            _part(partial(self._completion.model, each, denied), "model", denied) for each in names
+        ]
         raw["Models"] = [model for model in models if model]
 
     def _add_parents(self, raw: dict[str, Any], denied: list[str]) -> None:
         parents = self._components.parents(raw["TrialComponentName"])
         if parents is None:
-            denied.append("no trials: sagemaker:ListTrials is denied or keeps failing")
+            denied.extend(self._components.no_parents())
         else:
             raw["Parents"] = parents
 

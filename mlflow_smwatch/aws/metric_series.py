@@ -7,7 +7,7 @@ order of the queries (botocore model ``sagemaker-metrics`` 2022-09-30).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -108,7 +108,9 @@ class _Axis:
         return [(stamp, value) for stamp in sorted(self.points) for value in self.points[stamp]]
 
 
-def read_component_series(aws: Aws, components: Mapping[str, Mapping[str, int]]) -> ComponentSeries:
+def read_component_series(
+    aws: Aws, components: Mapping[str, Mapping[str, int]], live: Container[str] = ()
+) -> ComponentSeries:
     """Read the series of trial components, up to 50 metrics a call.
 
     Parameters
@@ -139,7 +141,7 @@ def read_component_series(aws: Aws, components: Mapping[str, Mapping[str, int]])
     for arn, metrics in components.items():
         for name, fallback_ms in metrics.items():
             by_iteration, by_time = axes[arn, name, _ITERATIONS], axes[arn, name, _TIMES]
-            points = _joined(by_iteration, by_time, fallback_ms)
+            points = _joined(by_iteration, by_time, fallback_ms, live=arn in live)
             if points is not None:
                 series.setdefault(arn, {})[name] = points
     return ComponentSeries(series=series)
@@ -165,7 +167,7 @@ def _results(aws: Aws, queries: Sequence[_Query]) -> list[Mapping[str, Any]]:
     call = aws.sagemaker_metrics.batch_get_metrics
     try:
         answer = ask(BATCH_GET_METRICS, call, request, "MetricQueryResults")
-    except (RetriableError, JobError, LogsGoneError, AwsUnreachableError):
+    except (JobError, LogsGoneError, AwsUnreachableError):
         return [{} for _ in queries]
     results = list(answer["MetricQueryResults"])
     return results if len(results) == len(queries) else [{} for _ in queries]
@@ -175,6 +177,11 @@ def _take(query: _Query, result: Mapping[str, Any], axis: _Axis) -> list[_Query]
     """Take one result; give the queries for what it lacks."""
     stamps, values = result.get("XAxisValues") or (), result.get("MetricValues") or ()
     status = result.get("Status")
+    if status == "InternalError":
+        message = (
+            f"AWS failed on the metric {query.metric} of {query.arn}: the next pass asks again"
+        )
+        raise RetriableError(message)
     if status not in {"Complete", "Truncated"} or len(stamps) != len(values):
         axis.failed = True
         return []
@@ -211,12 +218,16 @@ def _halves(query: _Query, start: int, end: int) -> list[_Query]:
     return [replace(query, end=middle), replace(query, start=lower)]
 
 
-def _joined(iterations: _Axis, times: _Axis, fallback_ms: int) -> tuple[ComponentPoint, ...] | None:
+def _joined(
+    iterations: _Axis, times: _Axis, fallback_ms: int, *, live: bool
+) -> tuple[ComponentPoint, ...] | None:
     """Put iterations and timestamps together; None where there is no whole series."""
     points = iterations.ordered()
     if iterations.failed or not points:
         return None
     stamps = [_milliseconds(stamp) for stamp, _ in times.ordered()]
+    if live and not times.failed and len(stamps) != len(points):
+        return None
     if times.failed or len(stamps) != len(points):
         stamps = [fallback_ms] * len(points)
     return tuple(

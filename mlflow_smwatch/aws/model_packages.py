@@ -77,13 +77,31 @@ def find_model_packages(
         When the operation is denied, keeps failing or does not take the request.
     """
     if asked is not None:
-        for one in asked:
-            request = {"ModelPackageName": one}
-            answer = describe(aws, DESCRIBE_MODEL_PACKAGE, request, "ModelPackageArn")
-            yield _package(redact_answer(answer))
+        yield from (_package(describe_model_package(aws, one)) for one in asked)
         return
     for page in Searcher(aws).pages(MODEL_PACKAGES, modified_between(since, None)):
         yield from map(_package, page.records)
+
+
+def describe_model_package(aws: Aws, name: str) -> dict[str, Any]:
+    """Describe a model package, redacted (``DescribeModelPackage``).
+
+    Parameters
+    ----------
+    aws
+        The clients.
+    name
+        Its ARN, or its name.
+
+    Raises
+    ------
+    UnknownJobError
+        When AWS does not have it.
+    AccessDeniedError, RetriableError, InvalidRequestError
+        When the operation is denied, keeps failing or does not take the request.
+    """
+    request = {"ModelPackageName": name}
+    return redact_answer(describe(aws, DESCRIBE_MODEL_PACKAGE, request, "ModelPackageArn"))
 
 
 def _package(record: Mapping[str, Any]) -> ModelPackage:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from mlflow_smwatch.aws.components import Components, answer_of, asked_of, with_component
+from mlflow_smwatch.aws.components import Components, answer_of, asked_of, itself
 from mlflow_smwatch.aws.describing import JobDescriber
 from mlflow_smwatch.aws.discovery import Answer, Found, NotFound, without_tags
 from mlflow_smwatch.aws.kinds import WITH_COMPONENT
@@ -135,8 +135,10 @@ class NamedFinder:
         trials
             Their names.
         """
-        for arn, answer in self.components.in_trials(trials):
-            told: _Told = [answer] if answer else self._described(TRIAL_COMPONENT.word, arn)
+        for arn, record in self.components.in_trials(trials):
+            told = (
+                self._of_component(record) if record else self._described(TRIAL_COMPONENT.word, arn)
+            )
             if isinstance(told, SmwatchError):
                 yield NotFound(arn, told)
             else:
@@ -189,15 +191,22 @@ class NamedFinder:
     def _components(self, asked: Mapping[str, str]) -> Mapping[str, _Told]:
         found: dict[str, _Told] = {}
         for record in self.components.search(asked):
-            answer = answer_of(record)
-            told: _Told = (
-                [answer]
-                if answer
-                else self._described(TRIAL_COMPONENT.word, record["TrialComponentArn"])
-            )
-            found.update(dict.fromkeys(asked_of(record), told))
+            found.update(dict.fromkeys(asked_of(record), self._of_component(record)))
         keys = {key: key.lower() if is_arn(key) else key for key in asked}
         return {key: found[same] for key, same in keys.items() if same in found}
+
+    def _of_component(self, record: Record) -> _Told:
+        """Tell what a component's record of ``Search`` stands for."""
+        answer = answer_of(record)
+        if answer:
+            if answer.word == TRIAL_COMPONENT.word:
+                self.components.tell(record)
+            return [answer]
+        self.components.remember_searched((record,))
+        try:
+            return [self.describer.job_of(record) or itself(record)]
+        except _FAILURES as error:
+            return error
 
     def _executions(self, asked: Mapping[str, str]) -> Mapping[str, _Told]:
         told: dict[str, _Told] = {}
@@ -225,12 +234,9 @@ class NamedFinder:
         ]
         if not lacking:
             return told
-        found = self.components.of_jobs(lacking)
+        self.components.find(lacking)
         return {
-            key: [
-                with_component(answer, found[answer.arn]) if answer.arn in found else answer
-                for answer in each
-            ]
+            key: [self.components.join(answer) for answer in each]
             if isinstance(each, list)
             else each
             for key, each in told.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlflow_smwatch.aws.associations import PAGE_SIZE
@@ -84,15 +84,16 @@ def find_vertices(aws: Aws, entities: EntityReader, text: str) -> tuple[Node, ..
     return tuple(found)
 
 
-def describe_component(aws: Aws, arn: str) -> Lineage:
+def describe_component(aws: Aws, name: str) -> Lineage:
     """Read a trial component's job, and what it says of inputs and outputs.
 
     Parameters
     ----------
     aws
         Account and Region.
-    arn
-        Of the component.
+    name
+        ARN or name of the component. SageMaker writes some names into ARNs in small letters, so
+        none can be cut out of them.
 
     Returns
     -------
@@ -104,7 +105,7 @@ def describe_component(aws: Aws, arn: str) -> Lineage:
     AccessDeniedError, RetriableError
         When ``DescribeTrialComponent`` is denied or keeps failing.
     """
-    request = {"TrialComponentName": Arn.parse(arn).resource_name}
+    request = {"TrialComponentName": name}
     describe = aws.sagemaker.describe_trial_component
     try:
         answer = ask(DESCRIBE_TRIAL_COMPONENT, describe, request, "TrialComponentArn")
@@ -122,22 +123,31 @@ def _by_arn(
         raise JobError(message)
     text = str(arn)
     if is_vertex(text):
-        exists = certain or bool(describe_component(aws, text).nodes)
-        return (bare_node(text, None, None),) if exists else ()
+        if certain:
+            return (bare_node(text, None, None),)
+        return describe_component(aws, arn.resource_name).nodes[:1]
     if arn.resource_type in _WITH_COMPONENTS:
-        components = tuple(_components(aws, text))
-        node = bare_node(text, None, None)
-        named = Node(id=node.id, kind=node.kind, name=node.name, aliases=components)
-        return (named,) if components else ()
+        return _job(aws, text)
     return entities.sources(text)
 
 
-def _components(aws: Aws, job_arn: str) -> Iterator[str]:
+def _job(aws: Aws, arn: str) -> tuple[Node, ...]:
+    """Find a job's components; its id is the ARN as SageMaker writes it, not as it was typed."""
+    for spelling in dict.fromkeys((arn, arn.lower())):
+        found = {each["TrialComponentArn"]: each for each in _components(aws, spelling)}
+        for each in found.values():
+            source = each.get("TrialComponentSource") or {}
+            node = bare_node(source.get("SourceArn") or spelling, None, None)
+            return (Node(id=node.id, kind=node.kind, name=node.name, aliases=tuple(found)),)
+    return ()
+
+
+def _components(aws: Aws, job_arn: str) -> Iterator[Mapping[str, Any]]:
     request: dict[str, Any] = {"SourceArn": job_arn, "MaxResults": PAGE_SIZE}
     listed = aws.sagemaker.list_trial_components
     while True:
         answer = ask(LIST_TRIAL_COMPONENTS, listed, request, "TrialComponentSummaries")
-        yield from (each["TrialComponentArn"] for each in answer["TrialComponentSummaries"])
+        yield from answer["TrialComponentSummaries"]
         if not answer.get("NextToken"):
             return
         request["NextToken"] = answer["NextToken"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from mlflow_smwatch.aws.components import Components, answer_of, with_component
+from mlflow_smwatch.aws.components import Components, answer_of, itself, job_arn, stands_alone
 from mlflow_smwatch.aws.describing import JobDescriber
 from mlflow_smwatch.aws.discovery import (
     Answer,
@@ -18,6 +18,7 @@ from mlflow_smwatch.aws.discovery import (
     passing,
     with_tags,
 )
+from mlflow_smwatch.aws.jobless import Jobless
 from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
 from mlflow_smwatch.aws.listing import list_pages
 from mlflow_smwatch.aws.pipelines import Executions
@@ -80,6 +81,11 @@ class WindowFinder:
     _known_training: int = 0
     _failures: dict[str, SmwatchError] = field(default_factory=dict)
     _listed: set[str] = field(default_factory=set)
+    _jobless: Jobless = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without components whose job is not known."""
+        self._jobless = Jobless(self.kinds, self.describer)
 
     def pages(self, wanted: JobFilter) -> Iterator[Page]:
         """Find the jobs that pass a filter, page by page.
@@ -99,6 +105,8 @@ class WindowFinder:
             ENDPOINT.word,
         ):
             yield from self._kind(word, wanted)
+        for each in self._jobless.found(wanted, self._failures):
+            yield self._tagged((each,), wanted)
         if self._failures and not self._listed:
             errors = (*filter(None, (self.searcher.error,)), *self._failures.values())
             why = "; ".join(dict.fromkeys(str(each) for each in errors))
@@ -124,6 +132,7 @@ class WindowFinder:
         """Give the pages of one kind; its failure is no other kind's."""
         try:
             for page in pages:
+                self._jobless.met(page)
                 yield self._tagged(passing(page, wanted), wanted)
         except _FAILURES as error:
             self._failures[word] = error
@@ -148,8 +157,7 @@ class WindowFinder:
             answer = self.describer.answer(found.kind, named)
         except _FAILURES as error:
             return NotFound(found.arn, error)
-        component = self.components.of_job(found.arn) if found.kind in WITH_COMPONENT else None
-        return (with_component(answer, component) if component else answer).found()
+        return self.components.join(answer).found()
 
     def _experiments(self, wanted: JobFilter) -> Iterator[Page]:
         """Find trials, then what their components stand for.
@@ -172,6 +180,7 @@ class WindowFinder:
         try:
             yield from self._component_pages(wanted)
         except _FAILURES as error:
+            self.components.not_listed(error)
             if TRIAL_COMPONENT.word in self.kinds:
                 self._failures[TRIAL_COMPONENT.word] = error
             else:
@@ -189,9 +198,17 @@ class WindowFinder:
             else:
                 return
         for summaries in self.components.listed(wanted):
-            if TRIAL_COMPONENT.word in self.kinds:
-                found = (listed(TRIAL_COMPONENT.word, each) for each in summaries)
-                yield _ComponentPage(listed=passing(found, wanted))
+            yield _ComponentPage(listed=self._listed_components(summaries, wanted))
+
+    def _listed_components(self, summaries: list[Record], wanted: JobFilter) -> Page:
+        alone: list[Found | NotFound] = []
+        for each in summaries:
+            found = listed(TRIAL_COMPONENT.word, each)
+            if stands_alone(each):
+                alone += [found] if TRIAL_COMPONENT.word in self.kinds else []
+            elif str(job_arn(each)).lower() not in self._through:
+                self._jobless.put(each, found, wanted, whole=False)
+        return passing(alone, wanted)
 
     def _of_components(self, records: list[Record], wanted: JobFilter) -> Page:
         found: list[Found | NotFound] = []
@@ -199,10 +216,13 @@ class WindowFinder:
             answer = answer_of(record)
             if answer is None:
                 self.components.remember_searched((record,))
+                self._jobless.put(record, itself(record).found(), wanted, whole=True)
             elif answer.word in self.kinds:
                 one = answer.found()
                 if isinstance(one, NotFound) or self._take(one, record, wanted):
                     found.append(one)
+                    if answer.word == TRIAL_COMPONENT.word:
+                        self.components.tell(record)
         return tuple(found)
 
     def _take(self, found: Found, component: Record, wanted: JobFilter) -> bool:
@@ -260,16 +280,12 @@ class WindowFinder:
         """Search for training jobs until all are known that came without their component."""
         filters = wanted.search_filters("TrainingJobName")
         for number, page in enumerate(self.searcher.pages("TrainingJob", filters)):
-            found = [self._with_known_component(each).found() for each in page.records]
+            answers = (Answer(word=TRAINING_JOB.word, content=each) for each in page.records)
+            found = [self.components.join(each).found() for each in answers]
             new = [each for each in found if self._is_new(each)]
             yield new
             if number == 0 and page.total == self._known_training and not new:
                 return
-
-    def _with_known_component(self, record: Record) -> Answer:
-        answer = Answer(word=TRAINING_JOB.word, content=record)
-        component = self.components.of_job(answer.arn)
-        return with_component(answer, component) if component else answer
 
     def _list(self, word: str, wanted: JobFilter) -> _Pages:
         calls = CALLS[word]

@@ -7,7 +7,7 @@ patterns: the `sagemaker` service model.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlflow_smwatch.core.errors import UsageError
 
@@ -83,6 +83,10 @@ class Arn:
         """Return the resource without its type; it may hold further ``/``."""
         separator = _SEPARATOR.search(self.resource)
         return self.resource[separator.end() :] if separator else self.resource
+
+    def beside(self, resource_type: str, name: str) -> Arn:
+        """Return the ARN of another resource of the same account and Region."""
+        return replace(self, resource=f"{resource_type}/{name}")
 
     def __str__(self) -> str:
         """Return the ARN as AWS writes it."""

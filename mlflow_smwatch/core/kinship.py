@@ -91,6 +91,8 @@ def remembered(kinship: Kinship, before: Kinship, *, component_known: bool) -> K
     """
     kinship = replace(
         kinship,
+        tuning_job=_spelled(kinship.tuning_job, before.tuning_job),
+        automl_job=_spelled(kinship.automl_job, before.automl_job),
         pipeline_execution=kinship.pipeline_execution or before.pipeline_execution,
         candidate=kinship.candidate or before.candidate,
     )
@@ -104,3 +106,27 @@ def remembered(kinship: Kinship, before: Kinship, *, component_known: bool) -> K
         component=before.component,
         component_arn=before.component_arn,
     )
+
+
+def spelled(kinship: Kinship, kind: str, name: str) -> Kinship:
+    """Write the name of a job's group as the group's own run has it: an ARN may hold another.
+
+    Parameters
+    ----------
+    kinship
+        Of the job.
+    kind
+        Word of the group's kind.
+    name
+        Name of the group.
+    """
+    if kind == TUNING_JOB.word:
+        return replace(kinship, tuning_job=name)
+    if kind == AUTOML_JOB.word:
+        return replace(kinship, automl_job=name)
+    return kinship
+
+
+def _spelled(name: str | None, before: str | None) -> str | None:
+    same = name and before and name.lower() == before.lower()
+    return before if same else name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mlflow_smwatch.core import console
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import AUTOML_JOB, TRAINING_JOB
@@ -26,7 +24,7 @@ def links(job: Job) -> dict[str, str]:
     """
     partition, region = job.arn.partition, job.arn.region
     addresses = {
-        "sagemaker.console_url": console.job_url(job.arn),
+        "sagemaker.console_url": console.job_url(job.arn.beside(job.arn.resource_type, job.name)),
         "sagemaker.logs_url": _logs_url(job),
         "sagemaker.metrics_url": _metrics_url(job),
         "sagemaker.best_training_job_url": _best_child_url(job),
@@ -47,7 +45,7 @@ def output_url(job: Job) -> str:
 
 def _best_child_url(job: Job) -> str:
     name = dict(job.facts).get("best_training_job")
-    return console.job_url(replace(job.arn, resource=f"training-job/{name}")) if name else ""
+    return console.job_url(job.arn.beside(TRAINING_JOB.resource_type, name)) if name else ""
 
 
 def _logs_url(job: Job) -> str:

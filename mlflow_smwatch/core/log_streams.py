@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
 
 _NAMED_BY_HOST = re.compile(r"(?P<host>.+)-(?P<epoch>\d+)")
+_DATA_LOG = "data-log"
 _MILLISECONDS_FROM = 10**11
 """Epochs from here on are milliseconds: as seconds this is the year 5138."""
 
@@ -98,8 +99,12 @@ def by_host(streams: Iterable[LogStream]) -> dict[str, tuple[LogStream, ...]]:
 
 
 def hosts_of(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the hosts that wrote streams, given by the parts of their names after ``<job>/``."""
-    return tuple(dict.fromkeys(LogStream(name=name).host for name in names))
+    """Return the hosts that wrote streams, given by the parts of their names after ``<job>/``.
+
+    A transform job's data log may stand beside its hosts' streams, under a name of its own.
+    """
+    hosts = (LogStream(name=name).host for name in names if name != _DATA_LOG)
+    return tuple(dict.fromkeys(hosts))
 
 
 def names_in(text: str | None) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mlflow_smwatch.core.component_metrics import Iteration, component_points
@@ -132,8 +132,8 @@ def progress(
             points += cloudwatch_points(job, keys, original, fresh)
     source = before.source or _source(points)
     if measured.metrics:
-        own = component_points(job, keys, measured.iterations)
-        points += _unwritten(_not_logged(own, not_sent), before, written)
+        own = _not_logged(component_points(job, keys, measured.iterations), not_sent)
+        points += _unwritten(own, before, measured.iterations, written)
     complete = measured.reading.complete and (give_up_denied or measured.whole)
     looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
     if measured.reading.complete and looked:
@@ -211,15 +211,23 @@ def _fresh(
 def _unwritten(
     points: Iterable[MetricPoint],
     before: Watermark,
+    iterations: Container[str],
     written: Callable[[str], Iterable[WrittenPoint]],
 ) -> Iterator[MetricPoint]:
-    """Give the points of a trial component's metrics that the run lacks."""
+    """Give the points of a trial component's metrics that the run lacks.
+
+    An iteration is one point, whichever time it is told with; a summary is one at each of its
+    times.
+    """
     have: dict[str, frozenset[tuple[int, int]]] = {}
     for point in points:
+        by_step = metric_of(point.original) in iterations
         if point.key not in have:
             known = written(point.key) if before.points.get(point.original) else ()
-            have[point.key] = frozenset((each.timestamp_ms, each.step) for each in known)
-        if (point.timestamp_ms, point.step) not in have[point.key]:
+            have[point.key] = frozenset(
+                (0 if by_step else each.timestamp_ms, each.step) for each in known
+            )
+        if (0 if by_step else point.timestamp_ms, point.step) not in have[point.key]:
             yield point
 
 

@@ -11,7 +11,7 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import StopError, UnknownJobError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
-from mlflow_smwatch.core.kinship import GroupRef
+from mlflow_smwatch.core.kinship import GroupRef, spelled
 from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
@@ -178,6 +178,8 @@ class Admission:
         experiment = self._pass.options.experiment
         if parent is None:
             return run_record(job, experiment)
+        kind, name = parent.tags.get(names.KIND, ""), parent.tags.get(names.NAME, "")
+        job = replace(job, kinship=spelled(job.kinship, kind, name))
         if experiment is None and job.kinship.experiment is None:
             experiment = self._pass.experiments.name_of(parent.experiment_id)
         return run_record(job, experiment, parent.run_id)

@@ -214,7 +214,9 @@ class AssociationMirror:
             if not (known and self._holds(runs, each)):
                 months[name].append(edge)
         for name, edges in months.items():
-            runs.add(name, self._month(runs, name), _lineage(edges, nodes))
+            lineage = _lineage(edges, nodes)
+            runs.add(name, self._month(runs, name), lineage)
+            self._pass.lineage.add(lineage)
             self._edges += len(edges)
 
     def _holds(self, runs: LineageRuns, each: Association) -> bool:

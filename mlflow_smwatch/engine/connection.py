@@ -16,6 +16,7 @@ from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.registration import Registration
 from mlflow_smwatch.engine.task import PassContext
+from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.pages import ui_address
@@ -81,23 +82,29 @@ class Connection:
         """Make what the jobs of one pass share; what MLflow holds is looked at anew."""
         experiments = Experiments(self.tracking)
         index = RunIndex(self.tracking, experiments)
+        families, writer, now_ms = (
+            Families(index, options.kinds),
+            RunWriter(self.tracking),
+            _now_ms(),
+        )
         finder = JobFinder(self.aws, frozenset(options.kinds))
         return PassContext(
             aws=self.aws,
             logs=self.logs,
             finder=finder,
             describer=finder.describer,
-            families=Families(index, options.kinds),
+            families=families,
+            trials=TrialStates(families, index, writer, now_ms),
             lineage=self.lineage,
             registration=Registration(options.register),
             options=options,
-            now_ms=_now_ms(),
+            now_ms=now_ms,
             clock_ms=_now_ms,
             stopped=stopped,
             slack_ms=slack_ms,
             experiments=experiments,
             index=index,
-            writer=RunWriter(self.tracking),
+            writer=writer,
             address=ui_address(self.tracking.uri, options.ui_url),
         )
 

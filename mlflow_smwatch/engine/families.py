@@ -50,7 +50,7 @@ class Families:
         """Note the run of what may be a group."""
         if kind in GROUP_KINDS:
             with self._lock:
-                self._runs[_ref(kind, arn, name)] = run
+                self._runs[_key((kind.word, arn if kind is PIPELINE_EXECUTION else name))] = run
 
     def enter_group(self, job: Job) -> None:
         """Note which jobs a group that changed says are its own."""
@@ -82,31 +82,34 @@ class Families:
     def give_up(self, group: GroupRef) -> None:
         """Go without the run of a group for the rest of the pass."""
         with self._lock:
-            self._runs.setdefault(group, None)
+            self._runs.setdefault(_key(group), None)
 
     def refuse(self, group: GroupRef, why: str) -> None:
         """Note that AWS did not tell of a group; another pass may find it."""
         with self._lock:
-            self._refused[group] = why
+            self._refused[_key(group)] = why
 
     def refused(self, job: Job) -> str | None:
         """Say why a job's group cannot be had now; None where it can, or is gone."""
         group = job.kinship.group
         with self._lock:
-            return self._refused.get(group) if group else None
+            return self._refused.get(_key(group)) if group else None
 
     def awaits(self, run: KnownRun) -> bool:
         """Whether a run of the mirror's has no parent, and the run of its group is there by now."""
         group = noted(run.tags).group
         if group is None or group[0] not in self._kinds or names.PARENT in run.tags:
             return False
-        near = Arn.parse(run.tags[names.ARN])
         with self._lock:
-            if self._runs.get(group):
+            if self._runs.get(_key(group)):
                 return run.mirrored
-            if group not in self._sought:
-                self._sought[group] = self._index.find_group(group, near)
-            return run.mirrored and self._sought[group] is not None
+            sought = _key(group) in self._sought
+        if not sought:
+            found = self._index.find_group(group, Arn.parse(run.tags[names.ARN]))
+            with self._lock:
+                self._sought.setdefault(_key(group), found)
+        with self._lock:
+            return run.mirrored and self._sought[_key(group)] is not None
 
     def parent_of(self, job: Job) -> KnownRun | None:
         """Return the run that a job's run is a child of; None for the top level."""
@@ -124,19 +127,21 @@ class Families:
             ARN of the job, or the group's own.
         """
         with self._lock:
-            if group in self._runs:
-                return self._runs[group]
+            if _key(group) in self._runs:
+                return self._runs[_key(group)]
         run = self._index.find_group(group, near)
         if run is not None:
             with self._lock:
-                self._runs.setdefault(group, run)
+                self._runs.setdefault(_key(group), run)
         return run
 
     def _is_known(self, group: GroupRef) -> bool:
         """Whether a group has a run, or was given up."""
         with self._lock:
-            return group in self._runs
+            return _key(group) in self._runs
 
 
-def _ref(kind: JobKind, arn: str, name: str) -> GroupRef:
-    return kind.word, arn if kind is PIPELINE_EXECUTION else name
+def _key(group: GroupRef) -> GroupRef:
+    """Return what is the same for all spellings: an ARN may hold a name in small letters."""
+    kind, name = group
+    return kind, name.lower()

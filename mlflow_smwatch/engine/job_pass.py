@@ -33,7 +33,6 @@ from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
-from mlflow_smwatch.engine.trials import Trials
 from mlflow_smwatch.report import NOT_REACHED, Failure, SyncReport
 
 if TYPE_CHECKING:
@@ -119,8 +118,6 @@ class JobPass:
         ARN → CreationTime of the jobs that were found, ms.
     open
         ARN → job, of those that are not final.
-    trials
-        The trials that are to be looked at in the end.
     """
 
     def __init__(
@@ -130,7 +127,6 @@ class JobPass:
         self.seen: set[str] = set()
         self.created: dict[str, int] = {}
         self.open: dict[str, Found] = {}
-        self.trials = Trials(context)
         self._pass = context
         self._options = context.options
         self._listener = listener
@@ -258,7 +254,10 @@ class JobPass:
             report.runs.append(outcome.line)
             report.points += points
         report.warn(outcome.arn, outcome.warnings)
-        self.trials.enter(outcome)
+        if outcome.word in {"created", "updated"}:
+            line = outcome.line
+            own = (line.name,) if line and line.kind == TRIAL.word else ()
+            self._pass.trials.enter((*outcome.trials, *own), outcome.arn)
         self._listener(report)
 
     def _is_over(self) -> bool:
@@ -304,7 +303,8 @@ class JobPass:
                 task.arn: {each.name: task.job.created_ms for each in task.job.summaries}
                 for task in some
             }
-            future = self._pools.calls.submit(read_component_series, self._pass.aws, wanted)
+            live = {task.arn for task in some if not task.job.ended}
+            future = self._pools.calls.submit(read_component_series, self._pass.aws, wanted, live)
             self._running[future] = partial(self._deliver_components, some)
 
     def _deliver_components(self, tasks: Sequence[Task], done: Future[ComponentSeries]) -> None:

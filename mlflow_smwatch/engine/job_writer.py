@@ -172,6 +172,8 @@ class JobWriter:
         if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
+        trials = (*task.job.kinship.trials, *noted(run.tags).trials)  # also those that it has left
+        self._pass.trials.open(trials, task.arn)
         update = RunUpdate(
             run=run,
             record=task.record,
@@ -186,7 +188,6 @@ class JobWriter:
         self._pass.writer.write_points(run, found.points, notes, update.params, update.facts)
         word: Word = "created" if task.made else "updated"
         line = self._pass.line(task.record, run, points, word)
-        trials = (*task.job.kinship.trials, *noted(run.tags).trials)  # also those that it has left
         return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
 
     def _run_of(self, task: Task) -> KnownRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import chain
 
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.lineage import Lineage, Node
@@ -33,6 +34,16 @@ class LineagePages:
         self._own: set[str] = set()
         self._changed: dict[str, None] = {}
         self._drawn: dict[str, int] = {}
+
+    def add(self, lineage: Lineage) -> None:
+        """Take in associations that are stored by now."""
+        with self._lock:
+            if self._index is None and is_sql(self._tracking.uri):
+                return  # it is read with all else, when the first page is drawn
+            self._begun().add(lineage)
+            if self._drawn:
+                ends = ((edge.source, edge.target) for edge in lineage.edges)
+                self._changed.update(dict.fromkeys(chain.from_iterable(ends)))
 
     def page(self, job: Job, run_id: str) -> str | None:
         """Draw the page of a job's run; None where nothing is known of its lineage.
@@ -71,6 +82,8 @@ class LineagePages:
         TrackingError
             When MLflow cannot be read.
         """
+        if not self._changed:
+            return
         index, changed = self._begun(), list(self._changed)
         self._changed.clear()
         reached = {

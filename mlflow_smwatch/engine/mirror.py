@@ -165,7 +165,8 @@ class Mirror:
                 take(scope)
                 scope.take_children()
                 job_pass.finish()
-                job_pass.report.warn(None, job_pass.trials.finish())
+                if not self._options.dry_run:
+                    job_pass.report.warn(None, context.trials.finish())
                 job_pass.report.warn(None, write_experiments(context))
                 self._draw(context)
                 self._register(context, job_pass.report)
@@ -189,7 +190,8 @@ class Mirror:
         """Draw the pages of lineage again that show less than what the pass found."""
         if self._options.artifacts == "link" and not self._options.dry_run:
             for run_id, page in context.lineage.outdated():
-                context.writer.write_texts(run_id, {LINEAGE_PAGE: page})
+                if context.index.is_active(run_id):
+                    context.writer.write_texts(run_id, {LINEAGE_PAGE: page})
 
     @property
     def _jobs(self) -> list[str]:
@@ -202,16 +204,15 @@ class Mirror:
         options, registration = self._options, context.registration
         if options.register is None or options.dry_run:
             return
-        registration.enter_packages(self.aws, *self._packages())
+        if options.names:
+            asked = [name for name in options.names if is_model_package(name)]
+            registration.enter_named(self.aws, asked)
+        else:
+            since = moment(options.since, datetime.now(tz=timezone.utc), "--since")
+            registration.enter_packages(self.aws, since)
+        report.failed += registration.failed
         report.registered = list(registration.finish(self._connection.tracking))
         report.warn(None, registration.warnings)
-
-    def _packages(self) -> tuple[datetime | None, tuple[str, ...]]:
-        """Say which model packages are meant: those that are named, else those of the window."""
-        names = self._options.names
-        if names:
-            return None, tuple(name for name in names if is_model_package(name))
-        return moment(self._options.since, datetime.now(tz=timezone.utc), "--since"), ()
 
     def _remember(self, job_pass: JobPass, gone: set[str]) -> None:
         """Keep the jobs that are not final, as they were described."""

@@ -108,7 +108,10 @@ class Recognition:
             described = Described(job=found.job, denied=found.denied)
         else:
             described = self._pass.describer.describe(found.kind, _asked(found))
-        completed = self._pass.describer.complete(described.job)
+        if self._pass.options.dry_run:
+            completed = described
+        else:
+            completed = self._pass.describer.complete(described.job)
         job = self.related(completed.job, run)
         modified_ms = max(job.modified_ms, found.modified_ms, known_ms)
         denied = tuple(dict.fromkeys((*described.denied, *completed.denied)))
@@ -117,7 +120,7 @@ class Recognition:
 
     def _with_hosts(self, job: Job, denied: tuple[str, ...]) -> Recognised:
         """Find the hosts of a job that only its log streams name."""
-        if not job.kind.hosts_in_streams:
+        if not job.kind.hosts_in_streams or self._pass.options.dry_run:
             return Recognised(job=job, denied=denied)
         try:
             streams = self._pass.logs.list_streams(job.log_group, job.name)

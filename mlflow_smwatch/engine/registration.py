@@ -12,7 +12,7 @@ from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import is_arn
 from mlflow_smwatch.core.errors import AccessDeniedError, JobError, RetriableError, reason
-from mlflow_smwatch.report import Registered
+from mlflow_smwatch.report import Failure, Registered
 from mlflow_smwatch.tracking.registry import ModelRegistry
 from mlflow_smwatch.tracking.store import Tracking
 
@@ -48,6 +48,13 @@ class Registration:
     ----------
     name
         Of the registered model; None where nothing is to be registered.
+
+    Attributes
+    ----------
+    warnings
+        What could not be registered, in words.
+    failed
+        Model packages that were named and cannot be had.
     """
 
     def __init__(self, name: str | None) -> None:
@@ -55,6 +62,7 @@ class Registration:
         self._lock = threading.Lock()
         self._candidates: dict[str, Candidate] = {}
         self.warnings: list[str] = []
+        self.failed: list[Failure] = []
 
     def enter(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Note a run whose job has left a model, by the run's tags."""
@@ -65,19 +73,28 @@ class Registration:
         with self._lock:
             self._candidates[source] = Candidate(source=source, run_id=run_id, tags=known)
 
-    def enter_packages(self, aws: Aws, since: datetime | None, asked: Iterable[str]) -> None:
-        """Note model packages: those that changed since a moment, or exactly those asked for."""
-        if self._name is None:
-            return
+    def enter_packages(self, aws: Aws, since: datetime) -> None:
+        """Note the model packages that changed since a moment."""
         try:
-            for each in find_model_packages(aws, since, None if since else asked):
-                if each.model_data:
-                    tags = {names.ARN: each.arn, **_package_tags(each)}
-                    package = Candidate(source=each.model_data, run_id=None, tags=tags)
-                    with self._lock:
-                        self._candidates.setdefault(each.model_data, package)
+            self._enter(find_model_packages(aws, since))
         except (AccessDeniedError, RetriableError, JobError) as error:
             self.warnings.append(f"model packages are not registered: {error}")
+
+    def enter_named(self, aws: Aws, asked: Iterable[str]) -> None:
+        """Note model packages that are named, by their ARNs."""
+        for one in asked:
+            try:
+                self._enter(find_model_packages(aws, asked=(one,)))
+            except (AccessDeniedError, RetriableError, JobError) as error:
+                self.failed.append(Failure(one, str(error)))
+
+    def _enter(self, packages: Iterable[ModelPackage]) -> None:
+        for each in packages:
+            if each.model_data:
+                tags = {names.ARN: each.arn, **_package_tags(each)}
+                package = Candidate(source=each.model_data, run_id=None, tags=tags)
+                with self._lock:
+                    self._candidates.setdefault(each.model_data, package)
 
     def finish(self, tracking: Tracking) -> Iterator[Registered]:
         """Make the versions that are missing, in the order of their S3 URIs.

@@ -57,6 +57,7 @@ class Scope:
         self._aws = context.aws
         self._options = context.options
         self._index = context.index
+        self._trials = context.trials
         self._job_pass = job_pass
         self._finder = context.finder
         self._families = context.families
@@ -151,7 +152,7 @@ class Scope:
         """Take the jobs whose runs are not final, whatever the window says."""
         runs = list(self._index.open_runs())
         trials = [run for run in runs if run.tags.get(names.KIND) == TRIAL.word]
-        self._job_pass.trials.enter_open(run for run in trials if self._is_here(run))
+        self._trials.enter_open(run for run in trials if self._is_here(run))
         self.take_runs(run for run in runs if run not in trials)
 
     def take_runs(self, runs: Iterable[KnownRun]) -> None:

@@ -27,6 +27,7 @@ from mlflow_smwatch.core.windows import Reading, TimeWindow
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.registration import Registration
+from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import RunLine, Word
 from mlflow_smwatch.tracking.experiments import Experiments
@@ -270,6 +271,8 @@ class PassContext:
         Find and describe jobs; what they warn of is the pass's.
     families
         The groups that jobs belong to.
+    trials
+        Their states, which are those of their jobs.
     lineage
         Draws the pages of lineage.
     registration
@@ -285,6 +288,7 @@ class PassContext:
     finder: JobFinder
     describer: JobDescriber
     families: Families
+    trials: TrialStates
     lineage: LineagePages
     registration: Registration
     options: SyncOptions

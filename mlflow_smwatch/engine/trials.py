@@ -2,42 +2,73 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import iso_utc
-from mlflow_smwatch.core.errors import JobError, reason
+from mlflow_smwatch.core.errors import JobError, UsageError, reason
 from mlflow_smwatch.core.job_kinds import TRIAL
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import NONE
 from mlflow_smwatch.core.watermark import Watermark, to_tags
-from mlflow_smwatch.engine.task import Outcome, PassContext
+from mlflow_smwatch.engine.families import Families
+from mlflow_smwatch.tracking.runs import RunIndex
+from mlflow_smwatch.tracking.writer import RunWriter
 
 _RUNNING, _FINISHED = "RUNNING", "FINISHED"
 
 
-class Trials:
-    """The trials whose members a pass has written.
+class TrialStates:
+    """The trials whose members a pass writes; may be told by several threads.
 
     Parameters
     ----------
-    context
-        What all jobs of the pass share.
+    families
+        The groups that the pass has met.
+    index, writer
+        Find and write runs.
+    now_ms
+        When the pass began.
     """
 
-    def __init__(self, context: PassContext) -> None:
-        self._pass = context
+    def __init__(self, families: Families, index: RunIndex, writer: RunWriter, now_ms: int) -> None:
+        self._families = families
+        self._index = index
+        self._writer = writer
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
         self._touched: dict[str, str] = {}
         self._open: dict[str, KnownRun] = {}
 
-    def enter(self, outcome: Outcome) -> None:
-        """Note the trials of a job that was written, or a trial that was."""
-        line = outcome.line
-        if outcome.word in {"created", "updated"}:
-            own = (line.name,) if line and line.kind == TRIAL.word else ()
-            self._touched.update(dict.fromkeys((*outcome.trials, *own), outcome.arn))
+    def open(self, trials: Iterable[str], arn: str) -> None:
+        """Note on trials, before a member is written, that their state is to be looked at.
+
+        A pass that is cut off then leaves that to the next one.
+
+        Parameters
+        ----------
+        trials
+            Names.
+        arn
+            ARN of the member.
+        """
+        for name in trials:
+            with self._lock:
+                new = name not in self._touched
+                self._touched[name] = arn
+            run = self._families.run_of((TRIAL.word, name), Arn.parse(arn)) if new else None
+            watermark = run.watermark if run else None
+            if run and watermark and watermark.final:
+                after = replace(watermark, final=False)
+                self._writer.write_points(run, (), self._notes(after))
+
+    def enter(self, trials: Iterable[str], arn: str) -> None:
+        """Note trials that were written, or a member of theirs was, by name."""
+        with self._lock:
+            self._touched.update(dict.fromkeys(trials, arn))
 
     def enter_open(self, runs: Iterable[KnownRun]) -> None:
         """Note trials that were left running."""
@@ -56,19 +87,17 @@ class Trials:
         StopError
             When MLflow is gone.
         """
-        if self._pass.options.dry_run:
-            return []
-        index, runs = self._pass.index, dict(self._open)
+        runs = dict(self._open)
         for name, arn in self._touched.items():
-            known = self._pass.families.run_of((TRIAL.word, name), Arn.parse(arn))
+            known = self._families.run_of((TRIAL.word, name), Arn.parse(arn))
             if known:
-                runs[known.run_id] = index.reread(known)
+                runs[known.run_id] = known
         return [text for run in runs.values() if (text := self._set(run))]
 
     def _set(self, run: KnownRun) -> str | None:
         try:
-            self._write(run)
-        except JobError as error:
+            self._write(self._index.reread(run))
+        except (JobError, UsageError) as error:
             return f"the state of trial {run.tags.get(names.NAME)} is not written: {reason(error)}"
         return None
 
@@ -76,19 +105,19 @@ class Trials:
         watermark = run.watermark
         if watermark is None or watermark.fingerprint is None or not run.active:
             return
-        running, end_ms = self._pass.index.state_of_members(run)
+        running, end_ms = self._index.state_of_members(run)
         status = _RUNNING if running else _FINISHED
         end_ms = None if running else end_ms or run.start_ms
         as_it_was = running or run.end_ms == end_ms  # MLflow keeps the end of what is reopened
         if as_it_was and (run.status, watermark.final) == (status, not running):
             return
         if running:
-            self._pass.writer.reopen(run)
+            self._writer.reopen(run)
         else:
-            self._pass.writer.end(run, status, end_ms)
+            self._writer.end(run, status, end_ms)
         after = replace(watermark, final=not running, source=NONE)
-        self._pass.writer.write_points(run, (), self._notes(after))
+        self._writer.write_points(run, (), self._notes(after))
 
     def _notes(self, watermark: Watermark) -> dict[str, str]:
-        notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._pass.now_ms)}
+        notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._now_ms)}
         return {**notes, names.FINAL: "true"} if watermark.final else notes

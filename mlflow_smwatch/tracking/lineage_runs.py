@@ -7,6 +7,7 @@ each other, and one that was cut off writes nothing twice.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -30,6 +31,7 @@ LINEAGE_EXPERIMENT = "sagemaker/lineage"
 READ_TO = "smwatch.lineage_read_to"
 UNRESOLVED_FROM = "smwatch.lineage_unresolved_from"
 
+_MILLISECONDS = re.compile(r"[0-9]{1,13}")
 _ACCOUNT = "sagemaker.account"
 _NONE = "none"
 _MOST_NUMBERS = 999_999_999
@@ -238,7 +240,7 @@ class LineageRuns:
 def _moment(tags: Mapping[str, str], key: str) -> int | None:
     """Read a moment; what a user has spoilt counts as none."""
     text = tags.get(key, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if _MILLISECONDS.fullmatch(text) else None
 
 
 def _spellings(nodes: tuple[Node, ...]) -> dict[str, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mlflow.entities import Run, ViewType
@@ -9,7 +10,8 @@ from mlflow.entities import Run, ViewType
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn, is_arn
-from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.core.errors import JobError, UsageError
+from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.kinship import GroupRef, noted
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
@@ -20,6 +22,7 @@ from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_err
 
 _PAGE = 1000
 _FEW = 3
+_GROUP_NAME = re.compile(r"[A-Za-z0-9:/._-]+")
 _GOING = ("RUNNING", "SCHEDULED")
 
 
@@ -98,13 +101,15 @@ class RunIndex:
             The run.
         """
         kind, name = group
-        by_arn = is_arn(name)
-        condition = _arn_filter(name) if by_arn else f"tags.`{names.NAME}` = {_literal(name)}"
-        condition += f" AND tags.`{names.KIND}` = '{kind}'"
-        for run in self._search(condition, ViewType.ACTIVE_ONLY):
-            arn = Arn.parse(run.tags[names.ARN])
-            if run.mirrored and (arn.account, arn.region) == (near.account, near.region):
-                return run
+        if not _GROUP_NAME.fullmatch(name):
+            return None  # no name of AWS's: somebody has edited a tag
+        arn = Arn.parse(name) if is_arn(name) else near.beside(KINDS[kind].resource_type, name)
+        by_name = f"tags.`{names.NAME}` = {_literal(name)}"
+        for condition in (_arn_filter(str(arn)), by_name):
+            same_kind = f"{condition} AND tags.`{names.KIND}` = '{kind}'"
+            for run in self._search(same_kind, ViewType.ACTIVE_ONLY):
+                if run.mirrored and _is_beside(run, near):
+                    return run
         return None
 
     def in_execution(self, arn: str) -> bool:
@@ -131,9 +136,12 @@ class RunIndex:
 
     def _members(self, trial: KnownRun, condition: str) -> tuple[KnownRun, ...]:
         """Give the member of a trial that ended last, of those that meet a condition."""
-        name = trial.tags[names.NAME].replace("'", "_")
-        same = " AND ".join(
-            f"tags.`{key}` = '{trial.tags[key]}'" for key in (names.ACCOUNT, names.REGION)
+        arn = Arn.parse(trial.tags[names.ARN])
+        name = trial.tags.get(names.NAME, arn.resource_name)
+        if not _GROUP_NAME.fullmatch(name):
+            name = arn.resource_name
+        same = (
+            f"tags.`{names.ACCOUNT}` = '{arn.account}' AND tags.`{names.REGION}` = '{arn.region}'"
         )
         listed = f"tags.`{names.TRIALS}` LIKE '%\"{name}\"%'"
         with listing_errors("looking for runs"):
@@ -183,6 +191,11 @@ class RunIndex:
         with tracking_errors("looking at the run"):
             return _known(self._tracking.client.get_run(run.run_id))
 
+    def is_active(self, run_id: str) -> bool:
+        """Whether a run is there and not deleted."""
+        with tracking_errors("looking at the run"):
+            return _known(self._tracking.client.get_run(run_id)).active
+
     def history(self, run_id: str, key: str) -> tuple[WrittenPoint, ...]:
         """Give every point that a run has under a key."""
         with tracking_errors(f"reading the metric {key}"):
@@ -231,13 +244,22 @@ class RunIndex:
                 return
 
 
+def _is_beside(run: KnownRun, near: Arn) -> bool:
+    """Whether a run stands for something of the same account and Region."""
+    try:
+        arn = Arn.parse(run.tags.get(names.ARN, ""))
+    except UsageError:
+        return False
+    return (arn.account, arn.region) == (near.account, near.region)
+
+
 def _literal(text: str) -> str:
     """Write a text into a search condition."""
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def _arn_filter(arn: str) -> str:
-    return f"tags.`{names.ARN}` = '{arn}'"
+    return f"tags.`{names.ARN}` = {_literal(arn)}"
 
 
 def _is_mirror_of(run: KnownRun, job: JobIdentity) -> bool:

@@ -17,6 +17,7 @@ from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.engine.associations import AssociationMirror, Copied
 from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.options import SyncOptions
+from tests import kinds
 from tests.sync.conftest import Mirror
 
 ARNS = "arn:aws:sagemaker:us-east-1:123456789012"
@@ -404,6 +405,92 @@ def test_asking_aws_for_data_and_endpoints(world: World) -> None:
     assert made.upstream() == ()
     served = mlflow_smwatch.lineage("serving", source="aws", direction="upstream")
     assert f"{ARNS}:training-job/trainer" in {node.id for node in served.upstream()}
+
+
+def test_asking_aws_for_a_job_in_small_letters(world: World) -> None:
+    """SageMaker writes some names into ARNs in small letters; each spelling gives the same job."""
+    job = f"{ARNS}:training-job/trainer-3"
+    component = world.component(
+        "Trainer-3-aws-training-job",
+        TrialComponentArn=f"{ARNS}:experiment-trial-component/trainer-3-aws-training-job",
+        Source={"SourceArn": job, "SourceType": "SageMakerTrainingJob"},
+        InputArtifacts={"train": {"Value": "s3://bucket/extra/"}},
+    )
+    world.join(component, world.artifact("s3://bucket/model.tar.gz", kind="Model"), "Produced")
+    asked = ("Trainer-3", job, f"{ARNS}:training-job/Trainer-3", component)
+    first, *others = (mlflow_smwatch.lineage(each, source="aws") for each in asked)
+    assert first.root == job
+    assert {node.id for node in first.nodes} == {
+        job,
+        "s3://bucket/extra/",
+        "s3://bucket/model.tar.gz",
+    }
+    for other in others:
+        assert (other.root, {*other.nodes}) == (first.root, {*first.nodes})
+
+
+def test_asking_aws_where_components_may_not_be_described(world: World) -> None:
+    """What is denied once is not asked for again, and leaves the walk whole."""
+    put_models(world)
+    near = world.component("near")
+    world.join(near, f"{ARNS}:experiment-trial-component/trainer-aws-training-job")
+    asked = f"{ARNS}:training-job/trainer"
+    for allowed, calls in ((True, 2), (False, 1)):
+        world.account.reset_calls()
+        found = {node.id for node in mlflow_smwatch.lineage(asked, source="aws").nodes}
+        assert {near, asked, f"{ARNS}:endpoint/serving"} <= found
+        assert ("s3://bucket/extra/" in found) is allowed
+        assert world.account.calls["sagemaker:DescribeTrialComponent"] == calls
+        world.account.faults.deny("sagemaker:DescribeTrialComponent")
+
+
+def put_packaged(account: EmulatedAccount) -> str:
+    """Make two endpoints and a transform job of a model that is only a package; give its ARN."""
+    created_ms = round(OLD.timestamp() * 1000)
+    container = {"Image": kinds.IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"}
+    account.lineage.put_model_package_group("group", created=OLD)
+    package = account.lineage.put_model_package(
+        {
+            "ModelPackageGroupName": "group",
+            "InferenceSpecification": {"Containers": [container]},
+            "CreationTime": OLD,
+        }
+    )
+    packed = {"ModelPackageName": package}
+    account.put_model(kinds.model("model", created_ms=created_ms, PrimaryContainer=packed))
+    account.put_endpoint_config(kinds.endpoint_config("config", created_ms=created_ms))
+    for name in ("first", "second"):
+        account.put_job("endpoint", kinds.endpoint(name, created_ms=created_ms))
+    transform = kinds.transform_job(
+        "transform", created_ms=created_ms, ended_ms=created_ms + 60_000
+    )
+    account.put_job("transform-job", transform)
+    return package
+
+
+def test_model_packages(mirror: Mirror) -> None:
+    """What a model package is made of is upstream of what uses it; one call a pass tells it."""
+    operation = "sagemaker:DescribeModelPackage"
+    package = put_packaged(mirror.account)
+    mirror.account.faults.deny(operation)
+    wanted = {
+        "tracking_uri": mirror.uri,
+        "kinds": ("endpoint", "transform-job"),
+        "since": "2026-01-01",
+    }
+    report = mlflow_smwatch.sync(**wanted)
+    assert (len(report.runs), report.failed) == (3, [])
+    assert f"no model package: {operation}" in mirror.warnings(report)
+    mirror.account.faults.clear()
+    mirror.account.reset_calls()
+    assert mlflow_smwatch.sync(**wanted).warnings == []
+    assert mirror.account.calls[operation] == 1
+    graph = mlflow_smwatch.lineage(tracking_uri=mirror.uri)
+    for asked in ("first", "second", "transform"):
+        kind_of = {node.id: node.kind for node in graph.upstream(asked)}
+        assert kind_of[package] == "model-package"
+        assert kind_of["s3://bucket/model.tar.gz"] == "model-data"
+        assert kind_of[kinds.IMAGE] == "image"
 
 
 def test_asking_aws_for_nothing(world: World) -> None:

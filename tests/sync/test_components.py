@@ -140,6 +140,21 @@ def test_series_are_denied(mirror: Mirror) -> None:
     assert settled(mirror) == {}
 
 
+@pytest.mark.slow
+def test_series_that_cannot_be_read_now(mirror: Mirror) -> None:
+    """A component of which AWS fails to tell the series waits: its summary is no stand-in."""
+    summaries = [summary("loss", 3, Last=0.25, Min=0.0, Max=0.25, Avg=0.1, StdDev=0.1)]
+    put_component(mirror.account, "loose", Metrics=summaries)
+    mirror.account.lineage.put_metric_series("loose", "loss", series(3))
+    mirror.account.faults.fail(BATCH, times=None)
+    report = sync(mirror)
+    assert [each.arn.rpartition("/")[2] for each in report.failed] == ["loose"]
+    assert loose(mirror) == {}
+    mirror.account.faults.clear()
+    assert sync(mirror).failed == []
+    assert loose(mirror) == {"loss": points(3)}
+
+
 def test_inputs_and_outputs(mirror: Mirror) -> None:
     """What lies in S3 is an input of the run; all of it is lineage."""
     put_component(

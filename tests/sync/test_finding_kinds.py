@@ -272,7 +272,7 @@ def test_trials_of_a_component_in_their_order(
 
 LISTS = {
     "sagemaker:ListPipelines": "pipeline executions",
-    "sagemaker:ListAutoMLJobs": "automl jobs",
+    "sagemaker:ListAutoMLJobs": "AutoML jobs",
     "sagemaker:ListHyperParameterTuningJobs": "tuning jobs",
     "sagemaker:ListProcessingJobs": "processing jobs",
     "sagemaker:ListTransformJobs": "transform jobs",
@@ -419,6 +419,116 @@ def test_the_arn_of_a_jobs_component_gives_the_job(
     found = only(JobFinder(aws).named((kinds.kind_arn(f"{COMPONENT}/{name}"),)))
     assert found.job
     assert (found.arn, found.job.kinship.trial) == (arn("job"), "trial")
+
+
+FOREIGN = "arn:aws:sagemaker:us-east-1:999999999999:training-job/other"
+
+
+def put_jobless(account: EmulatedAccount, begun_ms: int) -> None:
+    """Put a trial with the components of a foreign job, a deleted one and one that is there."""
+    put_trials(account, "trial", begun_ms=begun_ms)
+    put_training(account, "there", begun_ms=begun_ms)
+    sources = {"foreign": FOREIGN, "deleted": arn("gone"), "kept": arn("there")}
+    for name, source in sources.items():
+        account.experiments.put_trial_component(
+            {
+                "TrialComponentName": name,
+                "Source": {"SourceArn": source, "SourceType": DETAILS["training-job"]},
+                "Parameters": {"lr": {"NumberValue": 0.5}},
+            },
+            trials=["trial"],
+        )
+
+
+JOBLESS = [
+    ("training-job", "there"),
+    ("trial-component", "deleted"),
+    ("trial-component", "foreign"),
+]
+
+
+@pytest.mark.parametrize("denied", [(), ("sagemaker:Search",)], ids=["search", "describe"])
+def test_components_without_their_job(
+    account: EmulatedAccount, aws: Aws, begun_ms: int, denied: tuple[str, ...]
+) -> None:
+    """They stand for themselves, each with a warning; only a job that may lag is asked for."""
+    put_jobless(account, begun_ms)
+    for operation in denied:
+        account.faults.deny(operation)
+    finder = JobFinder(aws)
+    found = modified(finder)
+    assert sorted(each for each in shown(found) if each[0] != "trial") == JOBLESS
+    assert account.calls["sagemaker:DescribeTrainingJob"] == 1
+    assert sorted(shown(finder.members(["trial"]))) == JOBLESS
+    assert account.calls["sagemaker:DescribeTrainingJob"] == 1 + len(denied)
+    warned = [each for each in finder.warnings if "mirrored as a trial component" in each]
+    assert len(warned) == 2
+    assert any(f"{FOREIGN} is of another account or Region" in each for each in warned)
+    assert any(f"{arn('gone')} is not known to AWS" in each for each in warned)
+    for name in ("foreign", "deleted"):
+        for text in (name, kinds.kind_arn(f"{COMPONENT}/{name}")):
+            one = only(JobFinder(aws).named((text,)))
+            assert one.job
+            assert (one.kind, one.job.params) == ("trial-component", (("lr", "0.5"),))
+            assert one.job.kinship.trials == ("trial",)
+
+
+def test_a_job_that_search_does_not_tell_yet(
+    account: EmulatedAccount, aws: Aws, begun_ms: int
+) -> None:
+    """A component whose job Search lacks gives the job where Describe knows it."""
+    put_jobless(account, begun_ms)
+    finder = JobFinder(aws)
+    component = {
+        "TrialComponentName": "kept",
+        "TrialComponentArn": kinds.kind_arn(f"{COMPONENT}/kept"),
+        "Source": {"SourceArn": arn("there")},
+    }
+    job = finder.describer.job_of(component)
+    assert job
+    assert (job.arn, job.content["TrialComponent"]["TrialComponentName"]) == (arn("there"), "kept")
+    assert finder.warnings == []
+
+
+def unread(finder: JobFinder, *, by_name: bool) -> list[str]:
+    """Give what could not be read of the components of jobs that are found, then described."""
+    names = {arn("training"): "training", kinds.kind_arn("processing-job/processing"): "processing"}
+    found = list(finder.changed(names)) if by_name else modified(finder)
+    texts = []
+    for each in found:
+        if isinstance(each, Found) and (each.kind in DETAILS or each.kind == "trial-component"):
+            whole = each.denied if each.job else finder.describer.describe(each.kind, each.name)
+            texts += whole if isinstance(whole, tuple) else whole.denied
+    return texts
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_components_that_cannot_be_read(
+    account: EmulatedAccount, aws: Aws, begun_ms: int, by_name: bool
+) -> None:
+    """Jobs stay open as long as that may change: not where another way serves, or none exists."""
+    put_every_kind(account, begun_ms)
+    put_component_of(account, "training-job", "training", "trial", modified_ms=begun_ms)
+    lists = "sagemaker:ListTrialComponents"
+    assert unread(JobFinder(aws), by_name=by_name) == []
+    account.faults.deny("sagemaker:Search")
+    assert unread(JobFinder(aws), by_name=by_name) == []
+    account.faults.deny(lists)
+    texts = unread(JobFinder(aws), by_name=by_name)
+    assert len(texts) == 2
+    assert all(
+        each.startswith(f"its trial component could not be read: {lists} is denied")
+        for each in texts
+    )
+    account.faults.allow(lists)
+    account.faults.fail(lists, times=None, code="UnknownOperationException", status=501)
+    assert unread(JobFinder(aws), by_name=by_name) == []
+    account.faults.clear()
+    for operation in ("sagemaker:Search", "sagemaker:ListTrials"):
+        account.faults.deny(operation)
+    texts = unread(JobFinder(aws), by_name=by_name)
+    assert len(texts) == (1 if by_name else 2)
+    assert all("could not be read: sagemaker:ListTrials is denied" in each for each in texts)
 
 
 def test_a_job_and_its_component_of_one_name(

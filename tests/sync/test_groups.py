@@ -13,17 +13,20 @@ from tests.jobs import (
     curve,
     final_metrics,
     job_answer,
+    logged_job,
     moment,
     put_loss,
 )
 from tests.sync.conftest import Mirror
 from tests.sync.every_kind import (
+    COMPONENT,
     CREATED_MS,
     ENDED_MS,
     LIFE,
     TRIAL,
     home,
     parent,
+    put_component,
     put_job_in,
     put_trials,
     run,
@@ -345,3 +348,40 @@ def test_groups_of_groups(mirror: Mirror) -> None:
     assert home(mirror, "training-job/a") == "sagemaker/pipelines"
     assert settled(mirror) == {}
     verified(mirror)
+
+
+def test_a_tuning_job_whose_arn_is_in_small_letters(mirror: Mirror) -> None:
+    """SageMaker may write a name in small letters into an ARN (boto/boto3 issue 4606)."""
+    arn = kinds.kind_arn("hyper-parameter-tuning-job/tune")
+    answer = kinds.tuning_job("Tune", **LIFE, HyperParameterTuningJobArn=arn)
+    mirror.account.put_job("tuning-job", answer)
+    child = logged_job("child", definitions={}, **LIFE)
+    mirror.account.put_training_job({**child, "TuningJobArn": arn})
+    assert sync(mirror).warnings == []
+    assert parent(mirror, "training-job/child") == "hyper-parameter-tuning-job/tune"
+    assert run(mirror, "training-job/child").data.tags["sagemaker.tuning_job"] == "Tune"
+    assert settled(mirror) == {}
+
+
+@pytest.mark.parametrize("name", ["a'b\"c", "back\\slash%_", "\n"])
+def test_an_edited_tag_stops_nothing(mirror: Mirror, name: str) -> None:
+    """What a user writes into the tag of a group is no name of AWS's."""
+    mirror.account.put_training_job(logged_job("one", definitions={}, **LIFE))
+    sync(mirror)
+    edited = run(mirror, "training-job/one").info.run_id
+    mirror.client.set_tag(edited, "sagemaker.trial", name)
+    mirror.client.set_tag(edited, "sagemaker.pipeline_execution", f"arn:aws:{name}")
+    mirror.account.put_training_job(logged_job("two", definitions={}, **LIFE))
+    report = sync(mirror)
+    assert report.failed == []
+    assert report.jobs["created"] == 1
+
+
+def test_a_run_of_somebody_else_is_no_group(mirror: Mirror) -> None:
+    """It may carry any tags."""
+    put_trials(mirror.account, "first")
+    put_component(mirror.account, "loose", "first")
+    tags = {"sagemaker.kind": "trial", "sagemaker.name": "first", "sagemaker.arn": "none"}
+    mirror.client.create_run("0", tags=tags)
+    assert sync(mirror).failed == []
+    assert parent(mirror, f"{COMPONENT}/loose") == f"{TRIAL}/first"

@@ -135,7 +135,9 @@ def test_model_packages_are_denied(mirror: Mirror) -> None:
     assert set(versions(mirror)) == {URI.format("a")}
     assert "model packages are not registered" in mirror.warnings(report)
     report = sync(mirror, "a", package, register="churn")
-    assert mirror.warnings(report).count("sagemaker:DescribeModelPackage is denied") == 1
+    (failure,) = report.failed
+    assert failure.arn == package
+    assert failure.error.count("sagemaker:DescribeModelPackage is denied") == 1
 
 
 def test_a_dry_run_registers_nothing(mirror: Mirror) -> None:

@@ -333,6 +333,36 @@ def test_inputs_and_outputs(word: str) -> None:
     assert {node: NODE_KINDS.get(node, kind) for node, kind in found.items()} == found
 
 
+@pytest.mark.parametrize("said", [PACKAGE, "churn"])
+@pytest.mark.parametrize(("word", "key"), [("endpoint", "Models"), ("transform-job", "Model")])
+def test_what_model_packages_are_made_of(word: str, key: str, said: str) -> None:
+    """Model data and image of each container, however the model names the package."""
+    packed = {
+        "ModelPackageArn": PACKAGE,
+        "InferenceSpecification": {
+            "Containers": [
+                {"Image": IMAGE, "ModelDataUrl": MODEL_FILE},
+                {"ModelDataSource": {"S3DataSource": {"S3Uri": "s3://bucket/plain/"}}},
+            ]
+        },
+    }
+    model = {
+        "ModelArn": PACKAGED,
+        "PrimaryContainer": {"ModelPackageName": said},
+        "ModelPackages": [packed],
+    }
+    made = job(word, **{key: [model] if key == "Models" else model})
+    assert {flow for flow in flows(made) if {*flow} & {PACKAGE, PACKAGED}} == {
+        (MODEL_FILE, PACKAGE),
+        (IMAGE, PACKAGE),
+        ("s3://bucket/plain/", PACKAGE),
+        (PACKAGE, PACKAGED),
+        (PACKAGED, CONFIG if word == "endpoint" else SCORE),
+    }
+    found = kinds_of_nodes(made)
+    assert (found[PACKAGE], found[MODEL_FILE]) == ("model-package", "model-data")
+
+
 @pytest.mark.parametrize("word", KINDS)
 def test_the_document_holds_the_whole_answer(word: str) -> None:
     """What other operations told too."""

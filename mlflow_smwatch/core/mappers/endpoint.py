@@ -1,6 +1,7 @@
 """``DescribeEndpoint``, with ``EndpointConfig`` and ``Models`` → job.
 
-They are the answers of ``DescribeEndpointConfig`` and, one for each model, ``DescribeModel``.
+They are the answers of ``DescribeEndpointConfig`` and, one for each model, ``DescribeModel``, with
+``ModelPackages`` (``DescribeModelPackage``).
 """
 
 from __future__ import annotations

@@ -60,18 +60,46 @@ def containers(model: Answer) -> tuple[Answer, ...]:
     return (*((primary,) if primary else ()), *parts(model, "Containers"))
 
 
+def packages_named(model: Answer) -> tuple[str, ...]:
+    """List the names or ARNs of the model packages in a ``DescribeModel`` answer."""
+    names = (text(container, "ModelPackageName") for container in containers(model))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
 def made_of(model: Answer) -> Lineage:
-    """State what a model is made of: model data, images and model packages."""
+    """State what a model is made of: model data, images and model packages, and these in turn.
+
+    Model packages are told by ``ModelPackages``, the answers of ``DescribeModelPackage``.
+    """
     arn = arn_in(model, "ModelArn")
     if arn is None:
         return Lineage()
     lineage = Lineage()
     for container in containers(model):
-        lineage += read_by(arn, MODEL_DATA, *_model_data(container))
-        lineage += read_by(arn, IMAGE, text(container, "Image"))
-        if package := arn_in(container, "ModelPackageName"):
-            lineage += reads(str(arn), named(package))
-    return lineage
+        lineage += _contained(arn, container)
+    told = parts(model, "ModelPackages")
+    packages = (
+        *(arn_in(each, "ModelPackageName") for each in containers(model)),
+        *(arn_in(each, "ModelPackageArn") for each in told),
+    )
+    for package in dict.fromkeys(filter(None, packages)):
+        lineage += reads(str(arn), named(package))
+    return sum(map(_packed, told), lineage)
+
+
+def _packed(package: Answer) -> Lineage:
+    """State what a model package is made of."""
+    arn = arn_in(package, "ModelPackageArn")
+    if arn is None:
+        return Lineage()
+    packed = parts(package, "InferenceSpecification", "Containers")
+    return sum((_contained(arn, each) for each in packed), Lineage())
+
+
+def _contained(arn: Arn, container: Answer) -> Lineage:
+    return read_by(arn, MODEL_DATA, *_model_data(container)) + read_by(
+        arn, IMAGE, text(container, "Image")
+    )
 
 
 def _model_data(container: Answer) -> tuple[str | None, ...]:

@@ -1,4 +1,4 @@
-"""``DescribeTransformJob``, with ``Model`` (``DescribeModel``) → job."""
+"""``DescribeTransformJob``, with ``Model`` (``DescribeModel``) and its ``ModelPackages`` → job."""
 
 from __future__ import annotations
 

@@ -494,7 +494,7 @@ def unread(finder: JobFinder, *, by_name: bool) -> list[str]:
     """Give what could not be read of the components of jobs that are found, then described."""
     names = {arn("training"): "training", kinds.kind_arn("processing-job/processing"): "processing"}
     found = list(finder.changed(names)) if by_name else modified(finder)
-    texts = []
+    texts: list[str] = []
     for each in found:
         if isinstance(each, Found) and (each.kind in DETAILS or each.kind == "trial-component"):
             whole = each.denied if each.job else finder.describer.describe(each.kind, each.name)

@@ -218,6 +218,8 @@ class WindowFinder:
                 self.components.remember_searched((record,))
                 self._jobless.put(record, itself(record).found(), wanted, whole=True)
             elif answer.word in self.kinds:
+                if answer.word == TRANSFORM_JOB.word:  # its time may lag behind what was listed
+                    self.components.remember_searched((record,))
                 one = answer.found()
                 if isinstance(one, NotFound) or self._take(one, record, wanted):
                     found.append(one)

@@ -59,10 +59,10 @@ class TrialStates:
             with self._lock:
                 new = name not in self._touched
                 self._touched[name] = arn
-            run = self._families.run_of((TRIAL.word, name), Arn.parse(arn)) if new else None
-            watermark = run.watermark if run else None
-            if run and watermark and watermark.final:
-                after = replace(watermark, final=False)
+            known = self._families.run_of((TRIAL.word, name), Arn.parse(arn)) if new else None
+            run = self._index.reread(known) if known else None
+            if run and run.active and run.watermark and run.watermark.final:
+                after = replace(run.watermark, final=False)
                 self._writer.write_points(run, (), self._notes(after))
 
     def enter(self, trials: Iterable[str], arn: str) -> None:

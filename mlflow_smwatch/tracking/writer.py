@@ -38,6 +38,7 @@ _CONTEXT_TAG = "mlflow.data.context"
 _URI_PARAM = "sagemaker.model_artifact"
 _TRIES = 5
 _MADE_BY_ANOTHER = re.compile(r"UNIQUE constraint|IntegrityError|duplicate key|Duplicate entry")
+_GONE = frozenset({"RESOURCE_DOES_NOT_EXIST"})
 _MISSING_ENDPOINT = frozenset({"ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"})
 
 
@@ -256,8 +257,14 @@ class RunWriter:
             call()
 
     def _remove_tag(self, run: KnownRun, key: str) -> None:
-        with tracking_errors(f"removing the tag {key}"), self._tracking.gate:
-            self._tracking.client.delete_tag(run.run_id, key)
+        """Remove a tag; another writer may have done so by now."""
+        try:
+            with tracking_errors(f"removing the tag {key}"), self._tracking.gate:
+                self._tracking.client.delete_tag(run.run_id, key)
+        except JobError as error:
+            cause = error.__cause__
+            if not (isinstance(cause, MlflowException) and cause.error_code in _GONE):
+                raise
 
     def end(self, run: KnownRun, status: str, end_ms: int | None) -> None:
         """Set a run's end status (FINISHED, FAILED or KILLED) and its end (ms)."""

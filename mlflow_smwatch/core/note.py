@@ -45,11 +45,11 @@ def note_of(job: Job, links: Mapping[str, str]) -> str:
 
 def _summary(job: Job) -> str:
     name = job.title or job.name
-    words = [f"SageMaker {job.kind.noun} **{escaped(name)}**"]
+    words = [f"SageMaker {job.kind.noun} **{_escaped(name)}**"]
     if job.instance_type or job.kind.instance_metrics:
         hosts = f"{job.instance_count or 1} × {job.instance_type or 'serverless'}"
-        words.append(f"on {escaped(hosts)}")
-    words.append(f"in {escaped(job.arn.region)}")
+        words.append(f"on {_escaped(hosts)}")
+    words.append(f"in {_escaped(job.arn.region)}")
     return f"{' '.join(words)}."
 
 
@@ -58,7 +58,7 @@ def _link(title: str, url: str) -> str:
     return f"[{title}](<{url}>)" if "(" in url else f"[{title}]({url})"
 
 
-def escaped(text: str) -> str:
+def _escaped(text: str) -> str:
     """Write a text on one line, with what Markdown and HTML would read escaped.
 
     MLflow's Markdown takes ``<`` as an entity only.

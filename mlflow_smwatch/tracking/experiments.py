@@ -11,7 +11,6 @@ from mlflow.exceptions import MlflowException
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.keys import EXPERIMENT_TAG_LIMIT, assign_keys, legal_value
-from mlflow_smwatch.core.note import escaped
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 from mlflow_smwatch.tracking.uris import shown_uri
 
@@ -116,7 +115,7 @@ class Experiments:
             return
         wanted = {f"{names.RESOURCE_TAG_PREFIX}{key}": value for key, value in tags.items()}
         if description and names.NOTE not in known.tags:
-            wanted[names.NOTE] = escaped(description)
+            wanted[names.NOTE] = description
         keys = assign_keys(wanted)
         for tag, value in wanted.items():
             legal = legal_value(value, EXPERIMENT_TAG_LIMIT)

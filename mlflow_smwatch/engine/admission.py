@@ -93,6 +93,7 @@ class Admission:
             removed = self._recognition.respect_removal(run)
             return Outcome(found.arn, "unchanged", self._pass.known_line(run), warnings=removed)
         if run:
+            run = self._pass.families.without_stray_parent(run)
             self._pass.families.enter_run(KINDS[found.kind], found.arn, found.name, run)
         if run and watermark and self._settled(found, run, watermark):
             return self._pass.unchanged(found.arn, run)

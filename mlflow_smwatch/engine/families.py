@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
@@ -110,6 +111,18 @@ class Families:
                 self._sought.setdefault(_key(group), found)
         with self._lock:
             return run.mirrored and self._sought[_key(group)] is not None
+
+    def without_stray_parent(self, run: KnownRun) -> KnownRun:
+        """Take the parent from a run where that was removed: two mirrors made one each at once."""
+        parent, group = run.tags.get(names.PARENT), noted(run.tags).group
+        with self._lock:
+            known = self._runs.get(_key(group)) if group else None
+        if parent is None or known is None or parent == known.run_id or not run.mirrored:
+            return run
+        if not self._index.is_duplicate(parent):
+            return run
+        kept = {key: value for key, value in run.tags.items() if key != names.PARENT}
+        return replace(run, tags=kept)
 
     def parent_of(self, job: Job) -> KnownRun | None:
         """Return the run that a job's run is a child of; None for the top level."""

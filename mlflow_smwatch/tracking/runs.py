@@ -196,6 +196,12 @@ class RunIndex:
         with tracking_errors("looking at the run"):
             return _known(self._tracking.client.get_run(run_id)).active
 
+    def is_duplicate(self, run_id: str) -> bool:
+        """Whether a run was removed because another stands for the same."""
+        with tracking_errors("looking at the run"):
+            run = _known(self._tracking.client.get_run(run_id))
+        return names.DUPLICATE_OF in run.tags
+
     def history(self, run_id: str, key: str) -> tuple[WrittenPoint, ...]:
         """Give every point that a run has under a key."""
         with tracking_errors(f"reading the metric {key}"):

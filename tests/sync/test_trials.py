@@ -351,3 +351,17 @@ def test_experiments(mirror: Mirror) -> None:
     report = sync(mirror.beside())
     assert report.failed == []
     assert mirror.warnings(report).count("sagemaker:DescribeExperiment is denied") == 1
+
+
+def test_a_parent_that_was_removed_as_a_double(mirror: Mirror) -> None:
+    """A member below the run of a mirror that lost is put below the one that stays."""
+    put_trials(mirror.account, "first")
+    put_component(mirror.account, "member", "first")
+    sync(mirror)
+    lost = mirror.client.create_run("0", tags={"smwatch.duplicate_of": "another"}).info.run_id
+    mirror.client.delete_run(lost)
+    member = run(mirror, f"{COMPONENT}/member").info.run_id
+    mirror.client.set_tag(member, "mlflow.parentRunId", lost)
+    sync(mirror)
+    assert parent(mirror, f"{COMPONENT}/member") == f"{TRIAL}/first"
+    settled(mirror)

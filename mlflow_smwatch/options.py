@@ -14,7 +14,7 @@ METRIC_SOURCES = ("auto", "cloudwatch", "logs", "off")
 ARTIFACT_MODES = ("none", "link")
 
 _AGO = re.compile(r"(\d+)([smhdw])")
-_MODEL_NAME = re.compile(r"[^/:]+")
+_MODEL_NAME = re.compile(r'[^/:"]+')
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MAX_WORKERS = 64
 _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -99,7 +99,9 @@ class SyncOptions:
         _require_known("--metrics", [self.metrics], METRIC_SOURCES)
         _require_known("--artifacts", [self.artifacts], ARTIFACT_MODES)
         if self.register is not None and not _MODEL_NAME.fullmatch(self.register):
-            message = f"--register {self.register!r}: a model's name has no / and no :"
+            message = (
+                f"--register {self.register!r}: a model's name has no slash, colon or double quote"
+            )
             raise UsageError(message)
         if not 1 <= self.workers <= _MAX_WORKERS:
             message = f"--workers {self.workers}: give a number from 1 to {_MAX_WORKERS}"

@@ -7,6 +7,7 @@ transform jobs without their model. Each group, model and model package is asked
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,6 +36,7 @@ _Value = TypeVar("_Value")
 _OBJECTIVE = "_tuning_objective_metric"
 """Hyperparameter in which SageMaker tells a tuning job's children the objective's name."""
 
+_MOST_RENEWALS = 2
 _TIMES = ("CreationTime", "LastModifiedTime", "TransformStartTime", "TransformEndTime")
 
 
@@ -45,6 +47,7 @@ class _Once(Generic[_Value]):
     _known: dict[str, _Value | AccessDeniedError | JobError] = field(default_factory=dict)
     _locks: dict[str, Lock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+    _renewals: Counter[str] = field(default_factory=Counter)
 
     def get(
         self,
@@ -52,16 +55,27 @@ class _Once(Generic[_Value]):
         read: Callable[[], _Value],
         outdated: Callable[[_Value], bool] = lambda _: False,
     ) -> _Value:
-        """Give what is known; read it where nothing is, or what is known is outdated."""
+        """Give what is known; read it where nothing is, or what is known is outdated.
+
+        What stays outdated is read again twice: a job may belong to none of its group's candidates.
+        """
         with self._lock:
             lock = self._locks.setdefault(name, Lock())
         with lock:
             known = self._known.get(name)
-            if known is None or (not isinstance(known, Exception) and outdated(known)):
+            if known is None or (
+                not isinstance(known, Exception) and self._renews(name, known, outdated)
+            ):
                 known = self._known[name] = self._attempt(read)
         if isinstance(known, Exception):
             raise known
         return known
+
+    def _renews(self, name: str, known: _Value, outdated: Callable[[_Value], bool]) -> bool:
+        if self._renewals[name] == _MOST_RENEWALS or not outdated(known):
+            return False
+        self._renewals[name] += 1
+        return True
 
     @staticmethod
     def _attempt(read: Callable[[], _Value]) -> _Value | AccessDeniedError | JobError:

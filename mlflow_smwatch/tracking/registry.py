@@ -8,6 +8,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, assign_keys, legal_value
+from mlflow_smwatch.tracking.conditions import literal
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 
 _PAGE = 1000
@@ -60,13 +61,14 @@ class ModelRegistry:
         """
         if source in self._sources:
             return None
+        is_source = f" AND source_path = {literal(source)}"
         keys = assign_keys(tags)
         legal = {keys[tag]: legal_value(value, TAG_VALUE_LIMIT) for tag, value in tags.items()}
         client = self._tracking.client
         with tracking_errors(f"registering a version of {self._name!r}"), self._tracking.gate:
             self._make_model()
             made = client.create_model_version(self._name, source, run_id=run_id, tags=legal)
-            same = self._versions(f" AND source_path = {_literal(source)}")
+            same = self._versions(is_source)
             first = min(same, key=lambda each: int(each.version), default=made)
             if int(first.version) < int(made.version):
                 client.delete_model_version(self._name, made.version)
@@ -88,13 +90,9 @@ class ModelRegistry:
         while True:
             with listing_errors("looking for registered models"):
                 page = self._tracking.client.search_model_versions(
-                    f"name = {_literal(self._name)}{condition}", max_results=_PAGE, page_token=token
+                    f"name = {literal(self._name)}{condition}", max_results=_PAGE, page_token=token
                 )
             found += page
             token = page.token
             if not token:
                 return found
-
-
-def _literal(text: str) -> str:
-    return f'"{text}"' if "'" in text else f"'{text}'"

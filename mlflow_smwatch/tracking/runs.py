@@ -17,6 +17,7 @@ from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
+from mlflow_smwatch.tracking.conditions import literal
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 
@@ -104,7 +105,7 @@ class RunIndex:
         if not _GROUP_NAME.fullmatch(name):
             return None  # no name of AWS's: somebody has edited a tag
         arn = Arn.parse(name) if is_arn(name) else near.beside(KINDS[kind].resource_type, name)
-        by_name = f"tags.`{names.NAME}` = {_literal(name)}"
+        by_name = f"tags.`{names.NAME}` = {literal(name)}"
         for condition in (_arn_filter(str(arn)), by_name):
             same_kind = f"{condition} AND tags.`{names.KIND}` = '{kind}'"
             for run in self._search(same_kind, ViewType.ACTIVE_ONLY):
@@ -259,13 +260,8 @@ def _is_beside(run: KnownRun, near: Arn) -> bool:
     return (arn.account, arn.region) == (near.account, near.region)
 
 
-def _literal(text: str) -> str:
-    """Write a text into a search condition."""
-    return f'"{text}"' if "'" in text else f"'{text}'"
-
-
 def _arn_filter(arn: str) -> str:
-    return f"tags.`{names.ARN}` = {_literal(arn)}"
+    return f"tags.`{names.ARN}` = {literal(arn)}"
 
 
 def _is_mirror_of(run: KnownRun, job: JobIdentity) -> bool:

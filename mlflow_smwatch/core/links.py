@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlflow_smwatch.core import console
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import AUTOML_JOB, TRAINING_JOB
+from mlflow_smwatch.core.job_kinds import AUTOML_JOB, TRAINING_JOB, TRIAL_COMPONENT
 from mlflow_smwatch.core.series import algorithm_series, instance_series
 
 _GRAPH_SERIES = 20
@@ -34,9 +34,14 @@ def links(job: Job) -> dict[str, str]:
 
 
 def output_url(job: Job) -> str:
-    """Link to the S3 folder that a job writes to; an empty string where it has none."""
+    """Link to the S3 folder that a job writes to; an empty string where it has none.
+
+    Of a trial component it is the first of its output artifacts, as it stands.
+    """
     if not job.output:
         return ""
+    if job.kind is TRIAL_COMPONENT:
+        return console.s3_url(job.arn.partition, job.arn.region, job.output)
     folder = f"{job.output.rstrip('/')}/"
     if job.kind in _WITH_FOLDERS:
         folder += f"{job.name}/"

@@ -10,7 +10,7 @@ import pytest
 from mlflow_smwatch.core.lineage_tags import from_tags
 from tests import kinds
 from tests.jobs import MINUTE_MS, moment
-from tests.sync.conftest import Mirror, datasets
+from tests.sync.conftest import Mirror, datasets, models
 from tests.sync.every_kind import (
     COMPONENT,
     CREATED_MS,
@@ -234,3 +234,20 @@ def test_a_component_by_name(mirror: Mirror) -> None:
     sync(mirror, kinds.kind_arn(f"{COMPONENT}/other"))
     assert parent(mirror, f"{COMPONENT}/other") == "experiment-trial/trial"
     assert settled(mirror) == {}
+
+
+def test_artifacts_are_linked(mirror: Mirror) -> None:
+    """The model is a model as a job's is; the first of the other outputs is linked as it stands."""
+    outputs = {
+        "SageMaker.ModelArtifact": {"Value": "s3://models/loose/model.tar.gz"},
+        "b": {"Value": "s3://data/b.csv"},
+        "a": {"Value": "s3://data/a.csv"},
+        "0-text": {"Value": "no place"},
+    }
+    put_component(mirror.account, "loose", OutputArtifacts=outputs)
+    sync(mirror)
+    one = run(mirror, f"{COMPONENT}/loose")
+    assert one.data.tags["sagemaker.model_artifact"] == "s3://models/loose/model.tar.gz"
+    assert one.data.tags["sagemaker.output"] == "s3://data/a.csv"
+    assert len(models(one)) == 1
+    settled(mirror)

@@ -36,9 +36,13 @@ def trial_component(answer: Answer) -> Job:
     """
     status = text(answer, "Status", "PrimaryStatus") or "Completed"
     job = described(TRIAL_COMPONENT, answer, "TrialComponent", end="EndTime", status=status)
-    trials = trials_in(answer)
+    trials, written_to = trials_in(answer), part(answer, "OutputArtifacts")
+    uris = {name: uri for name in written_to if (uri := s3_uri(written_to, name, "Value"))}
+    model = uris.pop(_MODEL_ARTIFACT, None)
     return replace(
         job,
+        model_artifact=model if status in {"Completed", "Stopped"} else None,
+        output=uris[min(uris)] if uris else None,
         title=text(answer, "DisplayName"),
         failure_reason=text(answer, "Status", "Message") if status == "Failed" else None,
         kinship=Kinship(

@@ -76,6 +76,30 @@ EXTRAS_REQUIRE = {
     "docs": ["sphinx>=8,<10", "myst-parser>=4,<6"],
 }
 
+SQL_SCHEMES = (
+    "smwatch+sqlite",
+    "smwatch+sqlite+pysqlite",
+    "smwatch+postgresql",
+    "smwatch+postgresql+psycopg",
+    "smwatch+postgresql+psycopg2",
+    "smwatch+mysql",
+    "smwatch+mysql+mysqldb",
+    "smwatch+mysql+pymysql",
+)
+ARTIFACT_SCHEMES = ("smwatch+file", "smwatch+s3", "smwatch+gs", "smwatch+wasbs")
+PLUGINS = "mlflow_smwatch.plugins"
+
+ENTRY_POINTS = {
+    "console_scripts": ["smwatch = mlflow_smwatch.cli:main"],
+    "mlflow.tracking_store": [f"{s} = {PLUGINS}.stores:tracking_store" for s in SQL_SCHEMES],
+    "mlflow.model_registry_store": [f"{s} = {PLUGINS}.stores:registry_store" for s in SQL_SCHEMES],
+    "mlflow.artifact_repository": [
+        f"{s} = {PLUGINS}.artifact_repository:overlay_repository" for s in ARTIFACT_SCHEMES
+    ],
+    "mlflow.run_context_provider": [f"smwatch = {PLUGINS}.run_context:SageMakerRunContext"],
+    "mlflow.app": [f"smwatch = {PLUGINS}.app:create_app"],
+}
+
 setup(
     name="mlflow-smwatch",
     version=read_version(),
@@ -110,6 +134,6 @@ setup(
     },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
-    entry_points={"console_scripts": ["smwatch = mlflow_smwatch.cli:main"]},
+    entry_points=ENTRY_POINTS,
     zip_safe=False,
 )

@@ -11,7 +11,7 @@ from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
 
 METRIC_SOURCES = ("auto", "cloudwatch", "logs", "off")
-ARTIFACT_MODES = ("none", "link")
+ARTIFACT_MODES = ("none", "link", "overlay")
 
 _AGO = re.compile(r"(\d+)([smhdw])")
 _MODEL_NAME = re.compile(r'[^/:"]+')
@@ -49,7 +49,11 @@ class SyncOptions:
         can be read and hold a match, else CloudWatch) or ``off`` (no metrics at all).
     artifacts
         ``link`` stores ``sagemaker/job.json`` and ``sagemaker/lineage.html``; ``none`` stores
-        nothing.
+        nothing; ``overlay`` makes experiments in which a run shows its job's logs, model and
+        output, read from AWS when somebody looks.
+    artifact_base
+        With ``overlay``: URI under which new experiments keep what is stored itself; None for
+        MLflow's own place.
     register
         Name of the MLflow registered model of which the models become versions; None for none.
     workers
@@ -81,6 +85,7 @@ class SyncOptions:
     name_contains: str | None = None
     metrics: str = "auto"
     artifacts: str = "link"
+    artifact_base: str | None = None
     register: str | None = None
     workers: int = 8
     settle_s: int = 180

@@ -1,0 +1,1 @@
+"""The SageMaker Python SDK: its objects stand for jobs, its calls are mirrored."""

@@ -28,7 +28,7 @@ def component_points(
         Metric name → its series; those that cannot be read are absent.
     """
     for name, series in iterations.items():
-        yield from series_points(job, keys, name, series)
+        yield from series_points(keys, name, series)
     if job.ended:
         summed = tuple(each for each in job.summaries if each.name not in iterations)
         yield from summary_points(replace(job, summaries=summed), keys)

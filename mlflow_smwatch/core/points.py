@@ -154,17 +154,12 @@ def final_points(
 
 
 def series_points(
-    job: Job,  # noqa: ARG001 - asked as all functions of this module are
-    keys: Mapping[str, str],
-    name: str,
-    series: Iterable[tuple[int, int, float]],
+    keys: Mapping[str, str], name: str, series: Iterable[tuple[int, int, float]]
 ) -> Iterator[MetricPoint]:
     """Turn the series of a trial component's metric into metric points.
 
     Parameters
     ----------
-    job
-        The component.
     keys
         Original → key.
     name

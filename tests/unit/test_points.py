@@ -86,6 +86,6 @@ def test_a_series_has_its_iterations_as_steps() -> None:
     """In the order given."""
     job = component(summary("loss"))
     series = [(0, T_MS, 2.0), (5, T_MS + 1, 0.5)]
-    found = list(series_points(job, metric_keys(job, {}), "loss", series))
+    found = list(series_points(metric_keys(job, {}), "loss", series))
     assert [(each.step, each.timestamp_ms, each.value) for each in found] == series
     assert {each.key for each in found} == {"loss"}

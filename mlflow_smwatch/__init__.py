@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mlflow_smwatch._version import __version__
-from mlflow_smwatch.api import lineage, mirror, sync, verify
+from mlflow_smwatch.api import autolog, lineage, mirror, sync, verify
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     AwsUnreachableError,
@@ -37,6 +37,7 @@ __all__ = [
     "UnknownJobError",
     "UsageError",
     "__version__",
+    "autolog",
     "lineage",
     "mirror",
     "sync",

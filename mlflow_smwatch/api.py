@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from mlflow_smwatch.core.errors import JobError
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
-
     from mlflow_smwatch.ancestry import Source
     from mlflow_smwatch.audit.verify import VerifyReport
     from mlflow_smwatch.core.lineage_graph import Direction, LineageGraph
+    from mlflow_smwatch.options import SyncOptions
     from mlflow_smwatch.report import SyncReport
+    from mlflow_smwatch.tracking.mirrored_run import MirroredRun
+
+
+class ExperimentLike(Protocol):
+    """An experiment of sagemaker-experiments: it stands for several runs."""
+
+    experiment_name: str
+
+    def list_trials(self) -> Iterable[object]:
+        """List its trials."""
 
 
 def shown_tracking_uri(given: str | None = None) -> str:
@@ -166,40 +173,109 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def mirror(job: str, **options: Any) -> Run:
+@overload
+def mirror(
+    job: ExperimentLike, *, wait: bool = ..., interval_s: float = ..., **options: Any
+) -> tuple[MirroredRun, ...]: ...
+
+
+@overload
+def mirror(
+    job: object, *, wait: bool = ..., interval_s: float = ..., **options: Any
+) -> MirroredRun: ...
+
+
+def mirror(
+    job: object, *, wait: bool = False, interval_s: float = 20.0, **options: Any
+) -> MirroredRun | tuple[MirroredRun, ...]:
     """Mirror one job and return its MLflow run.
 
     Parameters
     ----------
     job
-        Name or ARN.
+        Name or ARN; or an object of the SageMaker SDK, 2 or 3: an estimator, model trainer,
+        processor, transformer, tuner or AutoML object, of which the job that it started last is
+        mirrored; a pipeline's execution, a resource of sagemaker-core, a trial or trial component.
+        An experiment stands for all of its trials.
+    wait
+        Follow the job until it has ended and its run is final, which is ``settle_s`` seconds (180)
+        after its end; with a progress bar on a terminal or in a notebook. Of an endpoint, until it
+        is in service. An interrupt ends the wait, not the job.
+    interval_s
+        With ``wait``: seconds from one look at AWS to the next.
     **options
-        As for :func:`sync`.
+        As for :func:`sync`. Region and profile are those of the object's session unless given.
 
     Returns
     -------
     mlflow.entities.Run
+        With the address of its page as ``url``; a notebook shows its links. Of an experiment a
+        tuple, one run for each trial.
 
     Raises
     ------
     JobError
         When the job cannot be mirrored, with the reason; also when AWS does not know it.
     UsageError
-        When an option cannot be understood.
+        When an option cannot be understood, or the object stands for no job.
     StopError
         When nothing can be done: no credentials, no access, no MLflow.
-    """
-    from mlflow_smwatch.tracking.store import read_run
 
-    report = sync(job, **options)
-    asked = job.lower()
-    run_id = next(
-        (each.run_id for each in report.runs if asked in {each.arn.lower(), each.name.lower()}),
-        None,
-    )
-    if run_id is None and report.failed:
-        raise JobError(report.failed[0].error)
-    if run_id is None:
-        message = f"{job} is not mirrored in a dry run: leave dry_run out"
-        raise JobError(message)
-    return read_run(options.get("tracking_uri"), run_id)
+    Examples
+    --------
+    >>> import mlflow_smwatch as smwatch
+    >>> estimator.fit("s3://my-bucket/train", wait=False)  # doctest: +SKIP
+    >>> run = smwatch.mirror(estimator, wait=True)  # doctest: +SKIP
+    >>> run.data.metrics  # doctest: +SKIP
+    {'loss': 0.25}
+    """
+    from mlflow_smwatch.sdk.mirroring import Waiting
+    from mlflow_smwatch.sdk.mirroring import mirror as run_mirror
+
+    chosen = _sync_options(options)
+    return run_mirror(job, chosen, Waiting(wanted=wait, interval_s=interval_s))
+
+
+def autolog(disable: bool = False, *, interval_s: float = 20.0, **options: Any) -> None:  # noqa: FBT001, FBT002 - as of MLflow's own autolog
+    """Mirror every job that the SageMaker Python SDK starts from now on, while it runs.
+
+    ``fit()``, ``train()``, ``run()``, ``transform()``, ``tune()`` and a pipeline's ``start()`` do
+    and return what they always did. Each job is followed by a thread in the background until its
+    run is final; a call that waits for its job returns when the run is up to date. What goes wrong
+    with the mirror is a warning in the log.
+
+    Parameters
+    ----------
+    disable
+        Switch it off: the SDK's methods are put back. Jobs that are being followed still are.
+    interval_s
+        Seconds from one look at a running job to the next.
+    **options
+        As for :func:`sync`, without names. Region and profile are those of the SDK's session unless
+        given.
+
+    Raises
+    ------
+    UsageError
+        When an option cannot be understood, or no SageMaker SDK is installed.
+
+    Examples
+    --------
+    >>> import mlflow_smwatch as smwatch
+    >>> smwatch.autolog()  # doctest: +SKIP
+    >>> estimator.fit("s3://my-bucket/train")  # doctest: +SKIP
+    """
+    from mlflow_smwatch.sdk import autologging
+    from mlflow_smwatch.sdk.mirroring import Waiting
+
+    if disable:
+        autologging.switch_off()
+        return
+    waiting = Waiting(wanted=True, interval_s=interval_s)
+    autologging.switch_on(_sync_options(options), waiting.interval_s)
+
+
+def _sync_options(options: dict[str, Any]) -> SyncOptions:
+    from mlflow_smwatch.options import SyncOptions
+
+    return SyncOptions(**_plain(options))

@@ -16,6 +16,10 @@ ARTIFACT_MODES = ("none", "link", "overlay")
 _AGO = re.compile(r"(\d+)([smhdw])")
 _MODEL_NAME = re.compile(r'[^/:"]+')
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_ARTIFACT_BASE = re.compile(
+    r"(file://(?=/)|(?=/)|(s3|gs|wasbs)://(?=[^/]))(?!//)[^?#\x00-\x1f\x7f]+"
+)
+_LONGEST_BASE = 110
 _MAX_WORKERS = 64
 _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATEST = datetime(9998, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
@@ -93,6 +97,11 @@ class SyncOptions:
     dry_run: bool = False
     ui_url: str | None = None
 
+    @property
+    def stores_document(self) -> bool:
+        """Whether ``sagemaker/job.json`` is stored with each run."""
+        return self.artifacts != "none"
+
     def __post_init__(self) -> None:
         """Refuse what cannot be understood."""
         now = datetime.now(tz=timezone.utc)
@@ -103,6 +112,7 @@ class SyncOptions:
         _require_known("--kinds", self.kinds, KINDS)
         _require_known("--metrics", [self.metrics], METRIC_SOURCES)
         _require_known("--artifacts", [self.artifacts], ARTIFACT_MODES)
+        self._require_base()
         if self.register is not None and not _MODEL_NAME.fullmatch(self.register):
             message = (
                 f"--register {self.register!r}: a model's name has no slash, colon or double quote"
@@ -113,6 +123,27 @@ class SyncOptions:
             raise UsageError(message)
         if self.settle_s < 0:
             message = f"--settle {self.settle_s}: give seconds, 0 or more"
+            raise UsageError(message)
+
+    def _require_base(self) -> None:
+        """Refuse an artifact base that is not used, or that the overlay cannot work on."""
+        base = self.artifact_base
+        if base is None:
+            return
+        if self.artifacts != "overlay":
+            message = f"--artifact-base {base!r}: give it with --artifacts overlay"
+            raise UsageError(message)
+        if not _ARTIFACT_BASE.fullmatch(base) or ".." in base.split("/"):
+            message = (
+                f"--artifact-base {base!r}: give an absolute path, file:///, s3://, gs:// or"
+                " wasbs://, without '?', '#' or '..'"
+            )
+            raise UsageError(message)
+        if len(base) > _LONGEST_BASE:
+            message = (
+                f"--artifact-base: {len(base)} characters; give at most {_LONGEST_BASE}, because"
+                " MLflow keeps 200 of the address of a run's artifacts"
+            )
             raise UsageError(message)
 
 

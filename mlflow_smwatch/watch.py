@@ -14,10 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Protocol
 
 from mlflow_smwatch.aws.queue import LONGEST_WAIT_S, JobQueue, QueueMessage
-from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.arn import is_arn
 from mlflow_smwatch.core.errors import (
     CredentialsError,
@@ -27,6 +25,7 @@ from mlflow_smwatch.core.errors import (
     UsageError,
 )
 from mlflow_smwatch.core.events import JobEvent, job_event
+from mlflow_smwatch.engine.following import Follower, Listener
 from mlflow_smwatch.engine.messages import settled, written
 from mlflow_smwatch.options import SyncOptions, moment
 from mlflow_smwatch.report import SyncReport, WatchReport
@@ -44,24 +43,6 @@ _SHORTEST_PAUSE_S = 1.0
 _MOST_DOUBLINGS = 20
 _IDS_KEPT = 10_000
 
-Listener = Callable[[SyncReport], None]
-
-
-class Follower(Protocol):
-    """What a watcher needs of :class:`mlflow_smwatch.engine.mirror.Mirror`."""
-
-    @property
-    def aws(self) -> Aws:
-        """The clients."""
-
-    def follow(
-        self, *, since: datetime | None, names: Sequence[str] = (), sweep: bool
-    ) -> SyncReport:
-        """Mirror what was modified, what is named, and what is open."""
-
-    def follow_changed(self, jobs: Mapping[str, str]) -> SyncReport:
-        """Mirror exactly these jobs: ARN → name."""
-
 
 def watch(
     options: SyncOptions,
@@ -70,7 +51,6 @@ def watch(
     queue_url: str | None,
     stopped: threading.Event,
     listener: Listener,
-    connected: Callable[[str], None] = lambda _: None,
 ) -> WatchReport:
     """Mirror until told to stop.
 
@@ -89,9 +69,7 @@ def watch(
     stopped
         Set to end the watch; the jobs in hand are finished.
     listener
-        Called after each pass with its report.
-    connected
-        Called once, before the first pass, with the Region.
+        Hears how it goes on.
 
     Returns
     -------
@@ -110,7 +88,7 @@ def watch(
     def connect() -> Mirror:
         mirror = Mirror(options, stopped.is_set, slack_s=interval_s)
         if not watcher.has_begun:
-            connected(mirror.aws.region)
+            listener.connected(mirror.aws.region)
         return mirror
 
     watcher = Watcher(
@@ -211,7 +189,7 @@ class Watcher:
         """Make a pass over what changed and what is open, once its time has come."""
         if self._stopped.wait(max(0.0, self._look_due - time.monotonic())):
             return
-        mirror = self._connected()
+        mirror = self._begin()
         begun, now = time.monotonic(), datetime.now(tz=timezone.utc)
         sweep = begun >= self._sweep_due
         report = mirror.follow(
@@ -250,7 +228,7 @@ class Watcher:
         kinds = self._options.kinds
         wanted = {each.arn: each.name for each in events.values() if each.kind in kinds}
         with queue.held(tuple(events)):
-            report = self._connected().follow_changed(wanted)
+            report = self._begin().follow_changed(wanted)
         self._enter(report, wanted)
         return report
 
@@ -291,10 +269,16 @@ class Watcher:
             told = "%d jobs created, %d updated, %d points"
             logger.info(told, created, updated, report.points)
         self._report.add(report, asked if self._is_whole(report) else ())
-        self._listener(report)
+        self._listener.passed(report)
+        self._listener.ended(report, self._report, self._look_due - time.monotonic())
 
     def _is_whole(self, report: SyncReport) -> bool:
         return report.broken_off is None and not self._stopped.is_set()
+
+    def _begin(self) -> Follower:
+        mirror = self._connected()
+        self._listener.begins(mirror)
+        return mirror
 
     def _connected(self) -> Follower:
         if self._mirror is None:
@@ -333,7 +317,9 @@ class Watcher:
         self._failing = set(self._steps)
         self._look_due = self._sweep_due = time.monotonic()
         self._poll_due = False
-        self._stopped.wait(pause_s(self._failures, self._interval_s))
+        pause = pause_s(self._failures, self._interval_s)
+        self._listener.waits(error, pause)
+        self._stopped.wait(pause)
 
     def _note_success(self, step: Callable[[], None]) -> None:
         self._begun.add(step)

@@ -65,7 +65,7 @@ class AuditAdmission:
             return self._close(found.arn, warnings=self._recognition.respect_removal(run))
         if run is None or known is None:
             return self._close(found.arn, Difference(arn=found.arn, what="run", aws=_ONE_RUN))
-        if matched.duplicates:
+        if matched.duplicates or matched.displaced:
             self._findings.enter(found.arn, [_doubled(found, matched)])
         recognised = self._recognition.describe(found, run)
         job = recognised.job
@@ -90,7 +90,8 @@ class AuditAdmission:
 
 
 def _doubled(found: Found, matched: Match) -> Difference:
-    runs = [run.run_id for run in (matched.run, *matched.duplicates) if run]
+    doubles = (*matched.duplicates, *matched.displaced)
+    runs = [run.run_id for run in (matched.run, *doubles) if run]
     shown = f"{len(runs)} runs: {', '.join(runs)}"
     return Difference(arn=found.arn, what="run", aws=_ONE_RUN, mlflow=shown)
 

@@ -4,11 +4,12 @@ Rates stay below the published or observed quotas per account and Region ("Cloud
 quotas", "CloudWatch Logs quotas"; ``ListTrainingJobs``: 2 a second in Service Quotas; other
 SageMaker reads and standard SQS queues have no published rate). Prices are those of us-east-1,
 2026, without free tiers: ``GetMetricData`` costs 0.01 USD per 1,000 metrics requested ("Amazon
-CloudWatch Pricing"), SQS 0.40 USD per million requests ("Amazon SQS pricing"); the other reads are
-free.
+CloudWatch Pricing"), SQS 0.40 USD per million requests ("Amazon SQS pricing"), S3 5 USD per million
+lists and 0.40 USD per million reads ("Amazon S3 pricing"); the other reads are free. S3 takes 5,500
+reads a second below each prefix ("Best practices design patterns").
 
 Operations have the names by which botocore sends them; that of the permission is the same, but for
-SQS's batches and SageMaker Metrics.
+SQS's batches, SageMaker Metrics and S3.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ RECEIVE_MESSAGE = "sqs:ReceiveMessage"
 DELETE_MESSAGES = "sqs:DeleteMessageBatch"
 GET_QUEUE_ATTRIBUTES = "sqs:GetQueueAttributes"
 CHANGE_VISIBILITY = "sqs:ChangeMessageVisibilityBatch"
+LIST_OBJECTS = "s3:ListObjectsV2"
+HEAD_OBJECT = "s3:HeadObject"
+GET_OBJECT = "s3:GetObject"
 GET_CALLER_IDENTITY = "sts:GetCallerIdentity"
 
 _SLOW_LOGS = (
@@ -106,6 +110,9 @@ _LISTS = 2
 _DESCRIBES = 10
 _SQS_RATE = 100
 _SQS_PRICE = 0.40 / 1_000_000
+_S3_RATE = 1000
+_S3_LIST_PRICE = 5.00 / 1_000_000
+_S3_GET_PRICE = 0.40 / 1_000_000
 
 OPERATIONS: dict[str, Operation] = {
     SEARCH: Operation(rate=5),
@@ -158,6 +165,13 @@ OPERATIONS: dict[str, Operation] = {
         rate=_SQS_RATE, price_per_call_usd=_SQS_PRICE, permission="sqs:ChangeMessageVisibility"
     ),
     GET_QUEUE_ATTRIBUTES: Operation(rate=_SQS_RATE, price_per_call_usd=_SQS_PRICE),
+    LIST_OBJECTS: Operation(
+        rate=_S3_RATE, price_per_call_usd=_S3_LIST_PRICE, permission="s3:ListBucket"
+    ),
+    HEAD_OBJECT: Operation(
+        rate=_S3_RATE, price_per_call_usd=_S3_GET_PRICE, permission="s3:GetObject"
+    ),
+    GET_OBJECT: Operation(rate=_S3_RATE, price_per_call_usd=_S3_GET_PRICE),
     GET_CALLER_IDENTITY: Operation(rate=10),
 }
 """A tenth of the published quotas of CloudWatch Logs is left to others."""

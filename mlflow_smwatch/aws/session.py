@@ -27,6 +27,7 @@ from mlflow_smwatch.core.errors import (
     CredentialsError,
     InvalidRequestError,
     LogsGoneError,
+    ObjectGoneError,
     RetriableError,
     SmwatchError,
     UnknownJobError,
@@ -35,8 +36,16 @@ from mlflow_smwatch.core.errors import (
 from mlflow_smwatch.core.visible import visible
 
 _DENIED = frozenset(
-    {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"}
+    {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized", "403"}
 )
+"""Answers to ``HEAD`` have no body: there botocore gives the HTTP status for the code."""
+
+_GONE: Mapping[str, type[SmwatchError]] = {
+    "ResourceNotFoundException": LogsGoneError,
+    "NoSuchKey": ObjectGoneError,
+    "NoSuchBucket": ObjectGoneError,
+    "404": ObjectGoneError,
+}
 _CREDENTIALS = frozenset(
     {
         "ExpiredTokenException",
@@ -119,6 +128,11 @@ class Aws:
     def logs(self) -> Any:
         """The ``logs`` client."""
         return self._client("logs")
+
+    @property
+    def s3(self) -> Any:
+        """The ``s3`` client; botocore follows a bucket into its own Region."""
+        return self._client("s3")
 
     @cached_property
     def account(self) -> str:
@@ -234,6 +248,8 @@ def aws_errors(action: str) -> Iterator[None]:
         This action is not allowed.
     LogsGoneError
         There is no such log group or stream.
+    ObjectGoneError
+        There is no such bucket or object.
     UnknownJobError
         The call named something that AWS does not have.
     InvalidRequestError
@@ -306,8 +322,8 @@ def _client_error(error: boto.ClientError, action: str) -> SmwatchError:
     if codes & _CREDENTIALS:
         message = f"AWS does not accept the credentials ({code}: {detail}): renew them"
         return CredentialsError(message)
-    if code == "ResourceNotFoundException":
-        return LogsGoneError(f"{action}: {detail}")
+    if code in _GONE:
+        return _GONE[code](f"{action}: {detail}")
     if code == "ResourceNotFound" or (code == "ValidationException" and _NONE.search(detail)):
         return UnknownJobError(detail)
     if code in {"ValidationException", "InvalidParameterException"}:

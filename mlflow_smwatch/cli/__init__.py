@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from mlflow_smwatch._version import __version__
-from mlflow_smwatch.cli import demo, lineage, status, sync, verify, watch
+from mlflow_smwatch.cli import demo, lineage, overlay, status, sync, verify, watch
 from mlflow_smwatch.cli.diagnostics import Diagnostics, log_as_json
 from mlflow_smwatch.cli.output import SOME_FAILED
 from mlflow_smwatch.core.errors import SmwatchError, StopError, UsageError
@@ -71,5 +71,13 @@ def main() -> None:
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
 
 
-for _command in (demo.demo, lineage.lineage, status.status, sync.sync, verify.verify, watch.watch):
+for _command in (
+    demo.demo,
+    lineage.lineage,
+    overlay.overlay,
+    status.status,
+    sync.sync,
+    verify.verify,
+    watch.watch,
+):
     main.add_command(_command)

@@ -158,7 +158,14 @@ mirror_options = _together(
             default=_DEFAULTS["artifacts"],
             show_default=True,
             help="link stores sagemaker/job.json and sagemaker/lineage.html with the run; nothing"
-            " big is copied.",
+            " big is copied. overlay makes experiments in which a run shows its job's logs, model"
+            " and output, read from AWS when somebody looks.",
+        ),
+        option(
+            "--artifact-base",
+            metavar="URI",
+            help="With --artifacts overlay: where new experiments keep what is stored itself: an"
+            " absolute path, file:///, s3://, gs:// or wasbs://. Default: MLflow's own place.",
         ),
     ]
 )
@@ -197,13 +204,15 @@ work_options = _together(
 )
 """How fast, and how soon."""
 
+tracking_uri_option = option(
+    "--tracking-uri",
+    help="MLflow tracking URI: sqlite:///…, postgresql://…, http(s)://… or the ARN of a"
+    " SageMaker-managed MLflow server. Default: MLFLOW_TRACKING_URI, else MLflow's own.",
+)
+
 tracking_options = _together(
     [
-        option(
-            "--tracking-uri",
-            help="MLflow tracking URI: sqlite:///…, postgresql://…, http(s)://… or the ARN of a"
-            " SageMaker-managed MLflow server. Default: MLFLOW_TRACKING_URI, else MLflow's own.",
-        ),
+        tracking_uri_option,
         option("--ui-url", help="Address of MLflow's pages, for the links that are printed."),
     ]
 )

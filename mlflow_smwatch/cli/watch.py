@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlflow_smwatch.cli.diagnostics import Diagnostics, News, quiet
+from mlflow_smwatch.cli.lifeline import stop_at_eof
 from mlflow_smwatch.cli.options import (
     Command,
     denied_option,
@@ -26,6 +29,10 @@ from mlflow_smwatch.cli.signals import stopping
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
+from mlflow_smwatch.server.status_file import StatusFile
+
+if TYPE_CHECKING:
+    from mlflow_smwatch.engine.following import Listener
 
 INTERRUPTED = 130
 _SHORTEST_S = 0.1
@@ -48,6 +55,16 @@ _LONGEST_S = 86_400
     help="URL of an SQS queue of SageMaker's state-change events; --since and --until have no"
     " effect then.",
 )
+@option(
+    "--status-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep a JSON document there that says how it goes: passes, failures, calls, cost.",
+)
+@option(
+    "--until-eof",
+    is_flag=True,
+    help="Also stop when stdin ends, as it does when the program that started this one is gone.",
+)
 @job_options
 @mirror_options
 @register_option
@@ -55,10 +72,12 @@ _LONGEST_S = 86_400
 @denied_option
 @tracking_options
 @service_options
-def watch(
+def watch(  # noqa: PLR0913 - one for each option that is the command's own
     *,
     interval_s: float,
     queue_url: str | None,
+    status_file: Path | None,
+    until_eof: bool,
     as_json: bool,
     log_json: bool,
     verbose: bool,
@@ -87,9 +106,21 @@ def watch(
         raise UsageError(message)
     say = Diagnostics(as_records=log_json)
     stopped = threading.Event()
-    listener = _listener(say, as_json=as_json)
+
+    def tell(reason: str) -> None:
+        say.note(f"{reason}: finishing the batch in hand")
+
+    if until_eof:
+        stop_at_eof(stopped, tell)
+    kept = StatusFile(status_file, interval_s) if status_file else None
+    listener = _listener(
+        say,
+        kept,
+        lambda region: _say_what_begins(say, region, options.tracking_uri, interval_s, queue_url),
+        as_json=as_json,
+    )
     try:
-        with stopping(stopped, lambda name: say.note(f"{name}: finishing the batch in hand")):
+        with stopping(stopped, tell), kept.kept() if kept else nullcontext():
             with quiet(verbose=verbose, log_json=log_json):
                 from mlflow_smwatch.watch import watch as run_watch
 
@@ -99,21 +130,22 @@ def watch(
                     queue_url=queue_url,
                     stopped=stopped,
                     listener=listener,
-                    connected=lambda region: _say_what_begins(
-                        say, region, options.tracking_uri, interval_s, queue_url
-                    ),
                 )
             print_result(report.to_dict(), iter(()), as_json=as_json)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
-def _listener(say: Diagnostics, *, as_json: bool) -> Callable[[SyncReport], None]:
-    """Make what is called after each pass; stdout is the one of this moment."""
+def _listener(
+    say: Diagnostics, kept: StatusFile | None, begin: Callable[[str], None], *, as_json: bool
+) -> Listener:
+    """Make what hears how it goes on; stdout is the one of this moment."""
+    from mlflow_smwatch.engine.following import Listener
+
     stdout = sys.stdout
     news = News()
 
-    def after_pass(report: SyncReport) -> None:
+    def passed(report: SyncReport) -> None:
         from mlflow_smwatch.render import sync_text
 
         if not as_json:
@@ -122,7 +154,20 @@ def _listener(say: Diagnostics, *, as_json: bool) -> Callable[[SyncReport], None
                 click.echo(line, file=stdout)
         say.troubles(*news.of(report))
 
-    return after_pass
+    if kept is None:
+        return Listener(connected=begin, passed=passed)
+
+    def connected(region: str) -> None:
+        kept.connected(region)
+        begin(region)
+
+    return Listener(
+        connected=connected,
+        begins=kept.begins,
+        passed=passed,
+        ended=kept.ended,
+        waits=kept.waits,
+    )
 
 
 def _say_what_begins(

@@ -10,6 +10,7 @@
     │   └── TrackingError     MLflow is absent, refused or not MLflow's
     ├── AccessDeniedError     one AWS operation is not allowed: go without its part
     ├── LogsGoneError         the job's log group or stream does not exist: go without its part
+    ├── ObjectGoneError       there is no such object or bucket in S3: go without it
     ├── RetriableError        AWS went on failing after all retries: this job later, others now
     └── JobError              this job cannot be mirrored: go on with the others
         ├── UnknownJobError   AWS does not know the job
@@ -62,6 +63,10 @@ class AccessDeniedError(SmwatchError):
 
 class LogsGoneError(SmwatchError):
     """The job's log group or stream does not exist, or no longer: go without its part."""
+
+
+class ObjectGoneError(SmwatchError):
+    """S3 has no such object or bucket, or no longer: go without it."""
 
 
 class RetriableError(SmwatchError):

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.job_kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB
 from mlflow_smwatch.core.watermark import STATE_TAG, Watermark, from_tags
+
+_WITH_SCRIPT = frozenset({TRAINING_JOB.word, PROCESSING_JOB.word, TRANSFORM_JOB.word})
+"""Kinds whose containers run a script, which may log a run of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,12 @@ class KnownRun:
         """Whether the mirror made this run, so that it may also remove it."""
         return names.VERSION in self.tags
 
+    @property
+    def written(self) -> bool:
+        """Whether a pass has written it to the end once."""
+        watermark = self.watermark
+        return watermark is not None and watermark.fingerprint is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobIdentity:
@@ -91,18 +101,23 @@ class Match:
         True where the job logged it itself and the mirror takes it over.
     duplicates
         Further runs of the mirror's own for the same job, to be removed.
+    displaced
+        Runs of the mirror's own in whose place the adopted one comes, to be removed once that is
+        written.
     """
 
     run: KnownRun | None = None
     adopted: bool = False
     duplicates: tuple[KnownRun, ...] = ()
+    displaced: tuple[KnownRun, ...] = ()
 
 
 def match(job: JobIdentity, candidates: Iterable[KnownRun]) -> Match:
     """Choose the run of a job among those that carry its ARN.
 
-    The mirror's own run comes first, the oldest if two mirrors made one each; then a run that the
-    job logged itself. Everything else is foreign and is left alone.
+    A run that the job logged itself comes first, unless the mirror's own is final; then the
+    mirror's own, the oldest if two mirrors made one each. Everything else is foreign and is left
+    alone.
 
     Parameters
     ----------
@@ -111,19 +126,32 @@ def match(job: JobIdentity, candidates: Iterable[KnownRun]) -> Match:
     candidates
         Runs, deleted ones included.
     """
-    runs = [run for run in candidates if run.tags.get(names.ARN) == job.arn]
+    runs = [run for run in candidates if _is_named(run, job)]
     own = [run for run in runs if run.mirrored and _same_creation(run, job)]
-    alive = sorted((run for run in own if run.active), key=_age)
-    if alive:
-        return Match(run=alive[0], duplicates=tuple(alive[1:]))
+    alive = tuple(sorted((run for run in own if run.active), key=_age))
     logged = sorted(
         (run for run in runs if not run.mirrored and _logged_by(run, job)),
-        key=lambda run: (run.start_ms, run.run_id),
+        key=lambda run: (not _is_held(run, job), run.start_ms, run.run_id),
     )
-    if logged:
-        return Match(run=logged[0], adopted=True)
+    if logged and not any(_is_settled(run, logged) for run in alive):
+        return Match(run=logged[0], adopted=True, displaced=alive)
+    if alive:
+        return Match(run=alive[0], duplicates=alive[1:])
     removed = [run for run in runs if _was_removed(run, job)]
     return Match(run=removed[0] if removed else None)
+
+
+def may_be_logged(run: KnownRun, job: JobIdentity) -> bool:
+    """Whether a run is one that the job logged itself, should SageMaker say that it is."""
+    if run.mirrored or not run.active or names.PARENT in run.tags:
+        return False
+    return job.kind in _WITH_SCRIPT and job.created_ms <= run.start_ms <= job.life_end_ms
+
+
+def _is_named(run: KnownRun, job: JobIdentity) -> bool:
+    """Whether a run carries a job's ARN, which may hold its name in small letters."""
+    arn = run.tags.get(names.ARN, "")
+    return arn.lower() == job.arn.lower() or run.run_id == job.own_run_id
 
 
 def _was_removed(run: KnownRun, job: JobIdentity) -> bool:
@@ -141,12 +169,31 @@ def _age(run: KnownRun) -> tuple[bool, int, str]:
     return names.DUPLICATE_OF in run.tags, watermark.made_ms if watermark else 0, run.run_id
 
 
+def _is_settled(run: KnownRun, logged: Iterable[KnownRun]) -> bool:
+    """Whether a run of the mirror's own is never exchanged: it is final.
+
+    It is exchanged all the same where that was begun before: another mirror did not know of it.
+    """
+    begun = any(each.run_id == run.tags.get(names.DUPLICATE_OF) for each in logged)
+    watermark = run.watermark
+    return watermark is not None and watermark.final and not begun
+
+
+def _is_held(run: KnownRun, job: JobIdentity) -> bool:
+    """Whether the mirror has adopted a run before."""
+    return STATE_TAG in run.tags and _same_creation(run, job)
+
+
 def _logged_by(run: KnownRun, job: JobIdentity) -> bool:
-    """Whether the job's own script logged this run: a top-level run within the job's life."""
-    if not run.active or names.PARENT in run.tags:
+    """Whether the job's own script logged this run: a top-level run within the job's life.
+
+    One that was adopted stays so, also where a user has put it below another run since.
+    """
+    if run.active and job.kind in _WITH_SCRIPT and _is_held(run, job):
+        return True
+    if not may_be_logged(run, job):
         return False
-    if not job.created_ms <= run.start_ms <= job.life_end_ms:
-        return False
-    said = {names.KIND: job.kind, names.NAME: job.name, names.REGION: job.region}
+    said = {names.KIND: job.kind, names.REGION: job.region}
     tagged = all(run.tags.get(key) == value for key, value in said.items())
-    return tagged or run.run_id == job.own_run_id
+    same_name = run.tags.get(names.NAME, "").lower() == job.name.lower()
+    return (tagged and same_name) or run.run_id == job.own_run_id

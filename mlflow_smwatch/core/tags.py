@@ -7,9 +7,12 @@ CREATED = "sagemaker.created"
 KIND = "sagemaker.kind"
 NAME = "sagemaker.name"
 REGION = "sagemaker.region"
+HOST = "sagemaker.host"
+"""Host on which a job's own script started its run; the mirror never writes it."""
 ACCOUNT = "sagemaker.account"
 TRIALS = "sagemaker.trials"
 IMAGE = "sagemaker.image"
+ROLE = "sagemaker.role_arn"
 PIPELINE_EXECUTION = "sagemaker.pipeline_execution"
 MODEL_ARTIFACT = "sagemaker.model_artifact"
 LOG_STREAMS = "sagemaker.log_streams"
@@ -58,7 +61,7 @@ FACTS = frozenset(
         "sagemaker.output",
         "sagemaker.pipeline",
         PIPELINE_EXECUTION,
-        "sagemaker.role_arn",
+        ROLE,
         "sagemaker.secondary_status",
         "sagemaker.spot",
         "sagemaker.status",

@@ -16,7 +16,7 @@ from mlflow_smwatch.core.matching import KnownRun, Match, match
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.engine.recognition import Recognition, alone, is_leaving
+from mlflow_smwatch.engine.recognition import Recognition, alone, is_ended_otherwise, is_leaving
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _NOTHING_TO_READ = Reading(windows=(), complete=True)
@@ -86,8 +86,9 @@ class Admission:
         return alone(found.arn, lambda: self._decide(found, runs.get(found.arn, ())))
 
     def _decide(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
-        matched = self._match(found, candidates)
+        matched = self._recognition.match(found, candidates)
         run = matched.run
+        displaced = () if self._pass.options.dry_run else self._recognition.make_place(matched)
         watermark = run.watermark if run else None
         if run and not run.active:
             removed = self._recognition.respect_removal(run)
@@ -98,6 +99,9 @@ class Admission:
         if run and watermark and self._settled(found, run, watermark):
             return self._pass.unchanged(found.arn, run)
         known = self._recognition.describe(found, run)
+        own_run_id = known.job.own_run_id
+        if found.job is None and own_run_id not in {None, run.run_id if run else None}:
+            return self._decide(replace(found, job=known.job), candidates)
         return Task(
             job=known.job,
             record=run_record(known.job, self._pass.options.experiment),
@@ -106,14 +110,8 @@ class Admission:
             reading=self._plan(known.job, watermark),
             undescribed=known.denied,
             streams=known.streams,
+            displaced=displaced,
         )
-
-    def _match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
-        matched = self._recognition.match(found, candidates)
-        if matched.run and not self._pass.options.dry_run:
-            for duplicate in matched.duplicates:
-                self._pass.index.remove_duplicate(duplicate, matched.run)
-        return matched
 
     def _settled(self, found: Found, run: KnownRun, watermark: Watermark) -> bool:
         """Whether a run is final and its job is as it was, or is being deleted."""
@@ -122,15 +120,23 @@ class Admission:
             return True
         if not (self._pass.is_read(watermark) or self._is_as_written(found, run, watermark)):
             return False
-        undocumented = self._pass.options.artifacts == "link" and not watermark.document
+        undocumented = self._pass.options.stores_document and not watermark.document
         if undocumented or watermark.modified_ms != found.modified_ms:
             return False
         if self._pass.families.awaits(run):
             return False
-        if self._joins_execution(found.arn, run):
+        if self._joins_execution(found.arn, run) or not self._is_sealed(found, run):
             return False
-        experiment = self._pass.options.experiment
-        return job is None or run_record(job, experiment).fingerprint == watermark.fingerprint
+        return job is None or self._is_as_recorded(job, run, watermark)
+
+    def _is_sealed(self, found: Found, run: KnownRun) -> bool:
+        role_arn = found.job.role_arn if found.job else run.tags.get(names.ROLE)
+        return self._pass.seals.is_right(run, found.arn, found.created_ms, role_arn)
+
+    def _is_as_recorded(self, job: Job, run: KnownRun, watermark: Watermark) -> bool:
+        record = run_record(job, self._pass.options.experiment)
+        same = record.fingerprint == watermark.fingerprint
+        return same and not is_ended_otherwise(run, record)
 
     def _joins_execution(self, arn: str, run: KnownRun) -> bool:
         """Whether a pipeline's execution tells anew that a job is one of its steps'."""
@@ -188,10 +194,7 @@ class Admission:
     def _without_doubles(self, admitted: list[Task | Outcome]) -> list[Task | Outcome]:
         """Look for runs that another mirror made for the same jobs at the same time."""
         made = [each for each in admitted if isinstance(each, Task) and each.made]
-        identities = [
-            replace(self._pass.identity(found_job(task.job)), life_end_ms=task.job.created_ms)
-            for task in made
-        ]
+        identities = [self._pass.identity(found_job(task.job)) for task in made]
         runs = self._pass.index.find(identities) if made else {}
         for task, identity in zip(made, identities, strict=True):
             try:
@@ -203,9 +206,9 @@ class Admission:
         return admitted
 
     def _keep_one(self, task: Task, matched: Match) -> None:
-        if matched.run and matched.duplicates:
-            for duplicate in matched.duplicates:
-                self._pass.index.remove_duplicate(duplicate, matched.run)
+        if matched.run and (matched.duplicates or matched.adopted):
+            task.displaced = self._recognition.make_place(matched)
             task.run, task.made = matched.run, False
             self._pass.families.enter_run(task.job.kind, task.arn, task.job.name, task.run)
-            task.watermark = matched.run.watermark or task.watermark
+            known = matched.run.watermark
+            task.watermark = known or replace(task.watermark, adopted=matched.adopted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,13 +15,16 @@ from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.engine.associations import AssociationMirror
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
+from mlflow_smwatch.engine.own_runs import OwnRuns
 from mlflow_smwatch.engine.registration import Registration
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.overlays import Overlays
 from mlflow_smwatch.tracking.pages import ui_address
 from mlflow_smwatch.tracking.runs import RunIndex
+from mlflow_smwatch.tracking.seals import KEY_VARIABLE, Seals
 from mlflow_smwatch.tracking.store import Tracking, open_tracking
 from mlflow_smwatch.tracking.writer import RunWriter
 
@@ -39,6 +43,10 @@ class Connection:
         Draws the pages of lineage.
     entities
         Tells what the artifacts and contexts of lineage stand for.
+    own_runs
+        Remembers which runs are the jobs' own.
+    writes
+        Whether passes may make what MLflow lacks.
     """
 
     aws: Aws
@@ -46,6 +54,8 @@ class Connection:
     tracking: Tracking
     lineage: LineagePages
     entities: EntityReader
+    own_runs: OwnRuns
+    writes: bool = True
 
     @classmethod
     def to(cls, options: SyncOptions, *, create: bool = True) -> Connection:
@@ -71,6 +81,8 @@ class Connection:
             tracking=tracking,
             lineage=LineagePages(tracking),
             entities=EntityReader(aws),
+            own_runs=OwnRuns(),
+            writes=create,
         )
 
     def context(
@@ -80,7 +92,7 @@ class Connection:
         slack_ms: int = 0,
     ) -> PassContext:
         """Make what the jobs of one pass share; what MLflow holds is looked at anew."""
-        experiments = Experiments(self.tracking)
+        experiments = Experiments(self.tracking, self._overlays(options))
         index = RunIndex(self.tracking, experiments)
         families, writer, now_ms = (
             Families(index, options.kinds),
@@ -97,6 +109,7 @@ class Connection:
             trials=TrialStates(families, index, writer, now_ms),
             lineage=self.lineage,
             registration=Registration(options.register),
+            own_runs=self.own_runs,
             options=options,
             now_ms=now_ms,
             clock_ms=_now_ms,
@@ -105,8 +118,20 @@ class Connection:
             experiments=experiments,
             index=index,
             writer=writer,
+            seals=self._seals(options),
             address=ui_address(self.tracking.uri, options.ui_url),
         )
+
+    def _overlays(self, options: SyncOptions) -> Overlays | None:
+        wanted = options.artifacts == "overlay"
+        return Overlays(self.tracking, options.artifact_base) if wanted else None
+
+    def _seals(self, options: SyncOptions) -> Seals:
+        """Prepare to seal runs; what is not to write anything makes no key."""
+        if options.artifacts != "overlay":
+            return Seals()
+        key = os.environ.get(KEY_VARIABLE)
+        return Seals.of(self.tracking.uri, key, create=self.writes and not options.dry_run)
 
     def associations(self, context: PassContext) -> AssociationMirror:
         """Make what copies the associations of one pass."""

@@ -272,7 +272,9 @@ class JobPass:
         reads_logs = task.reads_logs(self._options.metrics)
         queries = list(task.instance_queries())
         if task.source(self._options.metrics) == CLOUDWATCH:
-            queries += task.algorithm_queries(task.reading.windows)
+            late = task.begins_late and bool(task.reading.windows)
+            reading = self._admission.whole_life(task.job) if late else task.reading
+            queries += task.algorithm_queries(reading.windows)
         task.waiting = len(queries) + reads_logs + self._reads_summaries(task)
         if self._options.dry_run:
             self.close(self._writer.forecast(task))

@@ -20,6 +20,7 @@ from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun, match
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine.recognition import Recognition, is_ended_otherwise
 from mlflow_smwatch.engine.task import ENDED, LogReading, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
 from mlflow_smwatch.tracking.writer import DOCUMENT, LINEAGE_PAGE, RunUpdate
@@ -28,6 +29,7 @@ _EXPIRED = (
     "a part of its logs is gone: its metrics are those of CloudWatch, one-minute averages;"
     " --metrics logs takes what is left of the logs instead, for a job whose source is not chosen"
 )
+_IDENTITY = (names.ARN, names.CREATED, names.KIND, names.NAME, names.REGION)
 _GONE = "AWS no longer knows this job: nothing more is read"
 
 
@@ -42,6 +44,7 @@ class JobWriter:
 
     def __init__(self, context: PassContext) -> None:
         self._pass = context
+        self._recognition = Recognition(context)
 
     def write(self, task: Task) -> Outcome:
         """Write what was read of a job; a job without news is not written at all."""
@@ -63,7 +66,8 @@ class JobWriter:
             points += sum(query.window.periods for query in task.algorithm_queries(windows))
         word: Word = "updated" if task.run else "created"
         as_written = task.record.fingerprint == task.watermark.fingerprint
-        if task.run and as_written and not points and task.reading.complete == task.watermark.final:
+        same = as_written and task.reading.complete == task.watermark.final
+        if task.run and same and not points and self._is_sealed(task, task.run):
             word = "unchanged"
         return Outcome(task.arn, word, self._pass.line(task.record, task.run, points, word))
 
@@ -169,6 +173,7 @@ class JobWriter:
         after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
         points = task.logged + len(found.points)
         news = points or _is_renewed(task, run) or _state(after) != _state(task.watermark)
+        news = news or not self._is_sealed(task, run)
         if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
@@ -185,10 +190,15 @@ class JobWriter:
             warnings += self._pass.writer.write_record(update)
         self._claim(task, run, after)
         notes = self._notes(task.job.name, after, warnings, task.streams)
+        notes |= self._pass.seals.notes(run.run_id, *_sealed_facts(task))
         self._pass.writer.write_points(run, found.points, notes, update.params, update.facts)
+        self._recognition.remove(task.displaced, run)
         word: Word = "created" if task.made else "updated"
         line = self._pass.line(task.record, run, points, word)
         return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
+
+    def _is_sealed(self, task: Task, run: KnownRun) -> bool:
+        return self._pass.seals.is_right(run, *_sealed_facts(task))
 
     def _run_of(self, task: Task) -> KnownRun:
         if task.run is None:
@@ -211,21 +221,27 @@ class JobWriter:
         ]
 
     def _claim(self, task: Task, run: KnownRun, after: Watermark) -> None:
-        """Note on a run that its job logs itself which keys are to be the mirror's."""
-        if not run.mirrored and after.given_keys != task.watermark.given_keys:
+        """Note on a run that its job logs itself whose it is, and which keys are the mirror's."""
+        if run.mirrored:
+            return
+        record = dict(task.record.tags)
+        identity = {key: record[key] for key in _IDENTITY if run.tags.get(key) != record[key]}
+        if identity or after.given_keys != task.watermark.given_keys:
             before = task.recovering_from or task.watermark
-            self._pass.writer.write_tags(run, to_tags(before.claiming(after)))
+            self._pass.writer.write_tags(run, {**identity, **to_tags(before.claiming(after))})
 
     def _document(
         self, task: Task, run: KnownRun, warnings: list[str], streams: Sequence[str], *, due: bool
     ) -> bool:
         """Store the describe answer where it is wanted and new; tell whether it is stored."""
-        wanted = self._pass.options.artifacts == "link"
-        if not wanted or (task.watermark.document and not due):
+        options = self._pass.options
+        if not options.stores_document or (task.watermark.document and not due):
             return task.watermark.document
         text = task.record.document
         document = with_log_streams(text, streams) if streams else text
-        page = self._pass.lineage.page(task.job, run.run_id)
+        page = (
+            self._pass.lineage.page(task.job, run.run_id) if options.artifacts == "link" else None
+        )
         texts = {DOCUMENT: document} | ({LINEAGE_PAGE: page} if page else {})
         refused = self._pass.writer.write_texts(run.run_id, texts)
         if refused:
@@ -275,6 +291,11 @@ class JobWriter:
         return Outcome(task.arn, "failed", error=text)
 
 
+def _sealed_facts(task: Task) -> tuple[str, int, str | None]:
+    """Give what a seal is about, as AWS describes it."""
+    return task.arn, task.job.created_ms, task.job.role_arn
+
+
 def _unlisted(job: str, watermark: Watermark) -> Sequence[str]:
     """Give the names of all log streams where a tag does not hold them; else none."""
     streams = full_names(job, watermark.streams)
@@ -284,12 +305,14 @@ def _unlisted(job: str, watermark: Watermark) -> Sequence[str]:
 def _is_renewed(task: Task, run: KnownRun) -> bool:
     """Whether a run is to be written although its facts are the same.
 
-    Its job's group may have got a run by now; and what is endless was changed, if only for a while.
+    Its job's group may have got a run by now; its script may have ended it after the last pass; and
+    what is endless was changed, if only for a while.
     """
     parent = dict(task.record.tags).get(names.PARENT)
     gains_parent = run.mirrored and parent is not None and names.PARENT not in run.tags
     changed = task.job.modified_ms != task.watermark.modified_ms
-    return gains_parent or (task.job.kind.endless and changed)
+    reopened = task.watermark.final and is_ended_otherwise(run, task.record)
+    return gains_parent or reopened or (task.job.kind.endless and changed)
 
 
 def _state(watermark: Watermark) -> tuple[object, ...]:

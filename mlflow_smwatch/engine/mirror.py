@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from mlflow_smwatch.aws.discovery import Found
@@ -83,6 +85,17 @@ class Mirror:
     def aws(self) -> Aws:
         """The clients, with the ledger of all passes."""
         return self._connection.aws
+
+    @property
+    def open_jobs(self) -> int:
+        """How many jobs are followed because they are not final."""
+        return len(self._open)
+
+    def naming(self, names: Sequence[str]) -> Mirror:
+        """Return a mirror of these jobs alone, over the same connections."""
+        other = copy.copy(self)
+        other._options = replace(self._options, names=tuple(names))  # noqa: SLF001 - of this class
+        return other
 
     def sync(self, listener: Listener | None = None) -> SyncReport:
         """Mirror the jobs that the options name or, without names, that were modified since.
@@ -169,6 +182,7 @@ class Mirror:
                     job_pass.report.warn(None, context.trials.finish())
                 job_pass.report.warn(None, write_experiments(context))
                 self._draw(context)
+                self._look_at_overlay(context, job_pass.report)
                 self._register(context, job_pass.report)
             except Interrupted:
                 job_pass.interrupt()
@@ -192,6 +206,17 @@ class Mirror:
             for run_id, page in context.lineage.outdated():
                 if context.index.is_active(run_id):
                     context.writer.write_texts(run_id, {LINEAGE_PAGE: page})
+
+    def _look_at_overlay(self, context: PassContext, report: SyncReport) -> None:
+        """Say which of the runs that were written show nothing of AWS, and why."""
+        report.warn(None, context.seals.warnings)
+        written = [
+            (line.run_id, line.experiment_id)
+            for line in report.runs
+            if line.run_id and line.experiment_id and line.word != "unchanged"
+        ]
+        if not self._options.dry_run:
+            report.warn(None, context.experiments.overlay_warnings(written))
 
     @property
     def _jobs(self) -> list[str]:

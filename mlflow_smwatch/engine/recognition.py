@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -20,7 +20,8 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRAINING_JOB
 from mlflow_smwatch.core.kinship import noted, remembered
 from mlflow_smwatch.core.log_streams import hosts_of, names_in
-from mlflow_smwatch.core.matching import KnownRun, Match, match
+from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, match, may_be_logged
+from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
 from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
 
@@ -62,20 +63,76 @@ class Recognition:
         self._pass = context
 
     def match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
-        """Choose a job's run; SageMaker is asked where a foreign run may be the job's own."""
-        matched = match(self._pass.identity(found), candidates)
-        if matched.run is None and any(not each.mirrored for each in candidates):
-            return match(self._pass.identity(found, self._own_run_id(found)), candidates)
-        return matched
+        """Choose a job's run; SageMaker is asked where another may be the job's own."""
+        identity = self._pass.identity(found)
+        matched = match(identity, self._with_own(identity, candidates))
+        asked = [run.run_id for run in candidates if may_be_logged(run, identity)]
+        if (
+            matched.adopted
+            or not asked
+            or _is_closed(matched.run)
+            or not self._tells_own_run(found)
+        ):
+            return matched
+        identity = self._pass.identity(found, self._own_run_id(found, identity, asked))
+        return match(identity, self._with_own(identity, candidates))
 
-    def _own_run_id(self, found: Found) -> str | None:
-        if found.kind != TRAINING_JOB.word:
-            return None
+    def _with_own(
+        self, identity: JobIdentity, candidates: tuple[KnownRun, ...]
+    ) -> tuple[KnownRun, ...]:
+        """Add the run that SageMaker names as the job's own, where MLflow has it."""
+        own = identity.own_run_id
+        if own is None or any(run.run_id == own for run in candidates):
+            return candidates
+        run = self._pass.index.get(own)
+        return (*candidates, run) if run else candidates
+
+    def _tells_own_run(self, found: Found) -> bool:
+        """Whether a Describe may tell more of a job's own run than is known."""
+        told = found.job is not None and found.job.own_run_id is not None
+        return found.kind == TRAINING_JOB.word and not told and not self._pass.options.dry_run
+
+    def _own_run_id(
+        self, found: Found, identity: JobIdentity, run_ids: Sequence[str]
+    ) -> str | None:
+        describe, ended = self._pass.describer.describe, bool(found.job and found.job.ended)
         try:
-            return self._pass.describer.describe(found.kind, found.name).job.own_run_id
+            return self._pass.own_runs.of(
+                identity,
+                run_ids,
+                ended=ended,
+                ask=lambda: describe(found.kind, found.name).job.own_run_id,
+            )
         except (AccessDeniedError, RetriableError) as error:
             logger.warning("%s: its own run cannot be told from foreign ones: %s", found.arn, error)
             return None
+
+    def make_place(self, matched: Match) -> tuple[KnownRun, ...]:
+        """Remove the mirror's further runs of a job, as far as another one holds what they do.
+
+        Returns
+        -------
+        tuple of KnownRun
+            Those that are to be removed once the adopted run is written; they are marked.
+        """
+        run, index = matched.run, self._pass.index
+        if run is None:
+            return ()
+        for duplicate in matched.duplicates:
+            index.remove_duplicate(duplicate, run)
+        if run.written:
+            self.remove(matched.displaced, run)
+            return ()
+        for own in matched.displaced:
+            if own.tags.get(names.DUPLICATE_OF) != run.run_id:
+                index.displace(own, run)
+        return matched.displaced
+
+    def remove(self, displaced: Iterable[KnownRun], adopted: KnownRun) -> None:
+        """Remove the mirror's runs in whose place an adopted one has come, with their models."""
+        for own in displaced:
+            self._pass.writer.remove_models(own)
+            self._pass.index.remove_duplicate(own, adopted)
 
     def related(self, job: Job, run: KnownRun | None) -> Job:
         """Say where a job belongs, also where only an earlier look, or its group, told.
@@ -189,6 +246,21 @@ def _hosts_in(tags: Mapping[str, str]) -> tuple[str, ...]:
 def _asked(found: Found) -> str:
     """Return what an operation takes for a job: its name, or a pipeline execution's ARN."""
     return found.arn if found.kind == PIPELINE_EXECUTION.word else found.name
+
+
+def _is_closed(run: KnownRun | None) -> bool:
+    """Whether a run stays a job's own, whatever else there is: it is final, or was deleted."""
+    if run is None:
+        return False
+    watermark = run.watermark
+    return not run.active or (watermark is not None and watermark.final)
+
+
+def is_ended_otherwise(run: KnownRun, record: RunRecord) -> bool:
+    """Whether a job's own script has given its run another status or end than the job's."""
+    if run.mirrored:
+        return False
+    return run.status != record.status or record.end_ms not in {None, run.end_ms}
 
 
 def is_leaving(job: Job | None, run: KnownRun) -> bool:

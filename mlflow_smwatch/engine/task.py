@@ -26,6 +26,7 @@ from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
+from mlflow_smwatch.engine.own_runs import OwnRuns
 from mlflow_smwatch.engine.registration import Registration
 from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import SyncOptions
@@ -33,6 +34,7 @@ from mlflow_smwatch.report import RunLine, Word
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.pages import run_url
 from mlflow_smwatch.tracking.runs import RunIndex
+from mlflow_smwatch.tracking.seals import Seals
 from mlflow_smwatch.tracking.writer import RunWriter
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
@@ -131,6 +133,8 @@ class Task:
         Which metrics could not be read, in words.
     error
         Why the job cannot be finished in this pass.
+    displaced
+        Runs of the mirror's own, to be removed once this one is written.
     """
 
     job: Job
@@ -151,6 +155,7 @@ class Task:
     recovering_from: Watermark | None = None
     denied: list[str] = field(default_factory=list)
     error: Exception | None = None
+    displaced: tuple[KnownRun, ...] = ()
 
     @property
     def arn(self) -> str:
@@ -172,13 +177,27 @@ class Task:
             ``logs``, which in ``auto`` are a first try, or ``cloudwatch``; None for neither.
         """
         chosen = self.watermark.source
-        if wanted == "off" or chosen == FINAL:
+        if wanted == "off" or chosen == FINAL or self._is_withheld:
             return None
         if chosen in {LOGS, CLOUDWATCH}:
             return chosen
         if self.job.definitions and wanted in {"auto", LOGS}:
             return LOGS
         return None if wanted == LOGS else CLOUDWATCH
+
+    @property
+    def _is_withheld(self) -> bool:
+        """Whether its algorithm metrics wait for the job's end.
+
+        Until then its own script may begin to log any of them to the run.
+        """
+        return self.watermark.adopted and not self.job.ended
+
+    @property
+    def begins_late(self) -> bool:
+        """Whether its algorithm metrics are to be read from its beginning, unlike the hosts'."""
+        late = self.watermark.adopted and self.watermark.read_to_ms is not None
+        return late and self.watermark.source is None
 
     def takes_logs(self, wanted: str) -> bool:
         """Whether its algorithm metrics come from the logs, or may do so, and are to be read."""
@@ -261,6 +280,8 @@ class PassContext:
 
     Attributes
     ----------
+    own_runs
+        Which runs are the jobs' own, as far as SageMaker was asked.
     now_ms
         When the pass began.
     clock_ms
@@ -279,6 +300,8 @@ class PassContext:
         Collects the models that are to be registered.
     slack_ms
         How old the newest event of a live log stream may be for the stream to count as read.
+    seals
+        Seals runs, where that is wanted.
     address
         Where MLflow's pages are, None where they have no fixed address.
     """
@@ -291,6 +314,7 @@ class PassContext:
     trials: TrialStates
     lineage: LineagePages
     registration: Registration
+    own_runs: OwnRuns
     options: SyncOptions
     now_ms: int
     clock_ms: Callable[[], int]
@@ -299,6 +323,7 @@ class PassContext:
     experiments: Experiments
     index: RunIndex
     writer: RunWriter
+    seals: Seals
     address: str | None
 
     def identity(self, found: Found, own_run_id: str | None = None) -> JobIdentity:

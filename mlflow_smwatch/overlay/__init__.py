@@ -1,1 +1,1 @@
-"""What a job shows in the Artifacts tab of its run, read from AWS when somebody looks."""
+"""What a run's artifact tab shows of its job, read from AWS when it is looked at."""

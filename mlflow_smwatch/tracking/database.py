@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy
 
 from mlflow_smwatch.core.errors import TrackingError
-from mlflow_smwatch.tracking.uris import first_line, scheme_of, shown_uri
+from mlflow_smwatch.tracking.uris import first_line, plain_uri, scheme_of, shown_uri
 
 if sys.platform != "win32":
     import fcntl
@@ -61,7 +61,7 @@ def check_database(uri: str, *, create: bool = True) -> None:
         With the next step.
     """
     try:
-        url = sqlalchemy.make_url(uri)
+        url = sqlalchemy.make_url(plain_uri(uri))
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
         tables = set(sqlalchemy.inspect(engine).get_table_names())
     except ModuleNotFoundError as error:
@@ -136,7 +136,7 @@ def _folder(uri: str) -> Path | None:
 def _sqlite_path(uri: str) -> Path | None:
     """Return the file of a SQLite database; None for one in memory."""
     try:
-        url = sqlalchemy.make_url(uri)
+        url = sqlalchemy.make_url(plain_uri(uri))
     except sqlalchemy.exc.ArgumentError:
         return None
     path = url.database or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
@@ -11,6 +11,8 @@ from mlflow.exceptions import MlflowException
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.keys import EXPERIMENT_TAG_LIMIT, assign_keys, legal_value
+from mlflow_smwatch.tracking.locations import is_overlaid
+from mlflow_smwatch.tracking.overlays import Overlays
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 from mlflow_smwatch.tracking.uris import shown_uri
 
@@ -25,6 +27,8 @@ class Experiments:
     ----------
     tracking
         The store.
+    overlays
+        Makes new experiments on the overlay; None for experiments as MLflow makes them.
 
     Raises
     ------
@@ -32,8 +36,9 @@ class Experiments:
         When MLflow cannot list them.
     """
 
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, tracking: Tracking, overlays: Overlays | None = None) -> None:
         self._tracking = tracking
+        self._overlays = overlays
         self._lock = threading.Lock()
         self._by_name: dict[str, Experiment] = {}
         token = None
@@ -124,6 +129,37 @@ class Experiments:
                     client = self._tracking.client
                     client.set_experiment_tag(known.experiment_id, keys[tag], legal)
 
+    def overlay_warnings(self, runs: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Say which experiments show nothing of AWS, and whether the server can show the others.
+
+        Parameters
+        ----------
+        runs
+            Ids of runs that were written, each with its experiment's.
+
+        Yields
+        ------
+        str
+            A warning.
+
+        Raises
+        ------
+        JobError
+            When MLflow refuses.
+        """
+        if self._overlays is None:
+            return
+        asked = False
+        for experiment_id, run_id in {each: run_id for run_id, each in runs}.items():
+            with tracking_errors("looking at the experiment"):
+                known = self._tracking.client.get_experiment(experiment_id)
+            warning = self._overlays.warning(known)
+            if not asked and is_overlaid(known.artifact_location):
+                asked = True
+                warning = self._overlays.server_warning(run_id, known.name)
+            if warning:
+                yield warning
+
     def _way_back(self, deleted: Experiment) -> str:
         command = f"mlflow experiments restore --experiment-id {deleted.experiment_id}"
         return (
@@ -136,7 +172,8 @@ class Experiments:
         with tracking_errors(f"making experiment {name!r}"), self._tracking.gate:
             try:
                 tags = {names.EXPERIMENT_KIND: _TRAINING}
-                experiment_id = client.create_experiment(name, tags=tags)
+                make = self._overlays.create if self._overlays else client.create_experiment
+                experiment_id = make(name, tags=tags)
             except MlflowException as error:
                 made_meanwhile = client.get_experiment_by_name(name)
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or made_meanwhile is None:

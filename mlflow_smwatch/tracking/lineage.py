@@ -20,7 +20,7 @@ from mlflow_smwatch.core.lineage_tags import from_tags
 from mlflow_smwatch.core.tags import LINEAGE
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.store import Tracking, listing_errors
-from mlflow_smwatch.tracking.uris import is_sql, scheme_of
+from mlflow_smwatch.tracking.uris import is_sql, plain_uri, scheme_of
 
 ASSOCIATIONS = "smwatch.associations"
 """Tag of a run that holds associations of a month: ``2026-11``."""
@@ -163,7 +163,7 @@ def _mark(uri: str) -> object:
     """
     if not scheme_of(uri).startswith("sqlite"):
         return None
-    path = sqlalchemy.make_url(uri).database or ""
+    path = sqlalchemy.make_url(plain_uri(uri)).database or ""
     marks: list[tuple[int, int] | None] = []
     for name in (path, f"{path}-wal"):
         try:
@@ -283,4 +283,4 @@ def _run_nodes(runs: Mapping[str, _Run]) -> Iterator[Node]:
 
 @lru_cache(maxsize=_STORES_KEPT)
 def _engine(uri: str) -> sqlalchemy.Engine:
-    return sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
+    return sqlalchemy.create_engine(plain_uri(uri), poolclass=sqlalchemy.pool.NullPool)

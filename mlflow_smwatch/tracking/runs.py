@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from mlflow.entities import Run, ViewType
+from mlflow.entities import ViewType
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
@@ -17,12 +17,12 @@ from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
+from mlflow_smwatch.tracking.candidates import Candidates
 from mlflow_smwatch.tracking.conditions import literal
 from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.run_search import RunSearch, known_run
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 
-_PAGE = 1000
-_FEW = 3
 _GROUP_NAME = re.compile(r"[A-Za-z0-9:/._-]+")
 _GOING = ("RUNNING", "SCHEDULED")
 
@@ -41,50 +41,20 @@ class RunIndex:
     def __init__(self, tracking: Tracking, experiments: Experiments) -> None:
         self._tracking = tracking
         self._experiments = experiments
+        self._runs = RunSearch(tracking, experiments)
+        self._candidates = Candidates(self._runs, managed=tracking.managed)
 
     def find(self, jobs: Sequence[JobIdentity]) -> dict[str, tuple[KnownRun, ...]]:
-        """Find the runs that carry the ARN of one of these jobs, deleted runs included.
-
-        ``search_runs`` knows neither OR nor IN on tags. A run of the mirror's starts at the job's
-        CreationTime and one that the job logged itself within its life, so a page of jobs costs one
-        query over a range of start times, as long as few other runs lie in it.
-
-        Parameters
-        ----------
-        jobs
-            A page of jobs.
-
-        Returns
-        -------
-        dict[str, tuple[KnownRun, ...]]
-            ARN → runs; ARNs without a run are absent.
-
-        Raises
-        ------
-        TrackingError
-            When MLflow cannot search.
-        """
-        if len(jobs) > _FEW:
-            first, last = min(job.created_ms for job in jobs), max(job.created_ms for job in jobs)
-            wide = self._in_range(first, max(job.life_end_ms for job in jobs), len(jobs))
-            if wide is not None:
-                return _by_arn(wide, jobs)
-            narrow = self._in_range(first, last, len(jobs)) or ()
-            found = _by_arn(narrow, jobs)
-        else:
-            found = {}
-        for job in jobs:
-            if not any(_is_mirror_of(run, job) for run in found.get(job.arn, ())):
-                found.update(_by_arn(self._search(_arn_filter(job.arn)), [job]))
-        return found
+        """Find the runs that may stand for one of these jobs, as :class:`.Candidates` does."""
+        return self._candidates.find(jobs)
 
     def open_runs(self) -> Iterator[KnownRun]:
         """Give the mirrored runs that are not final yet."""
-        return self._search(f"tags.`{STATE_TAG}` LIKE '%{OPEN_MARK}%'", ViewType.ACTIVE_ONLY)
+        return self._runs.search(f"tags.`{STATE_TAG}` LIKE '%{OPEN_MARK}%'", ViewType.ACTIVE_ONLY)
 
     def mirrored_runs(self) -> Iterator[KnownRun]:
         """Give all active runs that the mirror has written."""
-        return self._search(f"tags.`{STATE_TAG}` LIKE '{{%'", ViewType.ACTIVE_ONLY)
+        return self._runs.search(f"tags.`{STATE_TAG}` LIKE '{{%'", ViewType.ACTIVE_ONLY)
 
     def find_group(self, group: GroupRef, near: Arn) -> KnownRun | None:
         """Find the mirror's run of a group that lies in the account and Region of a job of its own.
@@ -108,14 +78,14 @@ class RunIndex:
         by_name = f"tags.`{names.NAME}` = {literal(name)}"
         for condition in (_arn_filter(str(arn)), by_name):
             same_kind = f"{condition} AND tags.`{names.KIND}` = '{kind}'"
-            for run in self._search(same_kind, ViewType.ACTIVE_ONLY):
+            for run in self._runs.search(same_kind, ViewType.ACTIVE_ONLY):
                 if run.mirrored and _is_beside(run, near):
                     return run
         return None
 
     def in_execution(self, arn: str) -> bool:
         """Whether a job has a run that says of which pipeline execution it is a step."""
-        runs = self._search(_arn_filter(arn), ViewType.ACTIVE_ONLY)
+        runs = self._runs.search(_arn_filter(arn), ViewType.ACTIVE_ONLY)
         return any(noted(run.tags).pipeline_execution for run in runs)
 
     def state_of_members(self, trial: KnownRun) -> tuple[bool, int | None]:
@@ -152,7 +122,7 @@ class RunIndex:
                 max_results=1,
                 order_by=["attributes.end_time DESC"],
             )
-        return tuple(_known(run) for run in page)
+        return tuple(known_run(run) for run in page)
 
     def create(self, record: RunRecord, watermark: Watermark) -> KnownRun:
         """Make the run of a job with all its tags in one call.
@@ -173,7 +143,7 @@ class RunIndex:
             run = self._tracking.client.create_run(
                 experiment_id, start_time=record.start_ms, tags=tags, run_name=record.title
             )
-        return _known(run)
+        return known_run(run)
 
     def remove_duplicate(self, duplicate: KnownRun, kept: KnownRun) -> None:
         """Delete a run of the mirror's own that stands for the same job as another.
@@ -187,20 +157,36 @@ class RunIndex:
         except JobError:
             self._finish_removal(duplicate, kept)
 
+    def displace(self, own: KnownRun, adopted: KnownRun) -> None:
+        """Mark a run of the mirror's own whose place a run takes that the job logged itself.
+
+        It is removed later, by :meth:`remove_duplicate`; the mark says that this was begun.
+        """
+        with tracking_errors("marking a doubled run"), self._tracking.gate:
+            self._tracking.client.set_tag(own.run_id, names.DUPLICATE_OF, adopted.run_id)
+
+    def get(self, run_id: str) -> KnownRun | None:
+        """Read a run by its id; None where there is none."""
+        try:
+            with tracking_errors("looking for a run"):
+                return known_run(self._tracking.client.get_run(run_id))
+        except JobError:
+            return None
+
     def reread(self, run: KnownRun) -> KnownRun:
         """Read a run as it is now."""
         with tracking_errors("looking at the run"):
-            return _known(self._tracking.client.get_run(run.run_id))
+            return known_run(self._tracking.client.get_run(run.run_id))
 
     def is_active(self, run_id: str) -> bool:
         """Whether a run is there and not deleted."""
         with tracking_errors("looking at the run"):
-            return _known(self._tracking.client.get_run(run_id)).active
+            return known_run(self._tracking.client.get_run(run_id)).active
 
     def is_duplicate(self, run_id: str) -> bool:
         """Whether a run was removed because another stands for the same."""
         with tracking_errors("looking at the run"):
-            run = _known(self._tracking.client.get_run(run_id))
+            run = known_run(self._tracking.client.get_run(run_id))
         return names.DUPLICATE_OF in run.tags
 
     def history(self, run_id: str, key: str) -> tuple[WrittenPoint, ...]:
@@ -223,33 +209,6 @@ class RunIndex:
             if self.reread(duplicate).active:
                 raise
 
-    def _in_range(self, start_ms: int, end_ms: int, jobs: int) -> list[KnownRun] | None:
-        """Give the runs with an ARN that start in a range; None where there are too many."""
-        condition = (
-            f"tags.`{names.ARN}` LIKE 'arn:%' AND attributes.start_time >= {start_ms}"
-            f" AND attributes.start_time <= {end_ms}"
-        )
-        with listing_errors("looking for runs"):
-            page = self._tracking.client.search_runs(
-                self._experiments.ids,
-                condition,
-                ViewType.ALL,
-                max_results=min(_PAGE, 3 * jobs + 50),
-            )
-        return None if page.token else [_known(run) for run in page]
-
-    def _search(self, condition: str, view: int = ViewType.ALL) -> Iterator[KnownRun]:
-        token = None
-        while True:
-            with listing_errors("looking for runs"):
-                page = self._tracking.client.search_runs(
-                    self._experiments.ids, condition, view, max_results=_PAGE, page_token=token
-                )
-            yield from (_known(run) for run in page)
-            token = page.token
-            if not token:
-                return
-
 
 def _is_beside(run: KnownRun, near: Arn) -> bool:
     """Whether a run stands for something of the same account and Region."""
@@ -262,41 +221,3 @@ def _is_beside(run: KnownRun, near: Arn) -> bool:
 
 def _arn_filter(arn: str) -> str:
     return f"tags.`{names.ARN}` = {literal(arn)}"
-
-
-def _is_mirror_of(run: KnownRun, job: JobIdentity) -> bool:
-    return run.mirrored and run.start_ms == job.created_ms
-
-
-def _by_arn(
-    runs: Iterable[KnownRun], jobs: Sequence[JobIdentity]
-) -> dict[str, tuple[KnownRun, ...]]:
-    wanted = {job.arn for job in jobs}
-    found: dict[str, tuple[KnownRun, ...]] = {}
-    for run in runs:
-        arn = run.tags.get(names.ARN, "")
-        if arn in wanted:
-            found[arn] = (*found.get(arn, ()), run)
-    return found
-
-
-def _known(run: Run) -> KnownRun:
-    tags: Mapping[str, str] = run.data.tags
-    inputs = run.inputs.dataset_inputs if run.inputs else ()
-    outputs = getattr(run, "outputs", None)
-    return KnownRun(
-        run_id=run.info.run_id,
-        experiment_id=str(run.info.experiment_id),
-        status=run.info.status,
-        start_ms=run.info.start_time,
-        end_ms=run.info.end_time,
-        active=run.info.lifecycle_stage == "active",
-        tags=tags,
-        params=run.data.params,
-        metric_keys=frozenset(run.data.metrics),
-        last_steps={each.key: each.step for each in run.data._metric_objs},  # noqa: SLF001 - nowhere else
-        dataset_digests=frozenset(each.dataset.digest for each in inputs),
-        model_ids=frozenset(each.model_id for each in outputs.model_outputs)
-        if outputs
-        else frozenset(),
-    )

@@ -24,6 +24,7 @@ from mlflow_smwatch.tracking.uris import (
     first_line,
     is_file_store,
     is_sql,
+    plain_uri,
     scheme_of,
     shown_uri,
 )
@@ -49,11 +50,14 @@ class Tracking:
         MLflow's client for it.
     gate
         Held around each write: SQLite takes one writer at a time.
+    managed
+        Whether it is a SageMaker-managed server, in which SageMaker makes runs for jobs.
     """
 
     uri: str
     client: MlflowClient
     gate: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    managed: bool = False
 
 
 def open_tracking(uri: str | None, *, create: bool = True) -> Tracking:
@@ -98,7 +102,7 @@ def open_tracking(uri: str | None, *, create: bool = True) -> Tracking:
             _check_server(client, chosen)
         client.search_experiments(max_results=1)
     gate = threading.RLock() if scheme.startswith("sqlite") else nullcontext()
-    return Tracking(uri=chosen, client=client, gate=gate)
+    return Tracking(uri=chosen, client=client, gate=gate, managed=scheme == "arn")
 
 
 @contextmanager
@@ -219,7 +223,7 @@ def _opening_reason(uri: str, error: Exception) -> str:
     if "out-of-date database schema" in text:
         return (
             f"the database {shown} has another schema than MLflow {mlflow.__version__} works with:"
-            f" back it up and run 'mlflow db upgrade {shown}', or install the MLflow that made it"
+            f" back it up and run 'mlflow db upgrade {plain_uri(shown)}', or install the MLflow that made it"
         )
     if "unsupported URI" in text:
         return (

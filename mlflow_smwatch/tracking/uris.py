@@ -8,8 +8,12 @@ from urllib.parse import urlsplit
 
 import mlflow
 
+BULK = "smwatch+"
+"""Beginning of the URIs under which MLflow finds this package's stores."""
+
 _BARE_NAMES = frozenset({"databricks", "databricks-uc", "uc"})
 SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
+_SQL_BEGINNING = re.compile(rf"\A{re.escape(BULK)}(?=(?:{'|'.join(SQL_SCHEMES)})(?:\+\w+)?:)")
 
 
 def chosen_uri(uri: str | None) -> str:
@@ -19,10 +23,15 @@ def chosen_uri(uri: str | None) -> str:
 
 def absolute_uri(uri: str) -> str:
     """Make the path of a SQLite URI absolute, so that it means the same everywhere."""
-    match = re.fullmatch(r"(sqlite(?:\+\w+)?):///(?!/)([^?]+)(\?.*)?", uri)
+    match = re.fullmatch(r"((?:smwatch\+)?sqlite(?:\+\w+)?):///(?!/)([^?]+)(\?.*)?", uri)
     if not match or match[2] == ":memory:":
         return uri
     return f"{match[1]}:///{Path(match[2]).resolve()}{match[3] or ''}"
+
+
+def plain_uri(uri: str) -> str:
+    """Return the URI of the same database for MLflow's own stores; other URIs as they are."""
+    return _SQL_BEGINNING.sub("", uri, count=1)
 
 
 def shown_uri(uri: str) -> str:
@@ -33,13 +42,24 @@ def shown_uri(uri: str) -> str:
 
 
 def scheme_of(uri: str) -> str:
-    """Return the scheme; ``arn`` for a SageMaker-managed MLflow server."""
-    return "arn" if uri.startswith("arn:") else urlsplit(uri).scheme
+    """Return the scheme, a database's plain one; ``arn`` for a SageMaker-managed MLflow server."""
+    return "arn" if uri.startswith("arn:") else urlsplit(plain_uri(uri)).scheme
 
 
 def is_sql(uri: str) -> bool:
     """Whether MLflow keeps this store in a database that it opens itself."""
     return scheme_of(uri).split("+")[0] in SQL_SCHEMES
+
+
+def database_uri(uri: str) -> str | None:
+    """Return the plain URI of the database that a store is kept in; None where it is in none.
+
+    Parameters
+    ----------
+    uri
+        A tracking URI, also one with ``smwatch+`` before it.
+    """
+    return absolute_uri(plain_uri(uri)) if is_sql(uri) else None
 
 
 def is_file_store(uri: str) -> bool:

@@ -26,7 +26,9 @@ from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import DatasetRecord, ModelRecord, RunRecord
+from mlflow_smwatch.tracking.artifacts import store_text
 from mlflow_smwatch.tracking.batches import batches
+from mlflow_smwatch.tracking.server_artifacts import stored_by_server
 from mlflow_smwatch.tracking.store import Tracking, tracking_errors
 from mlflow_smwatch.tracking.uris import first_line
 
@@ -175,7 +177,8 @@ class RunWriter:
         for path, text in texts.items():
             if self._refused is None:
                 try:
-                    self._tracking.client.log_text(run_id, text, path)
+                    if not stored_by_server(self._tracking, run_id, path, text):
+                        store_text(self._tracking.client, run_id, path, text)
                 except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
                     self._refused = (
                         f"{path} could not be stored ({first_line(error)[:200]}):"
@@ -311,6 +314,14 @@ class RunWriter:
             self._models_missing = True
             return ["this MLflow server has no logged models: the model stands only in the tags"]
         return []
+
+    def remove_models(self, run: KnownRun) -> None:
+        """Delete the models that the mirror made for a run of its own that is to be removed."""
+        for model_id in run.model_ids:
+            with tracking_errors("removing a model"), self._tracking.gate:
+                model = self._tracking.client.get_logged_model(model_id)
+                if model.tags.get(names.ARN) == run.tags.get(names.ARN):
+                    self._tracking.client.delete_logged_model(model_id)
 
     def _link_model(self, update: RunUpdate, model: ModelRecord) -> None:
         """Make the model and link it; of models that two mirrors made, the oldest stays."""

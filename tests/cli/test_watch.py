@@ -38,6 +38,40 @@ WATCH: dict[Any, Any] = {
     "warnings": [{"arn": TEXT_OR_NONE, "warning": str}],
 }
 
+CALLS: dict[Any, Any] = {"aws_calls": {str: int}, "estimated_cost_usd": NUMBER}
+STATUS: dict[Any, Any] = {
+    "version": int,
+    "smwatch": str,
+    "host": str,
+    "pid": int,
+    "state": str,
+    "interval_s": NUMBER,
+    "region": str,
+    "error": TEXT_OR_NONE,
+    "passes": int,
+    "open_jobs": int,
+    "started_at": str,
+    "written_at": str,
+    "pass_began_at": str,
+    "progressed_at": str,
+    "whole_pass_ended_at": str,
+    "next_pass_at": TEXT_OR_NONE,
+    "last_pass": {
+        "began_at": str,
+        "ended_at": str,
+        "seconds": NUMBER,
+        "jobs": {"seen": int, "created": int, "updated": int, "unchanged": int, "failed": int},
+        "points": int,
+        **CALLS,
+    },
+    "jobs": {"created": int, "updated": int, "failed": int},
+    "points": int,
+    "failed": [{"arn": str, "error": str}],
+    "warnings": [{"arn": TEXT_OR_NONE, "warning": str}],
+    "days": [{"day": str, **CALLS}],
+    **CALLS,
+}
+
 
 @pytest.fixture
 def watching(healed: EmulatedAccount, tmp_path: Path) -> Watching:
@@ -209,3 +243,52 @@ def test_no_names(smwatch: Smwatch) -> None:
     """A watch is not of single jobs, and does not forecast."""
     assert "unexpected extra argument" in refused(smwatch("watch", "alpha"), 2).lower()
     assert "no such option" in refused(smwatch("watch", "--dry-run"), 2).lower()
+
+
+def test_until_eof(account: EmulatedAccount, database: Path, tmp_path: Path) -> None:
+    """It ends with the program that holds the other end of its stdin, as at a signal."""
+    with subprocess.Popen(
+        (*PROGRAM, "watch", "--until-eof", *store(database)),
+        cwd=tmp_path,
+        env=environment(tmp_path, account.environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as program:
+        assert program.stdin is not None
+        assert program.stderr is not None
+        program.stdin.write("what comes is not read\n")
+        program.stdin.flush()
+        assert "watching every 60 s" in line_of(program.stderr, "watching")
+        program.stdin.close()
+        assert program.stderr.read() == "stdin ended: finishing the batch in hand\n"
+        assert program.wait(LONGEST_S) == 0
+
+
+def test_the_status_file(watching: Watching, healed: EmulatedAccount, tmp_path: Path) -> None:
+    """It tells of passes, of what is waited out, and of the end."""
+    path = tmp_path / "status.json"
+
+    def told() -> Any:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"state": None}
+
+    def reached(state: str) -> Any:
+        last = time.monotonic() + LONGEST_S
+        while (found := told())["state"] != state:
+            assert time.monotonic() < last, found
+            time.sleep(0.02)
+        return found
+
+    with watching("--status-file", str(path), *store(tmp_path / "new.db")) as program:
+        idle = reached("idle")
+        healed.faults.fail("sagemaker:*", times=None, code="ExpiredTokenException")
+        waiting = reached("waiting")
+        done = stop(program)
+    assert done.code == 0, done.err
+    assert misfits(idle, STATUS) == []
+    assert idle["pid"] == program.pid
+    assert idle["jobs"] == {"created": 2, "updated": 0, "failed": 0}
+    assert idle["days"][0]["aws_calls"] == idle["aws_calls"]
+    assert "credentials" in waiting["error"]
+    assert told()["state"] == "stopped"

@@ -98,6 +98,17 @@ class Author:
     def adopted(self, uri: str, lines: int = 200) -> TrueJob:
         """Tell of a job whose script logged a run of its own to the store."""
         job = self._new(1, minutes_ago=30)
+        self._log_run(job, uri)
+        self._tell_logs(job, lines)
+        job.put(_life(job.created_ms, "Completed"))
+        return job
+
+    def adopt_growing(self, uri: str) -> None:
+        """Let the running job's script log a run of its own, where a mirror has made one by now."""
+        if self.growing is not None:
+            self._log_run(self.growing, uri)
+
+    def _log_run(self, job: TrueJob, uri: str) -> None:
         client = MlflowClient(tracking_uri=uri)
         said = {"arn": arn(job.name), "kind": "training-job", "name": job.name, "region": REGION}
         run: Run = client.create_run(
@@ -114,9 +125,6 @@ class Author:
         owned: list[Row] = [(key, at_ms, step, repr(value)) for key, at_ms, step, value in rows]
         job.own.update(owned)
         job.own_keys = frozenset({OWN_KEY})
-        self._tell_logs(job, lines)
-        job.put(_life(job.created_ms, "Completed"))
-        return job
 
     def begin(self, *, hosts: int = 2, lines: int = 200) -> TrueJob:
         """Tell of a job that runs, and will grow."""

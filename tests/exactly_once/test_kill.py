@@ -90,12 +90,14 @@ def tell(author: Author, uri: str, big: int) -> None:
 
 
 def turn_page(author: Author, uri: str, chapter: int) -> None:
-    """Tell of a new job with logs; now and then of one with a run of its own, and of an end."""
+    """Tell of a new job with logs; in turns of runs that jobs log themselves, and of an end."""
     author.ended(hosts=1 + chapter % 3, lines=300 + chapter % 4 * 700)
     if chapter % 2 == 0:
         author.adopted(uri, lines=900)
         author.end()
         author.begin(hosts=1 + chapter % 3)
+    else:
+        author.adopt_growing(uri)
 
 
 def kill_again_and_again(

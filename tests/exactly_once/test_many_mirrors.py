@@ -24,6 +24,9 @@ FEW = 5
 """In so many rounds it must have happened that two mirrors made a run of one job each."""
 
 GROWTHS = 4
+ADOPTED_AT = 1
+"""The growth after which the job's script logs a run of its own; two watches follow it by then."""
+
 LONGEST_S = 120.0
 
 
@@ -61,6 +64,8 @@ class ManyMirrors:
             if victim and growth == strikes_at:
                 victim.kill()
             author.grow()
+            if growth == ADOPTED_AT:
+                author.adopt_growing(self._store)
         author.end()
         sync.wait()
         self._await_truth(author.jobs, f"{name}-%")

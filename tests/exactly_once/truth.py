@@ -257,7 +257,9 @@ def doubles(uri: str) -> int:
     client = MlflowClient(tracking_uri=uri)
     ids = [each.experiment_id for each in client.search_experiments(view_type=ViewType.ALL)]
     wanted = "tags.`smwatch.duplicate_of` LIKE '%'"
-    return len(client.search_runs(ids, wanted, ViewType.DELETED_ONLY, max_results=50_000))
+    removed = client.search_runs(ids, wanted, ViewType.DELETED_ONLY, max_results=50_000)
+    kept = [client.get_run(run.data.tags["smwatch.duplicate_of"]) for run in removed]
+    return sum("smwatch.version" in run.data.tags for run in kept)
 
 
 def check(uri: str, jobs: Iterable[TrueJob], name: str = "%") -> None:

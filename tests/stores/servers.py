@@ -54,7 +54,15 @@ def process(
 
 
 @contextmanager
-def mlflow_server_on(store: str, folder: Path, workers: int = 1) -> Iterator[str]:
+def mlflow_server_on(
+    store: str,
+    folder: Path,
+    destination: str | None = None,
+    workers: int = 1,
+    *,
+    python: str = sys.executable,
+    options: tuple[str, ...] = (),
+) -> Iterator[str]:
     """Serve a database with ``mlflow server``; gives its address.
 
     Parameters
@@ -62,14 +70,20 @@ def mlflow_server_on(store: str, folder: Path, workers: int = 1) -> Iterator[str
     store
         URI of the database; its tables are made if there are none.
     folder
-        Where artifacts and the server's log lie.
+        Where the server's log lies, and artifacts.
+    destination
+        Where artifacts lie instead, as a URI.
     workers
         Number of the server's processes.
+    python
+        The interpreter.
+    options
+        Further options of the server.
     """
     address = f"http://127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", str(workers)]
+    command = [python, "-m", "mlflow", "server", "--workers", str(workers), *options]
     command += ["--backend-store-uri", store]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--artifacts-destination", destination or str(folder / "artifacts")]
     command += ["--host", "127.0.0.1", "--port", address.rpartition(":")[2]]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 

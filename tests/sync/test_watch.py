@@ -35,6 +35,7 @@ from mlflow_smwatch.core.errors import (
 from mlflow_smwatch.core.events import JobEvent
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB
 from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.engine.following import Listener
 from mlflow_smwatch.engine.messages import settled
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import (
@@ -90,6 +91,7 @@ class StandIn:
     stopped: threading.Event
     calls: list[Follow] = field(default_factory=list)
     made: int = 0
+    open_jobs: int = 0
 
     def connect(self) -> StandIn:
         self.made += 1
@@ -129,7 +131,7 @@ class Watch:
             interval_s=interval_s,
             queue_url=queue_url,
             stopped=self.mirror.stopped,
-            listener=self.passes.append,
+            listener=Listener(passed=self.passes.append),
         )
         return watcher.run()
 
@@ -302,7 +304,7 @@ def test_pauses(failures: int, interval_s: float, pause: float) -> None:
 def test_options_of_a_single_pass(watching: Making) -> None:
     """They are refused rather than ignored."""
     made = watching(pass_of())
-    stopped, listener = made.mirror.stopped, made.passes.append
+    stopped, listener = made.mirror.stopped, Listener(passed=made.passes.append)
     for options, interval_s, why in (
         (SyncOptions(names=("job",)), 60.0, "no job names"),
         (SyncOptions(dry_run=True), 60.0, "no forecast: call sync"),
@@ -707,7 +709,7 @@ def watched(
             interval_s=interval_s,
             queue_url=queue_url,
             stopped=stopped,
-            listener=passes.put,
+            listener=Listener(passed=passes.put),
         )
         try:
             yield passes

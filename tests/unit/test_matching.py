@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,16 +54,69 @@ def mirrored(run_id: str, made_ms: int = 1, **changes: Any) -> KnownRun:
     return run(run_id, tags, **changes)
 
 
+def adopted_tags() -> dict[str, str]:
+    """Give the tags of a run that the mirror adopted."""
+    noted = to_tags(Watermark(made_ms=1, adopted=True))
+    return {**SCRIPT_TAGS, "sagemaker.created": iso_utc(JOB.created_ms), **noted}
+
+
 def test_no_candidates_no_run() -> None:
     """The mirror makes one."""
     assert match(JOB, []).run is None
 
 
-def test_the_mirrors_own_run_comes_first() -> None:
-    """Also before an earlier run of the job's own script."""
+def test_a_run_of_the_jobs_own_script_takes_the_place_of_the_mirrors() -> None:
+    """As long as the mirror's is not final."""
     own, script = mirrored("own"), run("script", SCRIPT_TAGS)
     matched = match(JOB, [script, own])
-    assert (matched.run, matched.adopted, matched.duplicates) == (own, False, ())
+    assert (matched.run, matched.adopted) == (script, True)
+    assert (matched.displaced, matched.duplicates) == ((own,), ())
+
+
+def test_a_final_run_is_never_exchanged() -> None:
+    """Whoever writes tags cannot displace what is complete, a forged watermark included."""
+    own = mirrored("own", tags=to_tags(Watermark(made_ms=1, final=True)))
+    script = run("script", SCRIPT_TAGS)
+    held = run("held", adopted_tags(), start_ms=JOB.created_ms + 5)
+    matched = match(JOB, [script, held, own])
+    assert (matched.run, matched.adopted, matched.displaced) == (own, False, ())
+
+
+def test_an_exchange_that_was_begun_is_ended() -> None:
+    """Another mirror, which did not know of it, may have made the run final meanwhile."""
+    final = to_tags(Watermark(made_ms=1, final=True))
+    script = run("script", SCRIPT_TAGS)
+    own = mirrored("own", tags={**final, "smwatch.duplicate_of": "script"})
+    assert match(JOB, [script, own]).displaced == (own,)
+    elsewhere = mirrored("own", tags={**final, "smwatch.duplicate_of": "another"})
+    assert match(JOB, [script, elsewhere]).run == elsewhere
+
+
+def test_a_run_that_was_adopted_stays_so() -> None:
+    """An earlier one, a parent that the user gave it or an edited name do not change that."""
+    earlier = run("earlier", SCRIPT_TAGS)
+    nested = {**adopted_tags(), "mlflow.parentRunId": "p", "sagemaker.name": "edited"}
+    held = run("held", nested, start_ms=JOB.created_ms + 5)
+    assert match(JOB, [earlier, held]).run == held
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sagemaker.arn": ARN[:-3] + "JOB"}, {"sagemaker.name": "JOB"}], ids=["arn", "name"]
+)
+def test_the_case_of_a_name_does_not_matter(changes: dict[str, str]) -> None:
+    """An ARN may hold the name in small letters where the container has it as it was given."""
+    script = run("script", {**SCRIPT_TAGS, **changes})
+    assert match(JOB, [script]).run == script
+
+
+@pytest.mark.parametrize("kind", ["trial", "tuning-job", "automl-job", "endpoint"])
+def test_groups_are_never_adopted(kind: str) -> None:
+    """No script runs in them: only a forger can log such a run."""
+    job = replace(JOB, kind=kind)
+    forged = run("forged", {**SCRIPT_TAGS, "sagemaker.kind": kind})
+    own = mirrored("own", tags={"sagemaker.kind": kind})
+    assert match(job, [forged, own]).run == own
+    assert match(job, [forged]).run is None
 
 
 def test_the_oldest_of_two_stays() -> None:
@@ -133,13 +188,13 @@ def test_foreign_runs_are_left_alone() -> None:
 def test_the_run_that_sagemaker_names_is_adopted() -> None:
     """MlflowDetails of the description tell it."""
     named = run("named", {"sagemaker.arn": ARN})
-    told = JobIdentity(
-        arn=JOB.arn,
-        name=JOB.name,
-        kind=JOB.kind,
-        region=JOB.region,
-        created_ms=JOB.created_ms,
-        life_end_ms=JOB.life_end_ms,
-        own_run_id="named",
-    )
+    told = replace(JOB, own_run_id="named")
     assert match(told, [named]).run == named
+
+
+def test_the_run_that_sagemaker_names_needs_no_tag() -> None:
+    """SageMaker-managed MLflow: the run need not carry the ARN, but be within the job's life."""
+    told = replace(JOB, own_run_id="named")
+    assert match(told, [run("named", {}), run("other", {})]).run == run("named", {})
+    assert match(told, [run("named", {}, start_ms=JOB.created_ms - 1)]).run is None
+    assert match(told, [run("named", {"mlflow.parentRunId": "p"})]).run is None

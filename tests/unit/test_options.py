@@ -64,3 +64,37 @@ def test_wrong_options_are_named(wrong: dict[str, Any], named: str) -> None:
     """Before anything is read or written."""
     with pytest.raises(UsageError, match=named):
         SyncOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    "base", ["/srv/mlflow", "file:///srv/a b", "s3://bucket", "gs://b/x", "wasbs://box@account/x"]
+)
+def test_artifact_bases(base: str) -> None:
+    """What has an overlay."""
+    assert SyncOptions(artifacts="overlay", artifact_base=base).artifact_base == base
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "",
+        "mlruns",
+        "ftp://host/x",
+        "smwatch+s3://bucket",
+        "mlflow-artifacts:/x",
+        "file://host/x",
+        "file:/x",
+        "//srv/x",
+        "file:////srv",
+        "s3:///x",
+        "/srv/../etc",
+        "/srv/x?y",
+        "s3://bucket/" + "x" * 120,
+    ],
+)
+def test_what_is_no_artifact_base(base: str) -> None:
+    """Is refused, and so is one that nothing would use."""
+    with pytest.raises(UsageError, match="--artifact-base"):
+        SyncOptions(artifacts="overlay", artifact_base=base)
+    with pytest.raises(UsageError, match="--artifact-base"):
+        SyncOptions(artifact_base="/srv")

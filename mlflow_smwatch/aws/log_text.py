@@ -1,0 +1,166 @@
+"""A log stream as text: the whole stream into a file, or its end for reading.
+
+Each line begins with the time of its event: ``2026-01-31T12:00:00.123Z message``. An event of
+several lines gives several, all with its time. The file keeps colours and other control characters
+as the job wrote them; in the end that is for reading they are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from mlflow_smwatch.aws.logs import LogReader
+from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
+from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.core.keys import legal_value
+from mlflow_smwatch.core.log_streams import START
+from mlflow_smwatch.core.moments import iso_utc
+from mlflow_smwatch.core.visible import visible
+
+TAIL_LINES = 1_000
+
+_STREAMS_PER_PAGE = 50
+_EMPTY_PAGES = 20
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # control sequences: colours, moves of the cursor
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # commands to the terminal, such as titles and links
+    r"|\x1b[@-Z\\^_]"
+)
+_LINE_ENDS = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of a stream.
+
+    Attributes
+    ----------
+    lines
+        In the order of the stream, each with its time, without line ends; only what can be shown.
+    """
+
+    lines: tuple[str, ...]
+
+
+def stream_names(aws: Aws, group: str, prefix: str) -> list[str]:
+    """List the names of streams (``DescribeLogStreams``, 50 a call), in order.
+
+    Parameters
+    ----------
+    aws
+        Account and Region.
+    group
+        Name of the log group.
+    prefix
+        How the names begin; empty for all.
+
+    Raises
+    ------
+    LogsGoneError
+        The group does not exist.
+    AccessDeniedError, RetriableError, StopError
+        As :func:`~mlflow_smwatch.aws.session.aws_errors` says.
+    """
+    request: dict[str, Any] = {"logGroupName": group, "limit": _STREAMS_PER_PAGE}
+    if prefix:
+        request["logStreamNamePrefix"] = prefix
+    names: list[str] = []
+    while True:
+        answer = ask(DESCRIBE_LOG_STREAMS, aws.logs.describe_log_streams, request, "logStreams")
+        names += [str(each["logStreamName"]) for each in answer["logStreams"]]
+        if not answer.get("nextToken"):
+            return names
+        request["nextToken"] = answer["nextToken"]
+
+
+def write_stream(aws: Aws, group: str, stream: str, file: BinaryIO, until_ms: int) -> None:
+    """Write a whole stream as UTF-8 text, in constant memory.
+
+    Parameters
+    ----------
+    aws
+        Account and Region.
+    group, stream
+        Names of the log group and of the stream; the stream's has a slash.
+    file
+        Where to.
+    until_ms
+        The present moment: a stream that is being written has no other end.
+
+    Raises
+    ------
+    LogsGoneError
+        The group or the stream does not exist, or no longer.
+    AccessDeniedError, RetriableError, StopError
+        As :func:`~mlflow_smwatch.aws.session.aws_errors` says.
+    """
+    job, _, rest = stream.partition("/")
+    for page in LogReader(aws).read(group, job, rest, START, until_ms):
+        lines = _stamped(zip(page.timestamps_ms, page.messages, strict=True))
+        file.write("".join(lines).encode())
+
+
+def read_tail(aws: Aws, group: str, stream: str, lines: int = TAIL_LINES) -> Tail:
+    """Read the end of a stream (``GetLogEvents``, one call; more only past empty pages).
+
+    Parameters
+    ----------
+    aws
+        Account and Region.
+    group, stream
+        Names of the log group and of the stream.
+    lines
+        Most lines; AWS gives no more than 1 MB.
+
+    Raises
+    ------
+    LogsGoneError
+        The group or the stream does not exist, or no longer.
+    AccessDeniedError, RetriableError, StopError
+        As :func:`~mlflow_smwatch.aws.session.aws_errors` says.
+    """
+    request: dict[str, Any] = {
+        "logGroupName": group,
+        "logStreamName": stream,
+        "startFromHead": False,
+        "limit": lines,
+    }
+    keys = ("events", "nextBackwardToken")
+    for _ in range(_EMPTY_PAGES):
+        answer = ask(GET_LOG_EVENTS, aws.logs.get_log_events, request, *keys)
+        if answer["events"] or answer["nextBackwardToken"] == request.get("nextToken"):
+            break
+        request["nextToken"] = answer["nextBackwardToken"]
+    shown = [
+        f"{iso_utc(event['timestamp'])} {line}"
+        for event in answer["events"]
+        for line in readable_lines(event["message"])
+    ]
+    return Tail(tuple(shown[-lines:]))
+
+
+def readable_lines(message: str) -> list[str]:
+    r"""Cut a message at ``\\n`` and ``\\r``, and leave out what does not show.
+
+    Returns
+    -------
+    list of str
+        Its lines that are not blank; one blank line where none is left.
+    """
+    text = _ESCAPES.sub("", message).replace("\b", "")
+    lines = [visible(line.expandtabs()) for line in _LINE_ENDS.split(text)]
+    return [line for line in lines if line.strip()] or [""]
+
+
+def _stamped(events: Iterator[tuple[int, str]]) -> Iterator[str]:
+    last_ms, stamp = None, ""
+    for timestamp_ms, message in events:
+        if timestamp_ms != last_ms:
+            last_ms, stamp = timestamp_ms, iso_utc(timestamp_ms)
+        text = legal_value(message, len(message)).removesuffix("\n").removesuffix("\r")
+        if "\n" in text:
+            text = text.replace("\n", f"\n{stamp} ")
+        yield f"{stamp} {text}\n"

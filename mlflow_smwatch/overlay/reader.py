@@ -1,0 +1,115 @@
+"""From a run to what it shows of its job: claim, description, view."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from mlflow_smwatch.ancestry import mirrored
+from mlflow_smwatch.core.errors import UnknownJobError
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.lineage import Node
+from mlflow_smwatch.core.lineage_graph import LineageGraph
+from mlflow_smwatch.overlay.account import Account, needs_whole
+from mlflow_smwatch.overlay.claims import Claim
+from mlflow_smwatch.overlay.shown_job import ShownJob
+
+_ACCOUNTS_KEPT = 8
+_MOST_NODES = 300
+_DEPTHS = (5, 3, 2)
+
+
+@dataclass(slots=True)
+class OverlayReader:
+    """Reads AWS on behalf of runs; one for a process, may be used by several threads."""
+
+    _accounts: OrderedDict[tuple[str, ...], Account] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self, claim: Claim, tracking_uri: str) -> ShownJob | None:
+        """Describe the job that a run claims.
+
+        Parameters
+        ----------
+        claim
+            What the run says, as far as MLflow can tell.
+        tracking_uri
+            Where lineage is read.
+
+        Returns
+        -------
+        ShownJob or None
+            None where the run does not stand for what AWS has under that ARN, if anything.
+
+        Raises
+        ------
+        SmwatchError
+            When AWS denies the operation, keeps failing or cannot be reached.
+        """
+        account = self._account(claim.arn.region)
+        try:
+            job = account.job(claim.arn, claim.kind)
+            if not claim.holds(job):
+                if claim.verifier.key is not None or not needs_whole(claim.kind):
+                    return None
+                job = account.job(claim.arn, claim.kind, whole=True)
+        except UnknownJobError:
+            return None
+        run_id = claim.run.run_id
+        drawn = ShownJob(job, account, lambda shown: lineage_page(shown, run_id, tracking_uri))
+        return drawn if claim.holds(job) else None
+
+    def _account(self, region: str) -> Account:
+        """Return the account of a Region, as the environment names it at present."""
+        named = sorted(f"{key}={value}" for key, value in os.environ.items() if key[:4] == "AWS_")
+        key = (region, *named)
+        with self._lock:
+            if key not in self._accounts:
+                self._accounts[key] = Account.of(region)
+            self._accounts.move_to_end(key)
+            while len(self._accounts) > _ACCOUNTS_KEPT:
+                self._accounts.popitem(last=False)
+            return self._accounts[key]
+
+
+def lineage_page(job: Job, run_id: str, tracking_uri: str) -> str:
+    """Draw what a job was made from, and what was made from it, as far as MLflow knows.
+
+    Parameters
+    ----------
+    job
+        The job.
+    run_id
+        Its run.
+    tracking_uri
+        Where lineage is read.
+
+    Returns
+    -------
+    str
+        A page that loads nothing; of a large lineage, what is nearest.
+    """
+    title = f"Lineage of {job.title or job.name}"
+    try:
+        near = _nearest(mirrored(tracking_uri), str(job.arn))
+    except UnknownJobError:
+        near = LineageGraph.of([])
+    return (near if near.edges else _own(job, run_id)).to_html(title=title)
+
+
+def _own(job: Job, run_id: str) -> LineageGraph:
+    """Make the graph of what the job alone tells."""
+    own = Node(id=str(job.arn), kind=job.kind.word, name=job.title or job.name, run_id=run_id)
+    return LineageGraph.of([job.lineage], [own]).around(own.id)
+
+
+def _nearest(graph: LineageGraph, arn: str) -> LineageGraph:
+    """Cut out what is around a job: all, or fewer steps where that is much."""
+    near = graph.around(arn)
+    for depth in _DEPTHS:
+        if len(near.nodes) <= _MOST_NODES:
+            break
+        near = graph.around(arn, depth=depth)
+    return near

@@ -1,0 +1,354 @@
+"""A repository of MLflow's that also shows what AWS has of the job that a run stands for."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from mlflow.entities import FileInfo
+from mlflow.entities.presigned_download import PresignedDownloadUrlResponse
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INTERNAL_ERROR,
+    INVALID_PARAMETER_VALUE,
+    NOT_IMPLEMENTED,
+    PERMISSION_DENIED,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+)
+from mlflow.store.artifact.artifact_repo import ArtifactRepository, MultipartDownloadMixin
+from mlflow.utils.file_utils import create_tmp_dir
+
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    LogsGoneError,
+    ObjectGoneError,
+    RetriableError,
+    SmwatchError,
+    StopError,
+    UnknownJobError,
+    UsageError,
+)
+from mlflow_smwatch.core.job_files import parts_of
+from mlflow_smwatch.core.shown_paths import (
+    FILES,
+    FOLDER,
+    TREES,
+    RunPath,
+    ShownPath,
+    run_path,
+    shown_path,
+)
+from mlflow_smwatch.overlay.claimed_runs import ClaimedRuns
+from mlflow_smwatch.overlay.claims import Claim
+from mlflow_smwatch.overlay.reader import OverlayReader
+from mlflow_smwatch.overlay.shown_job import ShownJob, gone
+from mlflow_smwatch.tracking.serving import uri_of
+
+logger = logging.getLogger(__name__)
+
+_CODES = (
+    (AccessDeniedError, PERMISSION_DENIED),
+    ((LogsGoneError, ObjectGoneError, UnknownJobError), RESOURCE_DOES_NOT_EXIST),
+    (UsageError, INVALID_PARAMETER_VALUE),
+    ((RetriableError, StopError), TEMPORARILY_UNAVAILABLE),
+)
+
+_reader = OverlayReader()
+_runs = ClaimedRuns()
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where a path of a repository leads: into a run's artifacts, at ``sagemaker`` or below."""
+
+    run: RunPath
+    shown: ShownPath
+
+
+class _Plain(Protocol):
+    """What the overlay asks of the repository below; MLflow leaves some of it without types."""
+
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]: ...
+
+    def get_local_path(self, artifact_path: str) -> str | None: ...
+
+    def download_artifacts(self, artifact_path: str | None, dst_path: str | None) -> str: ...
+
+    def delete_artifacts(self, artifact_path: str | None) -> None: ...
+
+    def get_download_presigned_url(
+        self, artifact_path: str, expiration: int
+    ) -> PresignedDownloadUrlResponse: ...
+
+    def _is_directory(self, artifact_path: str | None) -> bool: ...
+
+    def _download_file(self, remote_file_path: str, local_path: str) -> None: ...
+
+
+class _Overlay(ArtifactRepository):
+    """The overlay; stands before a repository's own class.
+
+    Attributes
+    ----------
+    overlay_uri
+        The place, with ``smwatch+`` before it; ``artifact_uri`` is that of the repository below.
+    plain
+        The repository below, which knows nothing of the overlay: what is stored is its business.
+    """
+
+    overlay_uri: str
+    plain: _Plain
+
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
+        """List a folder."""
+        if self._is_run_root(path):
+            return self._root_listing(path)
+        spot = self._spot(path)
+        claim = self._claim(spot) if spot else None
+        if spot is None or claim is None:
+            return self.plain.list_artifacts(path)
+        if not spot.shown.part:
+            return self._folder_listing(path, claim)
+        if spot.shown.part in FILES:
+            return []
+        job = self._open(claim)
+        if job is None:
+            return self.plain.list_artifacts(path)
+        with _errors():
+            found = job.entries(spot.shown)
+        infos = (FileInfo(_joined(path, e.name), e.is_folder, e.size) for e in found)
+        return sorted(infos, key=lambda info: info.path)
+
+    def _is_directory(self, artifact_path: str | None) -> bool:
+        spot = self._spot(artifact_path)
+        job = self._job_of(spot, artifact_path) if spot else None
+        if spot is None or job is None:
+            return self.plain._is_directory(artifact_path)  # noqa: SLF001
+        with _errors():
+            return not job.is_file(spot.shown)
+
+    def delete_artifacts(self, artifact_path: str | None = None) -> None:
+        """Delete what is stored; what AWS has stays."""
+        self.plain.delete_artifacts(artifact_path)
+
+    def get_local_path(self, artifact_path: str) -> str | None:
+        """Return where a file lies on this machine; None for what AWS has, or may have.
+
+        A server asks this in the thread that serves all: so nobody is asked for it.
+        """
+        spot = self._spot(artifact_path)
+        if spot is None:
+            return self.plain.get_local_path(artifact_path)
+        if spot.shown.part in FILES:
+            return self._stored_path(artifact_path)
+        return None
+
+    def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
+        """Download a file or a folder.
+
+        All artifacts of a run at once are those that are stored with it: what is read through is
+        downloaded where ``sagemaker`` or something below is named.
+        """
+        if self._is_run_root(artifact_path):
+            return self._stored(artifact_path, dst_path)
+        spot = self._spot(artifact_path)
+        job = self._job_of(spot, artifact_path) if spot else None
+        if spot is None or job is None:
+            return self._stored(artifact_path, dst_path)
+        folder = dst_path or str(create_tmp_dir())  # type: ignore[no-untyped-call]
+        with _errors():
+            return self._write(job, spot.shown, artifact_path or "", folder)
+
+    def _download_file(self, remote_file_path: str, local_path: str) -> None:
+        spot = self._spot(remote_file_path)
+        job = self._job_of(spot, remote_file_path) if spot else None
+        if spot is None or job is None:
+            self.plain._download_file(remote_file_path, local_path)  # noqa: SLF001
+            return
+        with _errors():
+            job.write(spot.shown, Path(local_path))
+
+    def _root_listing(self, path: str | None) -> list[FileInfo]:
+        """List the artifacts of a run; AWS is not asked, and nothing of ours breaks it."""
+        stored = self.plain.list_artifacts(path)
+        folder = _joined(path, FOLDER)
+        if any(info.path == folder for info in stored):
+            return stored
+        try:
+            spot = self._spot(folder)
+            claim = self._claim(spot) if spot else None
+        except MlflowException:
+            logger.warning("the run of %s cannot be read", self.overlay_uri, exc_info=True)
+            return stored
+        shown = [FileInfo(folder, is_dir=True, file_size=None)] if claim else []
+        return sorted([*stored, *shown], key=lambda info: info.path)
+
+    def _folder_listing(self, path: str | None, claim: Claim) -> list[FileInfo]:
+        """List ``sagemaker``: what is stored there, and what the job has.
+
+        Where AWS cannot be asked, what jobs of this kind have: why it cannot is said where one of
+        these is opened.
+        """
+        kept = [
+            info
+            for info in self.plain.list_artifacts(path)
+            if posixpath.basename(info.path) not in TREES
+        ]
+        try:
+            job = self._open(claim)
+        except MlflowException as error:
+            logger.warning("artifacts of run %s: %s", claim.run.run_id, error)
+            parts: tuple[str, ...] = parts_of(claim.kind)
+        else:
+            if job is None:
+                return self.plain.list_artifacts(path)
+            parts = job.parts
+        have = {posixpath.basename(info.path) for info in kept}
+        made = [
+            FileInfo(_joined(path, name), is_dir=False, file_size=None)
+            for name in FILES
+            if name not in have
+        ]
+        trees = [FileInfo(_joined(path, name), is_dir=True, file_size=None) for name in parts]
+        return sorted([*kept, *made, *trees], key=lambda info: info.path)
+
+    def _write(self, job: ShownJob, shown: ShownPath, path: str, folder: str) -> str:
+        """Write a file, or all of a folder, into a folder of this machine."""
+        if shown.part and job.is_file(shown):
+            file = self._destination(path, folder)
+            job.write(shown, file)
+            return str(file)
+        if not shown.part:
+            self._stored(path, folder)
+        start, files = len(str(shown)), list(job.files(shown))
+        if not files:
+            raise gone(shown)
+        for each in files:
+            below = _joined(path, str(each)[start:].lstrip("/"))
+            file = self._destination(below, folder)
+            if each.part not in FILES or not file.exists():
+                job.write(each, file)
+        return str(Path(folder, path))
+
+    def _destination(self, path: str, folder: str) -> Path:
+        """Make the folders of a file that is downloaded, and refuse one outside of them."""
+        return Path(str(self._create_download_destination(path, folder)))  # type: ignore[no-untyped-call]
+
+    def _stored(self, path: str | None, folder: str | None) -> str:
+        """Download what the repository itself holds."""
+        local = self.plain.get_local_path(path or "") if folder is None else None
+        if local is not None:
+            return local
+        return self.plain.download_artifacts(path, folder)
+
+    def _stored_path(self, path: str) -> str | None:
+        try:
+            return self.plain.get_local_path(path)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+
+    def _is_stored(self, path: str | None) -> bool:
+        """Whether the repository itself holds a file."""
+        folder, _ = posixpath.split(path or "")
+        return any(info.path == path for info in self.plain.list_artifacts(folder or None))
+
+    def _is_run_root(self, path: str | None) -> bool:
+        found = run_path(_joined(urlsplit(self.overlay_uri).path, path or ""))
+        return found is not None and not found.rest
+
+    def _spot(self, path: str | None) -> _Spot | None:
+        """Find where a path leads; None for what is the repository's own."""
+        run = run_path(_joined(urlsplit(self.overlay_uri).path, path or ""))
+        if run is None:
+            return None
+        with _errors():
+            shown = shown_path(run.rest)
+        return _Spot(run, shown) if shown else None
+
+    def _claim(self, spot: _Spot) -> Claim | None:
+        with _errors():
+            return _runs.claim(spot.run, self.overlay_uri, self.tracking_uri)
+
+    def _open(self, claim: Claim) -> ShownJob | None:
+        with _errors():
+            return _reader.open(claim, uri_of(self.tracking_uri))
+
+    def _job_of(self, spot: _Spot, path: str | None) -> ShownJob | None:
+        """Open the job of a path; None for what is the repository's own."""
+        if spot.shown.part in FILES and self._is_stored(path):
+            return None
+        claim = self._claim(spot)
+        return self._open(claim) if claim else None
+
+
+class _SignedOverlay(_Overlay, MultipartDownloadMixin):
+    """The overlay before a repository whose files clients may fetch by signed addresses."""
+
+    def get_download_presigned_url(
+        self, artifact_path: str, expiration: int = 300
+    ) -> PresignedDownloadUrlResponse:
+        """Sign the address of a file; an object of the job's is fetched from S3 itself."""
+        spot = self._spot(artifact_path)
+        job = self._job_of(spot, artifact_path) if spot else None
+        if spot is None or job is None:
+            return self.plain.get_download_presigned_url(artifact_path, expiration)
+        with _errors():
+            signed = job.signed_url(spot.shown, expiration)
+        if signed:
+            return PresignedDownloadUrlResponse(url=signed[0], headers={}, file_size=signed[1])
+        if run_path(urlsplit(self.overlay_uri).path):
+            message = f"{spot.shown} is made when it is downloaded: it has no address of its own"
+            raise MlflowException(message, NOT_IMPLEMENTED)
+        # without a size, MLflow's client downloads through the server
+        return PresignedDownloadUrlResponse(url="", headers={}, file_size=None)
+
+
+def with_overlay(repository: ArtifactRepository, overlay_uri: str) -> ArtifactRepository:
+    """Put the overlay before a repository, which stays what it is to all who look at it.
+
+    Parameters
+    ----------
+    repository
+        One of MLflow's.
+    overlay_uri
+        Its place, with ``smwatch+`` before it.
+    """
+    cls = _overlaid(type(repository))
+    shown: Any = cls.__new__(cls)
+    shown.__dict__.update(repository.__dict__)
+    shown.plain, shown.overlay_uri = repository, overlay_uri
+    overlaid: ArtifactRepository = shown
+    return overlaid
+
+
+@cache
+def _overlaid(base: type[Any]) -> type[Any]:
+    """Make the class of a repository with the overlay before it."""
+    overlay = _SignedOverlay if issubclass(base, MultipartDownloadMixin) else _Overlay
+    return type(f"Overlaid{base.__name__}", (overlay, base), {"__doc__": base.__doc__})
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn this package's errors into MLflow's, one line each."""
+    try:
+        yield
+    except SmwatchError as error:
+        codes = (code for kinds, code in _CODES if isinstance(error, kinds))
+        raise MlflowException(str(error), next(codes, INTERNAL_ERROR)) from error
+
+
+def _joined(path: str | None, name: str) -> str:
+    if not name:
+        return path or ""
+    return f"{path.rstrip('/')}/{name}" if path else name

@@ -1,0 +1,102 @@
+"""The built wheel, installed into an environment of its own beside what it depends on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GROUPS = {
+    "mlflow.tracking_store",
+    "mlflow.model_registry_store",
+    "mlflow.artifact_repository",
+    "mlflow.run_context_provider",
+    "mlflow.app",
+}
+
+LOAD = """
+import json
+from importlib.metadata import distribution
+points = [point for point in distribution("mlflow-smwatch").entry_points]
+print(json.dumps([[point.group, point.name, callable(point.load())] for point in points]))
+"""
+
+WEIGH = """
+import sys, time
+import {before}
+known = set(sys.modules)
+start = time.perf_counter()
+import {module}
+print(time.perf_counter() - start, "boto3" in set(sys.modules) - known)
+"""
+
+
+def _run(python: Path, program: str) -> str:
+    command = [str(python), "-W", "error:::mlflow_smwatch", "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"  # a build leaves its traces where it runs
+    shutil.copytree(ROOT / "mlflow_smwatch", source / "mlflow_smwatch")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder)]
+    subprocess.run([*command, str(source)], check=True)
+    return next(folder.glob("mlflow_smwatch-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an interpreter that has the wheel, and for the rest what the tests run with."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)]
+    subprocess.run(command, check=True)
+    packages = Path(_run(python, "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    """No tests, no caches; the marker for type checkers and the recordings are there."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"mlflow_smwatch"}
+    assert "mlflow_smwatch/py.typed" in names
+    assert any(name.startswith("mlflow_smwatch/demo/recordings/") for name in names)
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_every_entry_point_loads(python: Path) -> None:
+    """What MLflow asks for by name is there and can be called; so is the command."""
+    points = json.loads(_run(python, LOAD))
+    assert {group for group, _, _ in points} == GROUPS | {"console_scripts"}
+    assert all(is_callable for _, _, is_callable in points)
+
+
+@pytest.mark.parametrize(
+    ("module", "before"),
+    [
+        ("mlflow_smwatch.plugins.stores", "mlflow"),
+        ("mlflow_smwatch.plugins.artifact_repository", "mlflow"),
+        ("mlflow_smwatch.plugins.run_context", "mlflow"),
+        ("mlflow_smwatch.plugins.app", "mlflow.server"),
+    ],
+)
+def test_plugins_are_light(python: Path, module: str, before: str) -> None:
+    """What MLflow imports at its start brings no AWS client with it."""
+    _, brings_boto3 = _run(python, WEIGH.format(before=before, module=module)).split()
+    assert brings_boto3 == "False"

@@ -55,8 +55,9 @@ def demo(*, folder: Path, no_serve: bool, account_only: bool, as_json: bool) -> 
         if account_only:
             _serve_account(account, as_json=as_json)
             return
+        artifacts = show.STORED if no_serve else show.READ_THROUGH
         with quiet(verbose=False):
-            uri, live = show.mirrored(account, folder, lambda line: click.echo(line, err=True))
+            uri, live = show.mirrored(account, folder, _say, artifacts)
         if no_serve:
             print_result({"tracking_uri": uri}, iter([uri]), as_json=as_json)
             return
@@ -67,6 +68,10 @@ def demo(*, folder: Path, no_serve: bool, account_only: bool, as_json: bool) -> 
             print_result({"url": url, "tracking_uri": uri}, iter([url]), as_json=as_json)
             with quiet(verbose=False):
                 show.show(uri, folder, account, live)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _serve_account(account: EmulatedAccount, *, as_json: bool) -> None:

@@ -31,6 +31,9 @@ from mlflow_smwatch.tracking.store import find_experiment
 
 Say = Callable[[str], None]
 
+READ_THROUGH = "overlay"
+STORED = "link"
+
 _MARK = "smwatch-demo.txt"
 _DATABASE = "mlflow.db"
 _SINCE = "60d"
@@ -51,7 +54,9 @@ def filled(account: EmulatedAccount) -> tuple[LiveJob, ...]:
     return fill(account, datetime.now(tz=timezone.utc))
 
 
-def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tuple[LiveJob, ...]]:
+def mirrored(
+    account: EmulatedAccount, folder: Path, say: Say, artifacts: str
+) -> tuple[str, tuple[LiveJob, ...]]:
     """Fill an account with the recorded runs and mirror it.
 
     Parameters
@@ -62,6 +67,8 @@ def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tup
         Where database and artifacts go; what an earlier demo left there is replaced.
     say
         Takes lines for the user.
+    artifacts
+        :data:`READ_THROUGH` as long as the account is there, else :data:`STORED`.
 
     Returns
     -------
@@ -77,7 +84,7 @@ def mirrored(account: EmulatedAccount, folder: Path, say: Say) -> tuple[str, tup
     say("replaying recorded jobs into an emulated AWS account (no AWS is used)")
     live = filled(account)
     uri = f"sqlite:///{folder / _DATABASE}"
-    report = _mirror(uri, folder)
+    report = _mirror(uri, folder, artifacts)
     say(f"mirrored {report.jobs['seen']} emulated jobs, {report.points:,} points")
     return uri, live
 
@@ -128,7 +135,7 @@ def show(uri: str, folder: Path, account: EmulatedAccount, live: tuple[LiveJob, 
             live = move(account, live)
             moves += 1
             if moves % _SYNC_EVERY_MOVES == 0:
-                _mirror(uri, folder)
+                _mirror(uri, folder, READ_THROUGH)
 
 
 def keep(account: EmulatedAccount, live: tuple[LiveJob, ...]) -> None:
@@ -149,12 +156,12 @@ def page(uri: str, address: str) -> str:
     return experiment_url(address, experiment_id) or address
 
 
-def _mirror(uri: str, folder: Path) -> SyncReport:
+def _mirror(uri: str, folder: Path, artifacts: str) -> SyncReport:
     """Mirror with the folder as working directory: MLflow puts artifacts beside it."""
     before = Path.cwd()
     os.chdir(folder)
     try:
-        report = sync(SyncOptions(tracking_uri=uri, since=_SINCE))
+        report = sync(SyncOptions(tracking_uri=uri, since=_SINCE, artifacts=artifacts))
     finally:
         os.chdir(before)
     _label(uri, report)

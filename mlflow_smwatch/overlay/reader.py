@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.ancestry import mirrored
-from mlflow_smwatch.core.errors import UnknownJobError
+from mlflow_smwatch.core.errors import TrackingError, UnknownJobError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.lineage import Node
 from mlflow_smwatch.core.lineage_graph import LineageGraph
 from mlflow_smwatch.overlay.account import Account, needs_whole
 from mlflow_smwatch.overlay.claims import Claim
 from mlflow_smwatch.overlay.shown_job import ShownJob
+from mlflow_smwatch.tracking.uris import database_uri
+
+logger = logging.getLogger(__name__)
 
 _ACCOUNTS_KEPT = 8
 _MOST_NODES = 300
@@ -28,7 +32,7 @@ class OverlayReader:
     _accounts: OrderedDict[tuple[str, ...], Account] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open(self, claim: Claim, tracking_uri: str) -> ShownJob | None:
+    def open(self, claim: Claim, tracking_uri: str | None) -> ShownJob | None:
         """Describe the job that a run claims.
 
         Parameters
@@ -36,7 +40,7 @@ class OverlayReader:
         claim
             What the run says, as far as MLflow can tell.
         tracking_uri
-            Where lineage is read.
+            Where lineage is read; None to draw what the job alone tells.
 
         Returns
         -------
@@ -74,7 +78,7 @@ class OverlayReader:
             return self._accounts[key]
 
 
-def lineage_page(job: Job, run_id: str, tracking_uri: str) -> str:
+def lineage_page(job: Job, run_id: str, tracking_uri: str | None) -> str:
     """Draw what a job was made from, and what was made from it, as far as MLflow knows.
 
     Parameters
@@ -84,19 +88,27 @@ def lineage_page(job: Job, run_id: str, tracking_uri: str) -> str:
     run_id
         Its run.
     tracking_uri
-        Where lineage is read.
+        Where lineage is read: all of a store's, whoever may see it. None for the job's own.
 
     Returns
     -------
     str
         A page that loads nothing; of a large lineage, what is nearest.
     """
-    title = f"Lineage of {job.title or job.name}"
+    near = _mirrored(job, tracking_uri) if tracking_uri else None
+    graph = near if near and near.edges else _own(job, run_id)
+    return graph.to_html(title=f"Lineage of {job.title or job.name}")
+
+
+def _mirrored(job: Job, tracking_uri: str) -> LineageGraph | None:
     try:
-        near = _nearest(mirrored(tracking_uri), str(job.arn))
+        graph = mirrored(database_uri(tracking_uri) or tracking_uri)
+        return _nearest(graph, str(job.arn))
     except UnknownJobError:
-        near = LineageGraph.of([])
-    return (near if near.edges else _own(job, run_id)).to_html(title=title)
+        return None
+    except TrackingError as error:
+        logger.warning("lineage of %s: %s", job.arn, error)
+        return None
 
 
 def _own(job: Job, run_id: str) -> LineageGraph:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -15,27 +12,10 @@ from urllib.parse import urlsplit
 from mlflow.entities import FileInfo
 from mlflow.entities.presigned_download import PresignedDownloadUrlResponse
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import (
-    INTERNAL_ERROR,
-    INVALID_PARAMETER_VALUE,
-    NOT_IMPLEMENTED,
-    PERMISSION_DENIED,
-    RESOURCE_DOES_NOT_EXIST,
-    TEMPORARILY_UNAVAILABLE,
-)
+from mlflow.protos.databricks_pb2 import NOT_IMPLEMENTED
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, MultipartDownloadMixin
 from mlflow.utils.file_utils import create_tmp_dir
 
-from mlflow_smwatch.core.errors import (
-    AccessDeniedError,
-    LogsGoneError,
-    ObjectGoneError,
-    RetriableError,
-    SmwatchError,
-    StopError,
-    UnknownJobError,
-    UsageError,
-)
 from mlflow_smwatch.core.job_files import parts_of
 from mlflow_smwatch.core.shown_paths import (
     FILES,
@@ -50,19 +30,14 @@ from mlflow_smwatch.overlay.claimed_runs import ClaimedRuns
 from mlflow_smwatch.overlay.claims import Claim
 from mlflow_smwatch.overlay.reader import OverlayReader
 from mlflow_smwatch.overlay.shown_job import ShownJob, gone
-from mlflow_smwatch.tracking.serving import uri_of
+from mlflow_smwatch.plugins.mlflow_errors import mlflow_errors
+from mlflow_smwatch.tracking.serving import uri_of, workspace
 
 logger = logging.getLogger(__name__)
 
-_CODES = (
-    (AccessDeniedError, PERMISSION_DENIED),
-    ((LogsGoneError, ObjectGoneError, UnknownJobError), RESOURCE_DOES_NOT_EXIST),
-    (UsageError, INVALID_PARAMETER_VALUE),
-    ((RetriableError, StopError), TEMPORARILY_UNAVAILABLE),
-)
-
 _reader = OverlayReader()
 _runs = ClaimedRuns()
+_classes: dict[type[Any], type[Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +97,7 @@ class _Overlay(ArtifactRepository):
         job = self._open(claim)
         if job is None:
             return self.plain.list_artifacts(path)
-        with _errors():
+        with mlflow_errors():
             found = job.entries(spot.shown)
         infos = (FileInfo(_joined(path, e.name), e.is_folder, e.size) for e in found)
         return sorted(infos, key=lambda info: info.path)
@@ -132,7 +107,7 @@ class _Overlay(ArtifactRepository):
         job = self._job_of(spot, artifact_path) if spot else None
         if spot is None or job is None:
             return self.plain._is_directory(artifact_path)  # noqa: SLF001
-        with _errors():
+        with mlflow_errors():
             return not job.is_file(spot.shown)
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
@@ -164,7 +139,7 @@ class _Overlay(ArtifactRepository):
         if spot is None or job is None:
             return self._stored(artifact_path, dst_path)
         folder = dst_path or str(create_tmp_dir())  # type: ignore[no-untyped-call]
-        with _errors():
+        with mlflow_errors():
             return self._write(job, spot.shown, artifact_path or "", folder)
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
@@ -173,7 +148,7 @@ class _Overlay(ArtifactRepository):
         if spot is None or job is None:
             self.plain._download_file(remote_file_path, local_path)  # noqa: SLF001
             return
-        with _errors():
+        with mlflow_errors():
             job.write(spot.shown, Path(local_path))
 
     def _root_listing(self, path: str | None) -> list[FileInfo]:
@@ -197,11 +172,7 @@ class _Overlay(ArtifactRepository):
         Where AWS cannot be asked, what jobs of this kind have: why it cannot is said where one of
         these is opened.
         """
-        kept = [
-            info
-            for info in self.plain.list_artifacts(path)
-            if posixpath.basename(info.path) not in TREES
-        ]
+        kept = self._kept(path)
         try:
             job = self._open(claim)
         except MlflowException as error:
@@ -226,8 +197,8 @@ class _Overlay(ArtifactRepository):
             file = self._destination(path, folder)
             job.write(shown, file)
             return str(file)
-        if not shown.part:
-            self._stored(path, folder)
+        for info in self._kept(path) if not shown.part else ():
+            self.plain.download_artifacts(info.path, folder)
         start, files = len(str(shown)), list(job.files(shown))
         if not files:
             raise gone(shown)
@@ -248,6 +219,11 @@ class _Overlay(ArtifactRepository):
         if local is not None:
             return local
         return self.plain.download_artifacts(path, folder)
+
+    def _kept(self, path: str | None) -> list[FileInfo]:
+        """List what the repository holds in ``sagemaker``, but for what is read through."""
+        stored = self.plain.list_artifacts(path)
+        return [info for info in stored if posixpath.basename(info.path) not in TREES]
 
     def _stored_path(self, path: str) -> str | None:
         try:
@@ -271,17 +247,18 @@ class _Overlay(ArtifactRepository):
         run = run_path(_joined(urlsplit(self.overlay_uri).path, path or ""))
         if run is None:
             return None
-        with _errors():
+        with mlflow_errors():
             shown = shown_path(run.rest)
         return _Spot(run, shown) if shown else None
 
     def _claim(self, spot: _Spot) -> Claim | None:
-        with _errors():
+        with mlflow_errors():
             return _runs.claim(spot.run, self.overlay_uri, self.tracking_uri)
 
     def _open(self, claim: Claim) -> ShownJob | None:
-        with _errors():
-            return _reader.open(claim, uri_of(self.tracking_uri))
+        lineage = uri_of(self.tracking_uri) if workspace() is None else None
+        with mlflow_errors():
+            return _reader.open(claim, lineage)
 
     def _job_of(self, spot: _Spot, path: str | None) -> ShownJob | None:
         """Open the job of a path; None for what is the repository's own."""
@@ -302,7 +279,7 @@ class _SignedOverlay(_Overlay, MultipartDownloadMixin):
         job = self._job_of(spot, artifact_path) if spot else None
         if spot is None or job is None:
             return self.plain.get_download_presigned_url(artifact_path, expiration)
-        with _errors():
+        with mlflow_errors():
             signed = job.signed_url(spot.shown, expiration)
         if signed:
             return PresignedDownloadUrlResponse(url=signed[0], headers={}, file_size=signed[1])
@@ -324,28 +301,20 @@ def with_overlay(repository: ArtifactRepository, overlay_uri: str) -> ArtifactRe
         Its place, with ``smwatch+`` before it.
     """
     cls = _overlaid(type(repository))
-    shown: Any = cls.__new__(cls)
+    shown: Any = object.__new__(cls)
     shown.__dict__.update(repository.__dict__)
     shown.plain, shown.overlay_uri = repository, overlay_uri
     overlaid: ArtifactRepository = shown
     return overlaid
 
 
-@cache
-def _overlaid(base: type[Any]) -> type[Any]:
-    """Make the class of a repository with the overlay before it."""
-    overlay = _SignedOverlay if issubclass(base, MultipartDownloadMixin) else _Overlay
-    return type(f"Overlaid{base.__name__}", (overlay, base), {"__doc__": base.__doc__})
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turn this package's errors into MLflow's, one line each."""
-    try:
-        yield
-    except SmwatchError as error:
-        codes = (code for kinds, code in _CODES if isinstance(error, kinds))
-        raise MlflowException(str(error), next(codes, INTERNAL_ERROR)) from error
+def _overlaid(base: type[ArtifactRepository]) -> type[Any]:
+    """Make the class of a repository with the overlay before it, once."""
+    if base not in _classes:
+        overlay = _SignedOverlay if issubclass(base, MultipartDownloadMixin) else _Overlay
+        members = {"__doc__": base.__doc__, "__module__": __name__}
+        _classes[base] = type(f"Overlaid{base.__name__}", (overlay, base), members)
+    return _classes[base]
 
 
 def _joined(path: str | None, name: str) -> str:

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 _MOST_FAILURES = 10
 _LONGEST_PAUSE_S = 300.0
 _NAMED_AT_EXIT = 10
+_THREAD_NAME = "smwatch-autolog"
+_PASSES = logging.getLogger("mlflow_smwatch.engine.job_pass")
+"""Tells of each job in each pass; here a trouble is told once."""
 
 
 @dataclass(eq=False, slots=True)
@@ -132,7 +135,8 @@ class _Thread(threading.Thread):
     """Looks at its jobs, each when it is due, until none is left."""
 
     def __init__(self, options: SyncOptions) -> None:
-        super().__init__(name="smwatch-autolog", daemon=True)
+        super().__init__(name=_THREAD_NAME, daemon=True)
+        _PASSES.addFilter(_is_not_ours)
         self.stopped = threading.Event()
         self._options = options
         self._jobs: dict[tuple[str, str], _Followed] = {}
@@ -162,9 +166,10 @@ class _Thread(threading.Thread):
             return job.seen
 
     def jobs(self) -> list[JobReference]:
-        """List the jobs that are not done."""
+        """List the jobs that are not done; none once it was stopped."""
         with self._changed:
-            return [job.reference for job in self._jobs.values()]
+            jobs = () if self.stopped.is_set() else self._jobs.values()
+            return [job.reference for job in jobs]
 
     def run(self) -> None:
         """Look at jobs until none is left."""
@@ -217,8 +222,10 @@ class _Thread(threading.Thread):
         now_s = time.monotonic()
         if job.pursuit.is_over(run, now_s):
             self._leave(job)
-        elif job.due_s:  # else somebody is in a hurry
-            job.due_s = now_s + job.pursuit.pause_s(now_s)
+            return
+        with self._changed:
+            if job.due_s:  # else somebody is in a hurry
+                job.due_s = now_s + job.pursuit.pause_s(now_s)
 
     def _note_job_failure(self, job: _Followed, error: SmwatchError) -> None:
         job.failures += 1
@@ -241,11 +248,16 @@ class _Thread(threading.Thread):
         for job in due:
             pause_s = job.pursuit.interval_s * 2.0 ** min(self._failures - 1, 20)
             job.due_s = time.monotonic() + min(_LONGEST_PAUSE_S, pause_s)
+            job.seen.set()
 
     def _leave(self, job: _Followed) -> None:
         with self._changed:
             self._jobs.pop(_key(job.reference), None)
             job.seen.set()
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    return record.threadName != _THREAD_NAME
 
 
 def _key(reference: JobReference) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from mlflow_smwatch.core.lineage_compare import LineageDiff
 from mlflow_smwatch.core.points import duration_points, metric_keys
 from mlflow_smwatch.core.series import INSTANCE_METRICS, host_original
 from mlflow_smwatch.core.watermark import Watermark, from_tags
+from mlflow_smwatch.engine.turnover import NotTurned, TurnedExperiment, TurnReport
 from mlflow_smwatch.options import METRIC_SOURCES
 from mlflow_smwatch.report import (
     Failure,
@@ -132,6 +133,7 @@ def test_keys_of_hosts() -> None:
         ("verify", (Difference,)),
         ("lineage", (Node, Edge, LineageDiff)),
         ("status", (StatusReport, ExperimentStatus, OpenRun)),
+        ("overlay", (TurnReport, TurnedExperiment, NotTurned)),
     ],
 )
 def test_json_documents(title: str, kinds: tuple[type[Any], ...]) -> None:

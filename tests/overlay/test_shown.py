@@ -176,6 +176,7 @@ def test_the_folder_sagemaker_is_downloaded_with_all_that_it_shows(shown: Shown)
     put_logs(shown.account, "whole", "line")
     run = shown.run("whole")
     shown.client.log_text(run.info.run_id, "stored", "sagemaker/job.json")
+    shown.client.log_text(run.info.run_id, "planted", "sagemaker/logs/planted.log")
     repository: Any = shown.repository(run)
     folder = Path(repository.download_artifacts("sagemaker"))
     found = {str(each.relative_to(folder.parent)) for each in folder.rglob("*") if each.is_file()}

@@ -55,7 +55,7 @@ def _made(version: int, folder: Path) -> Path:
 
 @pytest.fixture(scope="session", params=[2, 3], ids=["sagemaker-2", "sagemaker-3"])
 def sdk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give an interpreter with a real SageMaker SDK; ``sdk.version`` of the test says which."""
+    """Give an interpreter with a real SageMaker SDK."""
     version: int = request.param
     folder = tmp_path_factory.mktemp("environments")
     python = interpreter(version, folder)
@@ -66,9 +66,8 @@ def sdk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def sdk_version(request: pytest.FixtureRequest, sdk: Path) -> int:
+def sdk_version(request: pytest.FixtureRequest) -> int:
     """Tell which version the interpreter has."""
-    assert sdk
     return int(request.node.callspec.params["sdk"])
 
 
@@ -81,14 +80,12 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(
-    empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MlflowClient]:
+def store(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     """Give a test a store of its own, which MLflow chooses without being told."""
     database = Path(shutil.copy(empty_database, tmp_path / "mlflow.db"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
-    yield MlflowClient(tracking_uri=f"sqlite:///{database}")
+    return MlflowClient(tracking_uri=f"sqlite:///{database}")
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
 import mlflow_smwatch as smwatch
 from mlflow_smwatch.demo.account import EmulatedAccount
@@ -17,7 +17,7 @@ from tests.sdk.driver import LINES, living
 from tests.sdk.test_references import session, thing
 
 NAME = "job"
-QUICK = {"interval_s": 0.2, "settle_s": 1, "artifacts": "none"}
+QUICK: dict[str, Any] = {"interval_s": 0.2, "settle_s": 1, "artifacts": "none"}
 
 
 def estimator(name: str = NAME) -> Any:
@@ -38,23 +38,20 @@ def put_ended(account: EmulatedAccount, name: str = NAME) -> None:
 def test_a_name_is_not_mistaken_for_another_kind(account: EmulatedAccount) -> None:
     """An object stands for one job; what else has its name is not even mirrored."""
     put_ended(account)
-    life = {"created_ms": now_ms() - HOUR_MS, "ended_ms": now_ms() - HOUR_MS // 2}
+    life: dict[str, Any] = {"created_ms": now_ms() - HOUR_MS, "ended_ms": now_ms() - HOUR_MS // 2}
     account.put_job("processing-job", kinds.processing_job(NAME, **life))
     run = smwatch.mirror(estimator(), artifacts="none")
     assert run.data.tags["sagemaker.kind"] == "training-job"
-    assert isinstance(run, Run)
-    assert run.url is not None
     assert run.url.endswith(f"/runs/{run.info.run_id}?workflowType=machine_learning")
-    assert [each.name for each in MlflowClient().search_experiments(filter_string="name != 'Default'")] == [
-        "sagemaker/training-jobs"
-    ]
+    made = MlflowClient().search_experiments(filter_string="name != 'Default'")
+    assert [each.name for each in made] == ["sagemaker/training-jobs"]
 
 
 @pytest.mark.usefixtures("store")
 def test_without_the_account_the_name_is_asked(account: EmulatedAccount) -> None:
     """Where nobody tells the account, the run of the right kind is returned all the same."""
     put_ended(account)
-    life = {"created_ms": now_ms() - HOUR_MS, "ended_ms": now_ms() - HOUR_MS // 2}
+    life: dict[str, Any] = {"created_ms": now_ms() - HOUR_MS, "ended_ms": now_ms() - HOUR_MS // 2}
     account.put_job("processing-job", kinds.processing_job(NAME, **life))
     account.faults.deny("sts:GetCallerIdentity")
     run = smwatch.mirror(estimator(), artifacts="none")
@@ -89,10 +86,8 @@ def test_wait_follows_the_job_to_its_end(
 ) -> None:
     """The run is final and whole; off a terminal nothing is drawn."""
     account.put_training_job(logged_job(NAME, {"loss": "loss=(.*?);"}, created_ms=now_ms()))
-    started = threading.Event()
     with living(account, ticks=6) as lives:
         lives.take_on("training-job", NAME)
-        started.set()
         run = smwatch.mirror(estimator(), wait=True, **QUICK)
     assert (run.info.status, run.data.tags["smwatch.final"]) == ("FINISHED", "true")
     assert len(MlflowClient().get_metric_history(run.info.run_id, "loss")) == LINES
@@ -122,8 +117,6 @@ def test_an_interrupt_ends_the_wait_alone(account: EmulatedAccount) -> None:
     def interrupt() -> None:
         while not account.calls["logs:DescribeLogStreams"]:
             threading.Event().wait(0.05)
-        import _thread
-
         _thread.interrupt_main()
 
     thread = threading.Thread(target=interrupt)
@@ -139,13 +132,10 @@ def test_an_interrupt_ends_the_wait_alone(account: EmulatedAccount) -> None:
 @pytest.mark.usefixtures("store")
 def test_an_experiment_gives_the_runs_of_its_trials(account: EmulatedAccount) -> None:
     """One for each, in the order in which they are listed."""
-    created = moment(now_ms())
-    account.experiments.put_experiment({"ExperimentName": "study", "CreationTime": created})
-    trials = []
+    account.experiments.put_experiment("study")
     for name in ("one", "two"):
-        trial = {"TrialName": name, "ExperimentName": "study", "CreationTime": created}
-        account.experiments.put_trial(trial)
-        trials.append(thing("TrialSummary", trial_name=name, trial_arn=kinds.kind_arn(f"experiment-trial/{name}")))
+        account.experiments.put_trial(name, "study", created=moment(now_ms()))
+    trials = [thing("TrialSummary", trial_name=name) for name in ("one", "two")]
     study = thing("Experiment", experiment_name="study", list_trials=lambda: iter(trials))
     runs = smwatch.mirror(study, artifacts="none")
     assert isinstance(runs, tuple)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from mlflow.entities import Run
@@ -31,16 +31,14 @@ def test_it_is_a_run_in_every_use() -> None:
 
 def test_the_line() -> None:
     """One line says what it is, and where."""
-    assert repr(run_with(TAGS, url=URL)) == (
-        f"<training job job FINISHED, run {'0' * 32} {URL}>"
-    )
+    assert repr(run_with(TAGS, url=URL)) == (f"<training job job FINISHED, run {'0' * 32} {URL}>")
     assert repr(run_with({})) == f"<run job FINISHED, run {'0' * 32}>"
 
 
 def test_a_notebook_shows_links() -> None:
     """Those that there are, each with its title."""
     links = {"sagemaker.console_url": "https://c/?a=1&b=2", "sagemaker.logs_url": "https://l"}
-    page = ElementTree.fromstring(run_with({**TAGS, **links}, url=URL)._repr_html_())  # noqa: S314
+    page = ET.fromstring(run_with({**TAGS, **links}, url=URL)._repr_html_())  # noqa: S314
     assert [(each.text, each.get("href")) for each in page.iter("a")] == [
         ("Run in MLflow", URL),
         ("Job in the SageMaker console", "https://c/?a=1&b=2"),
@@ -56,7 +54,7 @@ def test_a_tag_brings_no_code_into_the_page(address: str) -> None:
     run = MirroredRun.of(
         plain_run({**TAGS, "sagemaker.console_url": address}, name="<script>"), None
     )
-    page = ElementTree.fromstring(run._repr_html_())  # noqa: S314 - fails on what is not escaped
+    page = ET.fromstring(run._repr_html_())  # noqa: S314 - fails on what is not escaped
     assert {each.tag for each in page.iter()} <= {"div", "b", "br", "a"}
     assert all(each.get("href") == address for each in page.iter("a"))
     assert all(str(each.get("href")).startswith("https://") for each in page.iter("a"))

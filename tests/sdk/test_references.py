@@ -36,7 +36,9 @@ def v2_job(class_name: str) -> Any:
 TAKEN = [
     pytest.param(thing("Estimator", latest_training_job=v2_job("_TrainingJob")), "training-job"),
     pytest.param(thing("Processor", latest_job=v2_job("ProcessingJob")), "processing-job"),
-    pytest.param(thing("Transformer", latest_transform_job=v2_job("_TransformJob")), "transform-job"),
+    pytest.param(
+        thing("Transformer", latest_transform_job=v2_job("_TransformJob")), "transform-job"
+    ),
     pytest.param(thing("Tuner", latest_tuning_job=v2_job("_TuningJob")), "tuning-job"),
     pytest.param(thing("AutoML", latest_auto_ml_job=v2_job("AutoMLJob")), "automl-job"),
     pytest.param(thing("AutoMLV2", latest_auto_ml_job="job"), "automl-job", id="attached AutoML"),
@@ -108,7 +110,9 @@ def test_a_subclass_is_what_its_base_is() -> None:
             thing(
                 "Trial",
                 trial_name="t",
-                sagemaker_boto_client=SimpleNamespace(meta=SimpleNamespace(region_name="eu-west-1")),
+                sagemaker_boto_client=SimpleNamespace(
+                    meta=SimpleNamespace(region_name="eu-west-1")
+                ),
             ),
             "eu-west-1",
         ),

@@ -13,7 +13,6 @@ from mlflow.entities import Run
 import mlflow_smwatch
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.seal import is_sealed, knowledge
-from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.engine.turnover import turn_over
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.tracking.seals import store_key
@@ -67,12 +66,13 @@ def test_a_server_that_keeps_artifacts_itself(mlflow_server: str) -> None:
 def bare_server(tmp_path: Path) -> Iterator[str]:
     """Serve without this package; clients are told where artifacts are."""
     python = python_without_plugin(tmp_path)
-    artifacts = ("--no-serve-artifacts", "--default-artifact-root", str(tmp_path / "root"))
+    options = ("--no-serve-artifacts", "--default-artifact-root", str(tmp_path / "root"))
     database = f"sqlite:///{tmp_path}/served.db"
-    with mlflow_server_on(database, tmp_path, python=python, artifacts=artifacts) as address:
+    with mlflow_server_on(database, tmp_path, python=python, options=options) as address:
         yield address
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("aws")
 def test_a_server_without_the_package(bare_server: str, tmp_path: Path) -> None:
     """The experiment is made beside the first one; one warning says what that means."""
@@ -141,9 +141,8 @@ def test_postgresql(postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     MlflowClient(tracking_uri=uri).create_run(long)
     (refused,) = turn_over(["long"], tracking_uri=uri).failed
     assert "longer than the 200 characters" in refused.error
-    assert (
-        not MlflowClient(tracking_uri=uri).get_experiment(long).artifact_location.startswith("sm")
-    )
+    stays = MlflowClient(tracking_uri=uri).get_experiment(long)
+    assert stays.artifact_location.startswith("s3://")
 
 
 @pytest.mark.postgresql
@@ -160,11 +159,3 @@ def test_a_user_who_may_not_keep_a_key(
     assert "SMWATCH_SEAL_KEY" in warned
     (run,) = [each for each in runs(uri) if each.info.run_name == "plain"]
     assert is_right(run)
-
-
-@pytest.mark.usefixtures("mlflow_server")
-def test_the_account_is_asked_nothing(aws: EmulatedAccount) -> None:
-    """Turning needs no AWS."""
-    with pytest.raises(UsageError):
-        turn_over([HOME], tracking_uri="http://127.0.0.1:9")
-    assert not aws.calls

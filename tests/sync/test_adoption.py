@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from mlflow.entities import Run, ViewType
@@ -41,7 +42,7 @@ TAGS = {
 SCRIPT_START_MS = CREATED_MS + 5 * MINUTE_MS
 
 
-def put_job(mirror: Mirror, *, ended: bool, name: str = "job", **changes: object) -> None:
+def put_job(mirror: Mirror, *, ended: bool, name: str = "job", **changes: Any) -> None:
     """Put a job whose log has a loss and an accuracy, and whose host is measured."""
     mirror.account.put_training_job(
         logged_job(
@@ -392,7 +393,7 @@ def test_a_script_between_the_look_and_the_making(mirror: Mirror) -> None:
 
 def test_the_models_of_the_mirror_s_run_go_with_it(mirror: Mirror) -> None:
     """A script whose run comes to MLflow late: the model is there once."""
-    model = {"ModelArtifacts": {"S3ModelArtifacts": "s3://bucket/model.tar.gz"}}
+    model: dict[str, Any] = {"ModelArtifacts": {"S3ModelArtifacts": "s3://bucket/model.tar.gz"}}
     put_job(mirror, ended=True, **model)
     mirror.sync(settle_s=100_000)
     (own,) = mirror.runs("job")
@@ -408,8 +409,10 @@ def test_the_models_of_the_mirror_s_run_go_with_it(mirror: Mirror) -> None:
 def test_the_run_that_a_description_names(mirror: Mirror) -> None:
     """Where the description is at hand, the run needs no tag at all."""
     mirror.account.faults.deny(SEARCH)
-    script = log_run(mirror, **dict.fromkeys(TAGS, ""))
-    told = {"MlflowDetails": {"MlflowExperimentId": "1", "MlflowRunId": script.info.run_id}}
+    script = log_run(mirror, SCRIPT_START_MS, **dict.fromkeys(TAGS, ""))
+    told: dict[str, Any] = {
+        "MlflowDetails": {"MlflowExperimentId": "1", "MlflowRunId": script.info.run_id}
+    }
     put_job(mirror, ended=True, **told)
     mirror.sync()
     (run,) = mirror.runs("job")
@@ -435,8 +438,8 @@ def test_a_managed_server(mirror: Mirror) -> None:
     engine._connection = replace(engine._connection, tracking=tracking)
     engine.sync()
     assert DESCRIBE not in mirror.account.calls
-    script = log_run(mirror, **dict.fromkeys(TAGS, ""))
-    told = {"MlflowDetails": {"MlflowRunId": script.info.run_id}}
+    script = log_run(mirror, SCRIPT_START_MS, **dict.fromkeys(TAGS, ""))
+    told: dict[str, Any] = {"MlflowDetails": {"MlflowRunId": script.info.run_id}}
     put_job(mirror, ended=False, **told)
     for _ in range(2):
         engine.sync()

@@ -280,6 +280,7 @@ def test_what_has_no_overlay_stays(mirror: Mirror) -> None:
     assert {**locations(mirror), "good": ""} == {**before, "good": ""}
 
 
+@pytest.mark.slow
 def test_turned_back_it_is_read_without_the_plugin(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import boto3
+from mlflow.entities import Run
 from smexperiments.experiment import Experiment
 from smexperiments.trial import Trial
 from smexperiments.trial_component import TrialComponent
@@ -31,7 +33,7 @@ client.create_training_job(
 of_job = TrialComponent.load("job-aws-training-job", sagemaker_boto_client=client)
 
 
-def shown(run):
+def shown(run: Run) -> list[str]:
     """Tell a run by the name and kind of what it mirrors."""
     return [run.data.tags["sagemaker.name"], run.data.tags["sagemaker.kind"]]
 
@@ -48,4 +50,4 @@ except ImportError:
     told["resource"] = told["experiment"]
 else:
     told["resource"] = [shown(run) for run in smwatch.mirror(Resource.get("study"))]
-print(json.dumps(told))
+sys.stdout.write(json.dumps(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import boto3
 from mlflow import MlflowClient
@@ -82,6 +83,8 @@ runs = [
     smwatch.mirror(thing, wait=True, interval_s=0.5, settle_s=1)
     for thing in (live, later, processor, transformer, resource)
 ]
-told["runs"] = [[run.info.run_name, run.info.status, run.data.tags["sagemaker.kind"]] for run in runs]
+told["runs"] = [
+    [run.info.run_name, run.info.status, run.data.tags["sagemaker.kind"]] for run in runs
+]
 told["loss"] = runs[0].data.metrics["loss"]
-print(json.dumps(told))
+sys.stdout.write(json.dumps(told))

@@ -93,6 +93,7 @@ ENTRY_POINTS = {
     "console_scripts": ["smwatch = mlflow_smwatch.cli:main"],
     "mlflow.tracking_store": [f"{s} = {PLUGINS}.stores:tracking_store" for s in SQL_SCHEMES],
     "mlflow.model_registry_store": [f"{s} = {PLUGINS}.stores:registry_store" for s in SQL_SCHEMES],
+    "mlflow.workspace_provider": [f"{s} = {PLUGINS}.stores:workspace_store" for s in SQL_SCHEMES],
     "mlflow.artifact_repository": [
         f"{s} = {PLUGINS}.artifact_repository:overlay_repository" for s in ARTIFACT_SCHEMES
     ],

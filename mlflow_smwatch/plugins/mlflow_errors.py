@@ -1,4 +1,4 @@
-"""This package's errors as MLflow's, for those who look at artifacts."""
+"""The errors of this package as MLflow's, for those who look at artifacts."""
 
 from __future__ import annotations
 

@@ -161,8 +161,6 @@ def _attention(store: Mapping[str, Any], now: float) -> str:
     return _table("Open runs, and runs with a warning", count, _ATTENTION, rows)
 
 
-
-
 def _spending(watch: Mapping[str, Any]) -> str:
     days: Sequence[Mapping[str, Any]] = watch.get("days") or ()
     if not days:

@@ -223,7 +223,8 @@ def _opening_reason(uri: str, error: Exception) -> str:
     if "out-of-date database schema" in text:
         return (
             f"the database {shown} has another schema than MLflow {mlflow.__version__} works with:"
-            f" back it up and run 'mlflow db upgrade {plain_uri(shown)}', or install the MLflow that made it"
+            f" back it up and run 'mlflow db upgrade {plain_uri(shown)}', or install the MLflow"
+            " that made it"
         )
     if "unsupported URI" in text:
         return (

@@ -191,12 +191,16 @@ def test_a_byte_order_mark(folder: Path) -> None:
 
 SYNC_OPTIONS = ", ".join(sorted(options_of(main.commands["sync"])))
 WRONG = [
-    pytest.param("regoin = 1", "regoin: unknown; choose from account-only, artifacts, ", id="key"),
+    pytest.param(
+        "regoin = 1",
+        "regoin: unknown; choose from account-only, artifact-base, artifacts, ",
+        id="key",
+    ),
     pytest.param("config = 'x'", "config: unknown; choose from ", id="the file itself"),
     pytest.param("names = ['x']", "names: unknown; choose from ", id="argument"),
     pytest.param(
         "[sink]\nregion = 'x'",
-        "[sink]: unknown; choose from [demo], [lineage], [status], [sync], ",
+        "[sink]: unknown; choose from [demo], [lineage], [overlay], [status], [sync], ",
         id="table",
     ),
     pytest.param(

@@ -92,6 +92,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     assert {(block.mark, block.language) for block in blocks(README)} == kinds | {
         ("run", "bash"),
         ("lineage", "bash"),
+        ("overlay", "bash"),
         ("run", "python"),
         ("configuration", "toml"),
     }
@@ -111,6 +112,19 @@ def test_the_commands_run(empty_database: Path, env: dict[str, str]) -> None:
     client = MlflowClient(tracking_uri=f"sqlite:///{empty_database}")
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [(each.step, each.value) for each in history] == [(step, step) for step in range(70)]
+
+
+def test_a_run_shows_its_log(
+    account: EmulatedAccount, empty_database: Path, env: dict[str, str]
+) -> None:
+    """The block that mirrors onto the overlay; its runs show their logs to whoever may read AWS."""
+    env = {**env, "MLFLOW_TRACKING_URI": f"sqlite:///{empty_database}"}
+    _run("bash", "-c", _marked("overlay").text, cwd=empty_database.parent, env=env)
+    run_id = _mirrored(empty_database).info.run_id
+    listing = f"import mlflow; print(mlflow.artifacts.list_artifacts(run_id='{run_id}'"
+    program = f"{listing}, artifact_path='sagemaker/logs'))"
+    assert "tail.txt" in _run(sys.executable, "-c", program, cwd=empty_database.parent, env=env)
+    assert account.calls["logs:DescribeLogStreams"]
 
 
 def _reading(job: str, uri: str) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.seal import knowledge, seal
 from mlflow_smwatch.tracking.seals import store_key
-from tests.jobs import ACCOUNT, HOUR_MS, arn
+from tests.jobs import ACCOUNT, HOUR_MS, arn, moment
 from tests.overlay.conftest import (
     BUCKET,
     CREATED_MS,
-    KEY,
     LOG,
     MODEL,
     MODEL_BYTES,
@@ -105,21 +104,17 @@ def test_tags_are_never_followed(shown: Shown) -> None:
     assert shown.content(run, MODEL) == MODEL_BYTES
 
 
-def test_a_job_made_anew_under_the_name_is_not_shown(shown: Shown) -> None:
-    """Its run is another."""
-    account = shown.account
-    put_job(account, "again")
-    old = shown.run("again")
-    assert "sagemaker/logs" in shown.listed(old, "sagemaker")
-    account.remove_training_job("again")
-    put_job(account, "again-2")
-    other = shown.run("again-3")
-    shows_logs_of_nothing(shown, other)
-    created_ms = CREATED_MS - 24 * HOUR_MS
-    run = shown.run("job", key=None)
-    value = seal(KEY.encode(), run.info.run_id, arn("job"), created_ms)
-    shown.client.set_tag(run.info.run_id, names.SEAL, value)
-    shows_logs_of_nothing(shown, run)
+def test_a_job_made_anew_under_the_name_is_not_shown(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run of the earlier one does not show the later one, with a key or without."""
+    later_ms = CREATED_MS + HOUR_MS // 2
+    put_job(shown.account, "anew", CreationTime=moment(later_ms))
+    put_logs(shown.account, "anew", "later")
+    old = shown.run("anew")
+    shows_logs_of_nothing(shown, old)
+    monkeypatch.delenv("SMWATCH_SEAL_KEY")
+    shows_logs_of_nothing(shown, old)
 
 
 def shows_logs_of_nothing(shown: Shown, run: Run) -> None:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 GROUPS = {
     "mlflow.tracking_store",
     "mlflow.model_registry_store",
+    "mlflow.workspace_provider",
     "mlflow.artifact_repository",
     "mlflow.run_context_provider",
     "mlflow.app",

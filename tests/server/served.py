@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Fetched:
     """An HTTP answer."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     text: str
 
     @property

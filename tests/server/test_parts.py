@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -314,16 +313,9 @@ def test_a_store_that_cannot_be_read(tmp_path: Path) -> None:
     assert reader.read()["read_at"] == found["read_at"]
 
 
-@pytest.fixture
-def told() -> Iterator[list[str]]:
-    """Collect what happens."""
-    happened: list[str] = []
-    yield happened
-    happened.clear()
-
-
-def test_the_lifespan(told: list[str]) -> None:
+def test_the_lifespan() -> None:
     """Started when the application has started, stopped before it ends; requests pass through."""
+    told: list[str] = []
     messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
     async def receive() -> Message:

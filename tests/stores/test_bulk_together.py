@@ -25,6 +25,8 @@ from mlflow_smwatch.tracking.bulk_store import BulkStore
 from tests.stores.contents import contents
 from tests.stores.servers import mlflow_server_on
 
+STORES: tuple[Any, Any] = (SqlAlchemyStore, BulkStore)
+
 POINTS = 400
 WRITERS, ROUNDS = 4, 12
 
@@ -62,7 +64,7 @@ def test_killed_writers_leave_whole_batches(tmp_path: Path) -> None:
         assert int(data.tags["n"]) == len(data.params) - 1
 
 
-def write_rounds(store: SqlAlchemyStore, run_id: str, writer: int) -> None:
+def write_rounds(store: Any, run_id: str, writer: int) -> None:
     """Log what all writers log, and what is the writer's own, in an order of its own."""
     order = list(range(ROUNDS))
     Random(writer).shuffle(order)
@@ -70,15 +72,18 @@ def write_rounds(store: SqlAlchemyStore, run_id: str, writer: int) -> None:
         shared = [Metric(f"shared {n}", float(step), step, step) for n in range(20)]
         own = [Metric(f"own {writer}", float(n), n, step) for n in range(20)]
         metrics = [*own, *shared] if writer % 2 else [*reversed(shared), *own]
-        params = [Param(f"p{step}", "1"), Param(f"of {writer}", "1")]
+        params = [Param(f"of {writer}", "1")]
+        if isinstance(store, BulkStore):  # two of MLflow's own refuse each other's new params
+            params.append(Param(f"p{step}", "1"))
         store.log_batch(run_id, metrics, params, [RunTag("t", "v"), RunTag(f"t{step}", str(step))])
 
 
 def check_writers(uri: str, folder: Path) -> None:
     """Write one run by several stores at once, one of them MLflow's own."""
-    stores = [BulkStore(uri, str(folder)) for _ in range(WRITERS - 1)]
+    own_store, bulk_store = STORES
+    stores = [bulk_store(uri, str(folder)) for _ in range(WRITERS - 1)]
     run_id = stores[0].create_run("0", "me", 0, [], "name").info.run_id
-    every = [*stores, SqlAlchemyStore(uri, str(folder))] if uri.startswith("sqlite") else stores
+    every = [*stores, own_store(uri, str(folder))] if uri.startswith("sqlite") else stores
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(write_rounds, every, [run_id] * len(every), range(len(every))))
     data = stores[0].get_run(run_id).data
@@ -138,7 +143,7 @@ def test_a_server_with_it(tmp_path: Path) -> None:
         {"loss": 899.0},
     )
     assert len(plain.get_metric_history(run_id, "loss")) == 900
-    assert plain.get_registered_model("model")
+    assert plain.get_registered_model("model").name == "model"
 
 
 @pytest.mark.usefixtures("aws")

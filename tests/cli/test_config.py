@@ -33,6 +33,7 @@ SAMPLES: Mapping[str, tuple[str, Any]] = {
     "interval": ("0.5", 0.5),
     "dir": ('"deep/demo"', Path("deep/demo")),
     "output": ('"page.html"', Path("page.html")),
+    "status-file": ('"status.json"', Path("status.json")),
 }
 
 

@@ -11,8 +11,6 @@ import pytest
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.sdk.driver import LINES, living, run_program
 
-pytestmark = pytest.mark.slow
-
 PROGRAMS = Path(__file__).parent / "programs"
 
 
@@ -33,6 +31,7 @@ def kinds(runs: list[list[str]]) -> list[str]:
     return [kind for *_, kind in runs]
 
 
+@pytest.mark.slow
 def test_autolog_and_mirror(
     sdk: Path, sdk_version: int, empty_database: Path, tmp_path: Path, account: EmulatedAccount
 ) -> None:

@@ -28,7 +28,6 @@ from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import DatasetRecord, ModelRecord, RunRecord
 from mlflow_smwatch.tracking.artifacts import store_text
 from mlflow_smwatch.tracking.batches import batches
-from mlflow_smwatch.tracking.server_artifacts import stored_by_server
 from mlflow_smwatch.tracking.store import Tracking, tracking_errors
 from mlflow_smwatch.tracking.uris import first_line
 
@@ -177,8 +176,7 @@ class RunWriter:
         for path, text in texts.items():
             if self._refused is None:
                 try:
-                    if not stored_by_server(self._tracking, run_id, path, text):
-                        store_text(self._tracking.client, run_id, path, text)
+                    store_text(self._tracking, run_id, path, text)
                 except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
                     self._refused = (
                         f"{path} could not be stored ({first_line(error)[:200]}):"

@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= --numprocesses auto --dist loadscope
+WORKERS ?= --numprocesses auto --dist loadscope --no-loadscope-reorder
 
 VENV := .venv
 PY := $(VENV)/bin/python

@@ -195,8 +195,9 @@ def mirror(
     job
         Name or ARN; or an object of the SageMaker SDK, 2 or 3: an estimator, model trainer,
         processor, transformer, tuner or AutoML object, of which the job that it started last is
-        mirrored; a pipeline's execution, a resource of sagemaker-core, a trial or trial component.
-        An experiment stands for all of its trials.
+        mirrored; a pipeline's execution, a resource of sagemaker-core, a trial or trial component;
+        an object of another class that has their attributes. An experiment stands for all of its
+        trials.
     wait
         Follow the job until it has ended and its run is final, which is ``settle_s`` seconds (180)
         after its end; with a progress bar on a terminal or in a notebook. Of an endpoint, until it
@@ -257,7 +258,8 @@ def autolog(disable: bool = False, *, interval_s: float = 20.0, **options: Any) 
     Raises
     ------
     UsageError
-        When an option cannot be understood, or no SageMaker SDK is installed.
+        When an option cannot be understood, no SageMaker SDK is installed, or MLflow has no import
+        hooks.
 
     Examples
     --------

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.errors import JobError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.tracking.locations import overlaid_below
 
 METRIC_SOURCES = ("auto", "cloudwatch", "logs", "off")
 ARTIFACT_MODES = ("none", "link", "overlay")
@@ -19,7 +20,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _ARTIFACT_BASE = re.compile(
     r"(file://(?=/)|(?=/)|(s3|gs|wasbs)://(?=[^/]))(?!//)[^?#\x00-\x1f\x7f]+"
 )
-_LONGEST_BASE = 110
+_FOLDER = 32 * "0"
 _MAX_WORKERS = 64
 _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATEST = datetime(9998, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
@@ -56,8 +57,8 @@ class SyncOptions:
         nothing; ``overlay`` makes experiments in which a run shows its job's logs, model and
         output, read from AWS when somebody looks.
     artifact_base
-        With ``overlay``: URI under which new experiments keep what is stored itself; None for
-        MLflow's own place.
+        URI under which new experiments keep what is stored itself; None for MLflow's own place.
+        Without ``overlay`` it has no effect.
     register
         Name of the MLflow registered model of which the models become versions; None for none.
     workers
@@ -126,25 +127,21 @@ class SyncOptions:
             raise UsageError(message)
 
     def _require_base(self) -> None:
-        """Refuse an artifact base that is not used, or that the overlay cannot work on."""
+        """Refuse an artifact base that the overlay cannot work on."""
         base = self.artifact_base
-        if base is None:
+        if base is None or self.artifacts != "overlay":
             return
-        if self.artifacts != "overlay":
-            message = f"--artifact-base {base!r}: give it with --artifacts overlay"
-            raise UsageError(message)
         if not _ARTIFACT_BASE.fullmatch(base) or ".." in base.split("/"):
             message = (
                 f"--artifact-base {base!r}: give an absolute path, file:///, s3://, gs:// or"
                 " wasbs://, without '?', '#' or '..'"
             )
             raise UsageError(message)
-        if len(base) > _LONGEST_BASE:
-            message = (
-                f"--artifact-base: {len(base)} characters; give at most {_LONGEST_BASE}, because"
-                " MLflow keeps 200 of the address of a run's artifacts"
-            )
-            raise UsageError(message)
+        try:
+            overlaid_below(base, _FOLDER)
+        except JobError as error:
+            message = f"--artifact-base {base!r}: {error}"
+            raise UsageError(message) from error
 
 
 def moment(text: str, now: datetime, option: str) -> datetime:

@@ -100,11 +100,6 @@ class ObjectReader:
         first = next(iter(answer.get("Contents", ())), None)
         return int(first["Size"]) if first and first["Key"] == place.key else None
 
-    def has_any(self, folder: S3Place) -> bool:
-        """Whether anything lies in a folder (``ListObjectsV2``, one call)."""
-        answer = self._list({"Bucket": folder.bucket, "Prefix": folder.key, "MaxKeys": 1})
-        return bool(answer.get("Contents"))
-
     def download(self, place: S3Place, file: Path) -> None:
         """Write an object into a file, in constant memory (``HeadObject``, ranged ``GetObject``).
 

@@ -164,8 +164,9 @@ mirror_options = _together(
         option(
             "--artifact-base",
             metavar="URI",
-            help="With --artifacts overlay: where new experiments keep what is stored itself: an"
-            " absolute path, file:///, s3://, gs:// or wasbs://. Default: MLflow's own place.",
+            help="Where new experiments keep what is stored itself, with --artifacts overlay: an"
+            " absolute path, file:///, s3://, gs:// or wasbs://. Default: MLflow's own place. No"
+            " effect without overlay.",
         ),
     ]
 )

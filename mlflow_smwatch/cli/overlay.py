@@ -24,9 +24,20 @@ if TYPE_CHECKING:
     from mlflow_smwatch.engine.turnover import TurnReport
 
 
+_SEALED = (
+    "runs show their jobs once 'smwatch sync --artifacts overlay', with a --since that reaches back"
+    " to them, has listed these"
+)
+
+
 @click.command(cls=Command)
-@click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...")
-@option("--off", is_flag=True, help="Turn them back: all can be read without this package.")
+@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT]...")
+@option(
+    "--off",
+    is_flag=True,
+    help="Turn them back: all can be read without this package. Without EXPERIMENT: all that are on"
+    " the overlay.",
+)
 @tracking_uri_option
 @json_option
 @verbose_option
@@ -46,7 +57,8 @@ def overlay(
     MLflow's database are changed, those of an experiment and all its runs together or not at all;
     no file is moved. Made for experiments that are there already: new ones are made on the overlay
     by 'smwatch sync --artifacts overlay', which also seals the runs of those that were turned over,
-    so that they show their jobs. Nobody should write to the experiment meanwhile; done twice, it
+    so that they show their jobs. --off alone turns back all experiments, as is right before this
+    package is uninstalled. Nobody should write to the experiment meanwhile; done twice, it
     takes along what was.
 
     Needs the URI of the database: no call to an MLflow server changes these addresses.
@@ -59,6 +71,7 @@ def overlay(
       smwatch overlay my-experiment --tracking-uri sqlite:///mlflow.db
       smwatch overlay sagemaker/training-jobs sagemaker/endpoints
       smwatch overlay --off my-experiment
+      smwatch overlay --off --tracking-uri sqlite:///mlflow.db
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
     say = Diagnostics(as_records=False)
     with quiet(verbose=verbose):
@@ -69,6 +82,10 @@ def overlay(
     print_result(report.to_dict(), _text(report, off=off), as_json=as_json)
     for each in report.failed:
         say.error(each.error, each.experiment)
+    if not (report.experiments or report.failed):
+        say.note("no experiment is on the overlay")
+    if report.experiments and not off:
+        say.note(_SEALED)
     if report.failed:
         sys.exit(SOME_FAILED)
 

@@ -150,6 +150,9 @@ def parts_of(kind: JobKind) -> tuple[str, ...]:
 
 
 def _model(job: Job, answer: Mapping[str, Any]) -> S3Place | None:
+    """Find the model where SageMaker itself says where it put it, not whoever made the record."""
+    if job.kind is not TRAINING_JOB:
+        return None
     place = S3Place.parse(job.model_artifact)
     uncompressed = text(answer, "OutputDataConfig", "CompressionType") == _UNCOMPRESSED
     return place.folder() if place and uncompressed else place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.core import tags as names
@@ -112,12 +112,13 @@ class Match:
     displaced: tuple[KnownRun, ...] = ()
 
 
-def match(job: JobIdentity, candidates: Iterable[KnownRun]) -> Match:
+def match(job: JobIdentity, candidates: Iterable[KnownRun], sealed: Collection[str] = ()) -> Match:
     """Choose the run of a job among those that carry its ARN.
 
     A run that the job logged itself comes first, unless the mirror's own is final; then the
     mirror's own, the oldest if two mirrors made one each. Everything else is foreign and is left
-    alone.
+    alone. Anyone may copy tags: where one of the mirror's own is sealed, no other comes in its
+    place, also after the user deleted it.
 
     Parameters
     ----------
@@ -125,19 +126,22 @@ def match(job: JobIdentity, candidates: Iterable[KnownRun]) -> Match:
         The job.
     candidates
         Runs, deleted ones included.
+    sealed
+        Ids of those that the mirror has sealed for this job.
     """
     runs = [run for run in candidates if _is_named(run, job)]
     own = [run for run in runs if run.mirrored and _same_creation(run, job)]
-    alive = tuple(sorted((run for run in own if run.active), key=_age))
+    own.sort(key=lambda run: (run.run_id not in sealed, *_age(run)))
+    alive = tuple(run for run in own if run.active)
     logged = sorted(
         (run for run in runs if not run.mirrored and _logged_by(run, job)),
         key=lambda run: (not _is_held(run, job), run.start_ms, run.run_id),
     )
     if logged and not any(_is_settled(run, logged) for run in alive):
         return Match(run=logged[0], adopted=True, displaced=alive)
-    if alive:
+    removed = [run for run in (*own, *runs) if _was_removed(run, job)]
+    if alive and (alive[0].run_id in sealed or not any(run.run_id in sealed for run in removed)):
         return Match(run=alive[0], duplicates=alive[1:])
-    removed = [run for run in runs if _was_removed(run, job)]
     return Match(run=removed[0] if removed else None)
 
 

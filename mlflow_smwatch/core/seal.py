@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 
 _FORM = "1"
+_WELL_FORMED = re.compile(rf"{_FORM}:([0-9]{{1,15}}):[0-9a-f]{{64}}")
 
 
 def seal(key: bytes, run_id: str, arn: str, created_ms: int) -> str:
@@ -45,9 +47,8 @@ def is_sealed(tag: str | None, key: bytes, run_id: str, arn: str, created_ms: in
 
 def sealed_creation_ms(tag: str | None) -> int | None:
     """Return the CreationTime (ms) that a seal speaks of, None for what is no seal."""
-    parts = (tag or "").split(":")
-    well_formed = len(parts) == 3 and parts[0] == _FORM and parts[1].isdecimal()
-    return int(parts[1]) if well_formed else None
+    found = _WELL_FORMED.fullmatch(tag or "")
+    return int(found[1]) if found else None
 
 
 def knowledge(arn: str, created_ms: int, role_arn: str | None) -> bytes:

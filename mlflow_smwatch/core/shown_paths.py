@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.errors import ObjectGoneError, UsageError
 from mlflow_smwatch.core.visible import visible
 
 FOLDER = "sagemaker"
@@ -21,7 +21,7 @@ LOGS = "logs"
 MODEL = "model"
 OUTPUT = "output"
 FILES = (DOCUMENT, LINEAGE_PAGE)
-"""What the run's own storage may hold; only where it does not, they are made."""
+"""What the run's own storage may hold, and what is made where it does not."""
 TREES = (LOGS, MODEL, OUTPUT)
 """What is read through always, whatever the run's own storage holds under these names."""
 
@@ -171,3 +171,8 @@ def _decoded(name: str) -> str:
     while (decoded := unquote(name)) != name:
         name = decoded
     return name
+
+
+def gone(path: ShownPath) -> ObjectGoneError:
+    """Make the error for a path that leads to nothing."""
+    return ObjectGoneError(f"there is no {path}")

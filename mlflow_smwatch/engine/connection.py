@@ -45,6 +45,9 @@ class Connection:
         Tells what the artifacts and contexts of lineage stand for.
     own_runs
         Remembers which runs are the jobs' own.
+    overlays
+        Makes experiments on the overlay, and has asked the server what it shows; None where jobs
+        are mirrored without it.
     writes
         Whether passes may make what MLflow lacks.
     """
@@ -55,6 +58,7 @@ class Connection:
     lineage: LineagePages
     entities: EntityReader
     own_runs: OwnRuns
+    overlays: Overlays | None = None
     writes: bool = True
 
     @classmethod
@@ -75,6 +79,7 @@ class Connection:
         """
         aws = connect(options.region, options.profile, options.workers)
         tracking = open_tracking(options.tracking_uri, create=create)
+        overlaid = options.artifacts == "overlay"
         return cls(
             aws=aws,
             logs=LogReader(aws),
@@ -82,6 +87,7 @@ class Connection:
             lineage=LineagePages(tracking),
             entities=EntityReader(aws),
             own_runs=OwnRuns(),
+            overlays=Overlays(tracking, options.artifact_base) if overlaid else None,
             writes=create,
         )
 
@@ -92,7 +98,7 @@ class Connection:
         slack_ms: int = 0,
     ) -> PassContext:
         """Make what the jobs of one pass share; what MLflow holds is looked at anew."""
-        experiments = Experiments(self.tracking, self._overlays(options))
+        experiments = Experiments(self.tracking, self.overlays)
         index = RunIndex(self.tracking, experiments)
         families, writer, now_ms = (
             Families(index, options.kinds),
@@ -121,10 +127,6 @@ class Connection:
             seals=self._seals(options),
             address=ui_address(self.tracking.uri, options.ui_url),
         )
-
-    def _overlays(self, options: SyncOptions) -> Overlays | None:
-        wanted = options.artifacts == "overlay"
-        return Overlays(self.tracking, options.artifact_base) if wanted else None
 
     def _seals(self, options: SyncOptions) -> Seals:
         """Prepare to seal runs; what is not to write anything makes no key."""

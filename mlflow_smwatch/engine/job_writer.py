@@ -239,14 +239,30 @@ class JobWriter:
             return task.watermark.document
         text = task.record.document
         document = with_log_streams(text, streams) if streams else text
-        page = (
-            self._pass.lineage.page(task.job, run.run_id) if options.artifacts == "link" else None
-        )
+        page = self._page(task, run)
         texts = {DOCUMENT: document} | ({LINEAGE_PAGE: page} if page else {})
         refused = self._pass.writer.write_texts(run.run_id, texts)
         if refused:
             warnings.append(refused)
         return refused is None
+
+    def _page(self, task: Task, run: KnownRun) -> str | None:
+        """Draw the page of lineage, unless it is drawn when somebody looks, or nothing is known."""
+        experiments, lineage = self._pass.experiments, self._pass.lineage
+        shown = experiments.shows_job(run.experiment_id)
+        if shown is None and run.tags.get(names.ARN) == task.arn:
+            seal = self._pass.seals.notes(run.run_id, *_sealed_facts(task))
+            experiments.ask_server(
+                run.experiment_id,
+                run.run_id,
+                task.job.kind.word,
+                prepare=lambda: self._pass.writer.write_tags(run, seal),
+            )
+            shown = experiments.shows_job(run.experiment_id)
+        if not shown:
+            return lineage.page(task.job, run.run_id)
+        lineage.enter(task.job, run.run_id)
+        return None
 
     def _progress(self, task: Task, run: KnownRun) -> Progress:
         return progress(

@@ -36,7 +36,7 @@ class LineagePages:
         self._drawn: dict[str, int] = {}
 
     def add(self, lineage: Lineage) -> None:
-        """Take in associations that are stored by now."""
+        """Take in what is stored by now, or will be with this pass."""
         with self._lock:
             if self._index is None and is_sql(self._tracking.uri):
                 return  # it is read with all else, when the first page is drawn
@@ -53,21 +53,19 @@ class LineagePages:
         TrackingError
             When MLflow cannot be read.
         """
-        own = Node(
-            id=str(job.arn),
-            kind=job.kind.word,
-            name=job.title or job.name,
-            run_id=run_id,
-            aliases=(job.kinship.component_arn,) if job.kinship.component_arn else (),
-        )
+        own = _node(job, run_id)
         with self._lock:
             index = self._begun()
-            index.add(Lineage(edges=job.lineage.edges, nodes=(own, *job.lineage.nodes)))
+            index.add(_around(own, job))
             near = index.near(own.id)
             self._own.add(run_id)
             self._changed[own.id] = None
             self._drawn[run_id] = _digest(near)
         return _drawn(own, near) if near.edges else None
+
+    def enter(self, job: Job, run_id: str) -> None:
+        """Take in a job that needs no page: those of others tell of it."""
+        self.add(_around(_node(job, run_id), job))
 
     def outdated(self) -> Iterator[tuple[str, str]]:
         """Draw the pages that show less than what is known by now, each once.
@@ -108,6 +106,20 @@ class LineagePages:
                 for piece in (*stored.pieces, Lineage(nodes=stored.runs)):
                     self._index.add(piece)
         return self._index
+
+
+def _node(job: Job, run_id: str) -> Node:
+    return Node(
+        id=str(job.arn),
+        kind=job.kind.word,
+        name=job.title or job.name,
+        run_id=run_id,
+        aliases=(job.kinship.component_arn,) if job.kinship.component_arn else (),
+    )
+
+
+def _around(own: Node, job: Job) -> Lineage:
+    return Lineage(edges=job.lineage.edges, nodes=(own, *job.lineage.nodes))
 
 
 def _drawn(own: Node, near: Lineage) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +61,8 @@ class Mirror:
     slack_s
         How old the newest event of a live log stream may be, seconds, for the stream to count as
         read: what is newer comes with the next pass.
+    connection
+        Of another mirror with the same place to go to; None to connect.
 
     Raises
     ------
@@ -74,11 +75,12 @@ class Mirror:
         options: SyncOptions,
         stopped: Callable[[], bool] = lambda: False,
         slack_s: float = 0,
+        connection: Connection | None = None,
     ) -> None:
         self._options = options
         self._stopped = stopped
-        self._slack_ms = round(slack_s * 1000)
-        self._connection = Connection.to(options)
+        self._slack_s = slack_s
+        self._connection = connection or Connection.to(options)
         self._open: dict[str, Found] = {}
 
     @property
@@ -92,10 +94,9 @@ class Mirror:
         return len(self._open)
 
     def naming(self, names: Sequence[str]) -> Mirror:
-        """Return a mirror of these jobs alone, over the same connections."""
-        other = copy.copy(self)
-        other._options = replace(self._options, names=tuple(names))  # noqa: SLF001 - of this class
-        return other
+        """Return a mirror of these jobs alone, over the same connection; it follows its own."""
+        options = replace(self._options, names=tuple(names))
+        return Mirror(options, self._stopped, self._slack_s, self._connection)
 
     def sync(self, listener: Listener | None = None) -> SyncReport:
         """Mirror the jobs that the options name or, without names, that were modified since.
@@ -170,7 +171,8 @@ class Mirror:
     def _run(self, take: Callable[[Scope], None], listener: Listener | None) -> SyncReport:
         started, ledger = time.monotonic(), self.aws.ledger
         calls, cost_usd = Counter(ledger.calls), ledger.cost_usd
-        context = self._connection.context(self._options, self._stopped, self._slack_ms)
+        slack_ms = round(self._slack_s * 1000)
+        context = self._connection.context(self._options, self._stopped, slack_ms)
         admission, writer = Admission(context), JobWriter(context)
         with JobPass(context, admission, writer, listener or (lambda _: None)) as job_pass:
             scope = Scope(context, job_pass, self._connection.associations(context))
@@ -182,7 +184,7 @@ class Mirror:
                     job_pass.report.warn(None, context.trials.finish())
                 job_pass.report.warn(None, write_experiments(context))
                 self._draw(context)
-                self._look_at_overlay(context, job_pass.report)
+                self._look_at_overlay(context, job_pass.report, scope.gone)
                 self._register(context, job_pass.report)
             except Interrupted:
                 job_pass.interrupt()
@@ -202,18 +204,23 @@ class Mirror:
 
     def _draw(self, context: PassContext) -> None:
         """Draw the pages of lineage again that show less than what the pass found."""
-        if self._options.artifacts == "link" and not self._options.dry_run:
-            for run_id, page in context.lineage.outdated():
-                if context.index.is_active(run_id):
-                    context.writer.write_texts(run_id, {LINEAGE_PAGE: page})
+        if not self._options.stores_document or self._options.dry_run:
+            return
+        for run_id, page in context.lineage.outdated():
+            run = context.index.get(run_id)
+            if run and run.active and not context.experiments.shows_job(run.experiment_id):
+                context.writer.write_texts(run_id, {LINEAGE_PAGE: page})
 
-    def _look_at_overlay(self, context: PassContext, report: SyncReport) -> None:
+    def _look_at_overlay(self, context: PassContext, report: SyncReport, gone: set[str]) -> None:
         """Say which of the runs that were written show nothing of AWS, and why."""
         report.warn(None, context.seals.warnings)
         written = [
-            (line.run_id, line.experiment_id)
+            (line.run_id, line.experiment_id, line.kind)
             for line in report.runs
-            if line.run_id and line.experiment_id and line.word != "unchanged"
+            if line.run_id
+            and line.experiment_id
+            and line.word != "unchanged"
+            and line.arn not in gone
         ]
         if not self._options.dry_run:
             report.warn(None, context.experiments.overlay_warnings(written))

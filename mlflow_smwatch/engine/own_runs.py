@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from mlflow_smwatch.core.matching import JobIdentity
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What SageMaker was asked of a job, run by run, before its end or after; what it said."""
+
+    asked: frozenset[tuple[str, bool]] = frozenset()
+    said: str | None = None
 
 
 class OwnRuns:
@@ -13,12 +23,17 @@ class OwnRuns:
 
     ``Search`` does not tell which run is a job's own (``MlflowDetails``), so it takes a Describe. A
     job is asked for when runs come up that may be its own, and once more when it has ended.
+
+    Parameters
+    ----------
+    most
+        Of how many jobs, at most; the one that nobody wanted for longest is asked for again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
         self._lock = threading.Lock()
-        self._asked: dict[tuple[str, int], frozenset[tuple[str, bool]]] = {}
-        self._said: dict[tuple[str, int], str] = {}
+        self._answers: OrderedDict[tuple[str, int], _Answers] = OrderedDict()
 
     def of(
         self,
@@ -43,11 +58,20 @@ class OwnRuns:
         """
         key, about = (job.arn, job.created_ms), frozenset((each, ended) for each in run_ids)
         with self._lock:
-            if key in self._said or about <= self._asked.get(key, frozenset()):
-                return self._said.get(key)
+            known = self._of(key)
+            if known.said is not None or about <= known.asked:
+                return known.said
         said = ask()
         with self._lock:
-            self._asked[key] = self._asked.get(key, frozenset()) | about
-            if said is not None:
-                self._said[key] = said
+            known = self._of(key)
+            known.asked |= about
+            known.said = said or known.said
         return said
+
+    def _of(self, key: tuple[str, int]) -> _Answers:
+        """Give what is known of a job, which becomes the last to be forgotten."""
+        known = self._answers.setdefault(key, _Answers())
+        self._answers.move_to_end(key)
+        while len(self._answers) > self._most:
+            self._answers.popitem(last=False)
+        return known

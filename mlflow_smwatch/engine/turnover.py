@@ -7,33 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlflow_smwatch.core.errors import JobError, UsageError, reason
-from mlflow_smwatch.tracking.store import Tracking, open_tracking, tracking_errors
-from mlflow_smwatch.tracking.turning import turn
+from mlflow_smwatch.tracking.store import (
+    Tracking,
+    listing_errors,
+    open_tracking,
+    tracking_errors,
+)
+from mlflow_smwatch.tracking.turning import TurnedExperiment, find_overlaid, turn
 from mlflow_smwatch.tracking.uris import chosen_uri, database_uri, shown_uri
-
-
-@dataclass(frozen=True, slots=True)
-class TurnedExperiment:
-    """An experiment that is as it was asked for.
-
-    Attributes
-    ----------
-    experiment, experiment_id
-        Its name and id.
-    location
-        Where its artifacts are, as MLflow has it now.
-    changed
-        How many addresses were changed: its own, its runs' and, turned back, those of models and
-        traces; 0 where all were right.
-    left
-        How many runs stay as they were, since the overlay does not work on where they are.
-    """
-
-    experiment: str
-    experiment_id: str
-    location: str
-    changed: int
-    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +50,7 @@ def turn_over(
     Parameters
     ----------
     names
-        Of experiments.
+        Of experiments; to turn back, none stands for all of which something is on the overlay.
     tracking_uri
         The database; None for MLflow's own choice.
     off
@@ -82,10 +63,14 @@ def turn_over(
     Raises
     ------
     UsageError
-        When MLflow is reached through a server, which has no call for this.
+        When MLflow is reached through a server, which has no call for this, or nothing is named
+        that is to be turned over.
     TrackingError
         When MLflow cannot be used.
     """
+    if not names and not off:
+        message = "name the experiments that are to be turned over; --off alone turns back all"
+        raise UsageError(message)
     chosen = chosen_uri(tracking_uri)
     database = database_uri(chosen)
     if database is None:
@@ -98,16 +83,20 @@ def turn_over(
     tracking = open_tracking(chosen, create=False)
     done: list[TurnedExperiment] = []
     failed: list[NotTurned] = []
-    for name in dict.fromkeys(names):
+    for name, known_id in _wanted(database, names):
         try:
-            experiment_id = _find(tracking, name)
-            turned = turn(database, experiment_id, off=off)
+            done.append(turn(database, known_id or _find(tracking, name), off=off))
         except JobError as error:
             failed.append(NotTurned(name, reason(error)))
-        else:
-            found = (name, experiment_id, turned.location)
-            done.append(TurnedExperiment(*found, turned.changed, turned.left))
     return TurnReport(tuple(done), tuple(failed))
+
+
+def _wanted(database: str, names: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Give the experiments that are named, or all on the overlay, with the ids that are known."""
+    if names:
+        return [(name, None) for name in dict.fromkeys(names)]
+    with listing_errors("looking for experiments on the overlay"):
+        return [(name, experiment_id) for experiment_id, name in find_overlaid(database)]
 
 
 def _find(tracking: Tracking, name: str) -> str:

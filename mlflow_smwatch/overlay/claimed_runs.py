@@ -49,7 +49,8 @@ class ClaimedRuns:
         TrackingError
             When the store's key cannot be read.
         """
-        key = (run.run_id, run.root, overlay_uri, tracking_uri, workspace(), _environ_key())
+        store = uri_of(tracking_uri)
+        key = (run.run_id, run.root, overlay_uri, store, workspace(), _environ_key())
         return self._claims.get(key, lambda: self._read(run, overlay_uri, tracking_uri))
 
     def _read(self, run: RunPath, overlay_uri: str, tracking_uri: str | None) -> Claim | None:
@@ -67,6 +68,10 @@ class ClaimedRuns:
 
     def _key(self, uri: str) -> bytes | None:
         return self._keys.get((uri, _environ_key()), lambda: _key_of(uri))
+
+
+claimed_runs = ClaimedRuns()
+"""The process's own."""
 
 
 def is_root(artifact_uri: str, run: RunPath, overlay_uri: str, in_workspace: str | None) -> bool:

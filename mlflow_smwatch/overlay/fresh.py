@@ -6,7 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -26,7 +27,8 @@ class _Kept(Generic[_Value]):
 class Fresh(Generic[_Value]):
     """Keeps answers for a short time; who asks while one is on its way waits for it.
 
-    May be used by several threads. What was raised is not kept.
+    May be used by several threads. What was raised is not kept; an interruption hits the one who
+    is interrupted alone.
 
     Parameters
     ----------
@@ -64,14 +66,17 @@ class Fresh(Generic[_Value]):
         object
             What ``read`` gave now, or to somebody else just before.
         """
-        with self._lock:
-            kept = self._kept.get(key)
-            begins = kept is None or kept.until <= self._clock()
-            if kept is None or begins:
-                kept = self._begin(key)
-        if begins:
-            self._fill(key, kept, read, lasts_s)
-        return kept.answer.result()
+        while True:
+            with self._lock:
+                kept = self._kept.get(key)
+                begins = kept is None or kept.until <= self._clock()
+                if kept is None or begins:
+                    kept = self._begin(key)
+            if begins:
+                self._fill(key, kept, read, lasts_s)
+                return kept.answer.result()
+            with suppress(CancelledError):  # who asked was interrupted: ask oneself
+                return kept.answer.result()
 
     def _begin(self, key: Hashable) -> _Kept[_Value]:
         kept: _Kept[_Value] = _Kept()
@@ -91,10 +96,17 @@ class Fresh(Generic[_Value]):
         try:
             value = read()
             kept.until = self._clock() + lasts_s(value)
-        except BaseException as error:  # noqa: BLE001 - raised again, for all who wait
-            with self._lock:
-                if self._kept.get(key) is kept:
-                    del self._kept[key]
+        except Exception as error:  # noqa: BLE001 - raised again, for all who wait
+            self._drop(key, kept)
             kept.answer.set_exception(error)
+        except BaseException:
+            self._drop(key, kept)
+            kept.answer.cancel()
+            raise
         else:
             kept.answer.set_result(value)
+
+    def _drop(self, key: Hashable, kept: _Kept[_Value]) -> None:
+        with self._lock:
+            if self._kept.get(key) is kept:
+                del self._kept[key]

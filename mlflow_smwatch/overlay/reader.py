@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
+from math import inf
 
 from mlflow_smwatch.ancestry import mirrored
 from mlflow_smwatch.core.errors import TrackingError, UnknownJobError
@@ -15,6 +14,7 @@ from mlflow_smwatch.core.lineage import Node
 from mlflow_smwatch.core.lineage_graph import LineageGraph
 from mlflow_smwatch.overlay.account import Account, needs_whole
 from mlflow_smwatch.overlay.claims import Claim
+from mlflow_smwatch.overlay.fresh import Fresh
 from mlflow_smwatch.overlay.shown_job import ShownJob
 from mlflow_smwatch.tracking.uris import database_uri
 
@@ -25,12 +25,11 @@ _MOST_NODES = 300
 _DEPTHS = (5, 3, 2)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OverlayReader:
     """Reads AWS on behalf of runs; one for a process, may be used by several threads."""
 
-    _accounts: OrderedDict[tuple[str, ...], Account] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _accounts: Fresh[Account] = field(default_factory=lambda: Fresh(most=_ACCOUNTS_KEPT))
 
     def open(self, claim: Claim, tracking_uri: str | None) -> ShownJob | None:
         """Describe the job that a run claims.
@@ -52,7 +51,7 @@ class OverlayReader:
         SmwatchError
             When AWS denies the operation, keeps failing or cannot be reached.
         """
-        account = self._account(claim.arn.region)
+        account = self.account(claim.arn.region)
         try:
             job = account.job(claim.arn, claim.kind)
             if not claim.holds(job):
@@ -65,17 +64,25 @@ class OverlayReader:
         drawn = ShownJob(job, account, lambda shown: lineage_page(shown, run_id, tracking_uri))
         return drawn if claim.holds(job) else None
 
-    def _account(self, region: str) -> Account:
-        """Return the account of a Region, as the environment names it at present."""
+    def account(self, region: str) -> Account:
+        """Return the account of a Region, as the environment names it at present.
+
+        Parameters
+        ----------
+        region
+            The Region.
+
+        Raises
+        ------
+        CredentialsError
+            When there are no credentials.
+        """
         named = sorted(f"{key}={value}" for key, value in os.environ.items() if key[:4] == "AWS_")
-        key = (region, *named)
-        with self._lock:
-            if key not in self._accounts:
-                self._accounts[key] = Account.of(region)
-            self._accounts.move_to_end(key)
-            while len(self._accounts) > _ACCOUNTS_KEPT:
-                self._accounts.popitem(last=False)
-            return self._accounts[key]
+        return self._accounts.get((region, *named), lambda: Account.of(region), lambda _: inf)
+
+
+reader = OverlayReader()
+"""The process's own."""
 
 
 def lineage_page(job: Job, run_id: str, tracking_uri: str | None) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow_smwatch.core.errors import ObjectGoneError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_files import JobFiles, S3Place, job_files
 from mlflow_smwatch.core.moments import iso_utc
@@ -20,6 +19,7 @@ from mlflow_smwatch.core.shown_paths import (
     LogName,
     ShownPath,
     are_segments,
+    gone,
     is_segment,
 )
 from mlflow_smwatch.overlay.account import Account, now_ms
@@ -220,8 +220,3 @@ def _log_entries(streams: Iterable[str], folder: tuple[str, ...]) -> list[Entry]
 def _tail_head(stream: str, lines: int) -> str:
     whole = ShownPath(LOGS, tuple(str(LogName(stream, whole=True)).split("/")))
     return f"# The last {lines:,} lines at {iso_utc(now_ms())}; download {whole} for the whole log."
-
-
-def gone(path: ShownPath) -> ObjectGoneError:
-    """Make the error for a path that leads to nothing."""
-    return ObjectGoneError(f"there is no {path}")

@@ -46,11 +46,14 @@ def _asgi() -> Application:
     from mlflow.server.fastapi_app import app as fastapi_app
 
     application: Application = fastapi_app
+    try:
+        from mlflow_smwatch.server.lifespan import with_lifespan
+    except Exception as error:  # noqa: BLE001 - MLflow serves in any case
+        _complain(error)
+        return application
     service = _service_on(flask_app)
     if service is None:
         return application
-    from mlflow_smwatch.server.lifespan import with_lifespan
-
     return with_lifespan(application, service.start, service.stop)
 
 
@@ -64,9 +67,13 @@ def _service_on(flask_app: Flask) -> Service | None:
         service = make_service(os.environ, VERSION)
         _add_pages(flask_app, service)
     except Exception as error:  # noqa: BLE001 - MLflow serves in any case
-        logger.warning("smwatch is not served: %s: %s", type(error).__name__, error)
+        _complain(error)
         return None
     return service
+
+
+def _complain(error: Exception) -> None:
+    logger.warning("smwatch is not served: %s: %s", type(error).__name__, error)
 
 
 def _add_pages(flask_app: Flask, service: Service) -> None:

@@ -39,15 +39,13 @@ def overlay_repository(
     MlflowException
         When the place is none that may be opened; MLflow's own policy on hosts is applied to it.
     """
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-    from mlflow.store.artifact.host_policy import enforce_server_artifact_uri_host_policy
-
     from mlflow_smwatch.plugins.overlay_repository import with_overlay
+    from mlflow_smwatch.tracking.mlflow_features import enforce_host_policy, open_repository
 
     base = base_uri(artifact_uri)
-    enforce_server_artifact_uri_host_policy(base)
-    repository = get_artifact_repository(base, tracking_uri, registry_uri)
-    return with_overlay(repository, artifact_uri)
+    enforce_host_policy(base)
+    repository = open_repository(base, tracking_uri, registry_uri)
+    return with_overlay(repository, artifact_uri, tracking_uri)
 
 
 def base_uri(artifact_uri: str) -> str:
@@ -67,7 +65,7 @@ def base_uri(artifact_uri: str) -> str:
     MlflowException
         When it is not one of the four schemes, names another machine's files, or leads upwards.
     """
-    from mlflow.store.artifact.host_policy import is_tracking_server_process
+    from mlflow_smwatch.tracking.mlflow_features import is_tracking_server_process
 
     base = artifact_uri[len(PREFIX) :]
     parts = urlsplit(base)

@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import inspect
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -82,7 +83,8 @@ def switch_on(options: SyncOptions, interval_s: float) -> None:
     Raises
     ------
     UsageError
-        When the options are those of a forecast or name jobs, or no SDK is installed.
+        When the options are those of a forecast or name jobs, no SDK is installed, or MLflow has no
+        import hooks.
     """
     if options.names or options.dry_run:
         message = "autolog takes no job names and makes no forecast: call sync for that"
@@ -93,7 +95,11 @@ def switch_on(options: SyncOptions, interval_s: float) -> None:
             " pip install 'mlflow-smwatch[sagemaker]'"
         )
         raise UsageError(message)
-    from mlflow_smwatch.tracking.imports import after_import
+    try:
+        from mlflow_smwatch.tracking.imports import after_import
+    except ImportError as error:
+        message = f"autolog needs the import hooks of MLflow 3 ({error}); mirror(job) does not"
+        raise UsageError(message) from error
 
     with _switch.lock:
         _switch.options, _switch.interval_s = options, interval_s
@@ -108,6 +114,16 @@ def switch_off() -> None:
         for patch in _switch.patches.values():
             patch.undo()
         _switch.patches.clear()
+
+
+def _begin_anew() -> None:
+    """Take free locks in a process that was just forked: the parent's threads are not in it."""
+    _switch.lock = threading.RLock()
+    _background.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _is_there(package: str) -> bool:
@@ -141,17 +157,12 @@ def _wrap_call(original: Method) -> Method:
         call = _begun(original, args, kwargs)
         if call is None:
             return original(*args, **kwargs)
-        token = _call.set(call)
         try:
-            result = original(*args, **kwargs)
-        except Exception:
-            _call.reset(token)
+            with _within(call):
+                result = original(*args, **kwargs)
+        except Exception:  # an interrupt is not kept waiting
             _finish(call)
             raise
-        except BaseException:  # an interrupt is not kept waiting
-            _call.reset(token)
-            raise
-        _call.reset(token)
         _finish(call)
         return result
 
@@ -200,6 +211,16 @@ def _begun(original: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _
     return call  # noqa: RET504 - None if that failed
 
 
+@contextlib.contextmanager
+def _within(call: _Call) -> Iterator[None]:
+    """Let what is started meanwhile belong to a call."""
+    token = _call.set(call)
+    try:
+        yield
+    finally:
+        _call.reset(token)
+
+
 def _waits(original: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a call waits for its job; one with wrong arguments is left to fail by itself."""
     try:
@@ -240,11 +261,8 @@ def _finish(call: _Call) -> None:
     with _never_raising():
         job = latest_of(call.thing)
         if not call.started and job is not None and job is not call.before:
-            token = _call.set(call)
-            try:
+            with _within(call):
                 _follow(call.thing)
-            finally:
-                _call.reset(token)
         if call.waits and call.started:
             _background.bring_up_to_date(call.started, _UP_TO_DATE_S)
 

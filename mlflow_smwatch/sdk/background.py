@@ -65,6 +65,14 @@ class Background:
         self._process = os.getpid()
         self._registered = False
 
+    def begin_anew(self) -> None:
+        """Take a free lock, in a process that was just forked.
+
+        The parent's threads are forgotten later, and only where jobs are followed: a connection of
+        theirs that is closed here may be closed for the parent.
+        """
+        self._lock = threading.Lock()
+
     def follow(self, options: SyncOptions, reference: JobReference, interval_s: float) -> None:
         """Follow a job until its run is final; one that is followed already stays so.
 
@@ -98,22 +106,27 @@ class Background:
             How long to wait in all, seconds.
         """
         deadline_s = time.monotonic() + longest_s
+        threads = self._own_threads()
         hurried = [
             seen
             for options, reference in jobs
-            if (thread := self._threads.get(options)) and (seen := thread.hurry(reference))
+            if (thread := threads.get(options)) and (seen := thread.hurry(reference))
         ]
         for seen in hurried:
             seen.wait(max(0.0, deadline_s - time.monotonic()))
 
     def open_jobs(self) -> list[tuple[SyncOptions, JobReference]]:
-        """List the jobs that are followed."""
+        """List the jobs that are followed by this process."""
         with self._lock:
-            threads = list(self._threads.items())
+            threads = list(self._own_threads().items())
         return [(options, job) for options, thread in threads for job in thread.jobs()]
 
+    def _own_threads(self) -> dict[SyncOptions, _Thread]:
+        """Return the threads that run in this process, not those of the one it was forked from."""
+        return self._threads if self._process == os.getpid() else {}
+
     def _forget_a_parent(self) -> None:
-        """Begin anew in a process that was forked: its threads are the parent's."""
+        """Drop the threads of the process from which this one was forked."""
         if self._process != os.getpid():
             self._process, self._threads = os.getpid(), {}
         if not self._registered:
@@ -122,10 +135,8 @@ class Background:
 
     def _stop(self) -> None:
         """End the passes in hand at the next batch, and say how to finish what is open."""
-        if self._process != os.getpid():
-            return
         left = self.open_jobs()
-        for thread in self._threads.values():
+        for thread in self._own_threads().values():
             thread.stopped.set()
         if left:
             logger.warning("%s", _how_to_finish(left))
@@ -136,7 +147,6 @@ class _Thread(threading.Thread):
 
     def __init__(self, options: SyncOptions) -> None:
         super().__init__(name=_THREAD_NAME, daemon=True)
-        _PASSES.addFilter(_is_not_ours)
         self.stopped = threading.Event()
         self._options = options
         self._jobs: dict[tuple[str, str], _Followed] = {}
@@ -173,6 +183,13 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         """Look at jobs until none is left."""
+        _PASSES.addFilter(self._is_not_mine)
+        try:
+            self._look_on()
+        finally:
+            _PASSES.removeFilter(self._is_not_mine)
+
+    def _look_on(self) -> None:
         while due := self._next():
             waiting = [(job, job.seen) for job in due]
             try:
@@ -223,9 +240,7 @@ class _Thread(threading.Thread):
         if job.pursuit.is_over(run, now_s):
             self._leave(job)
             return
-        with self._changed:
-            if job.due_s:  # else somebody is in a hurry
-                job.due_s = now_s + job.pursuit.pause_s(now_s)
+        self._put_off(job, job.pursuit.pause_s(now_s))
 
     def _note_job_failure(self, job: _Followed, error: SmwatchError) -> None:
         job.failures += 1
@@ -247,17 +262,21 @@ class _Thread(threading.Thread):
         self._mirror = None
         for job in due:
             pause_s = job.pursuit.interval_s * 2.0 ** min(self._failures - 1, 20)
-            job.due_s = time.monotonic() + min(_LONGEST_PAUSE_S, pause_s)
-            job.seen.set()
+            self._put_off(job, min(_LONGEST_PAUSE_S, pause_s))
+
+    def _put_off(self, job: _Followed, pause_s: float) -> None:
+        """Look at a job again after a pause, unless somebody is in a hurry since the last look."""
+        with self._changed:
+            if job.due_s:
+                job.due_s = time.monotonic() + pause_s
+
+    def _is_not_mine(self, _: logging.LogRecord) -> bool:
+        return threading.current_thread() is not self
 
     def _leave(self, job: _Followed) -> None:
         with self._changed:
             self._jobs.pop(_key(job.reference), None)
             job.seen.set()
-
-
-def _is_not_ours(record: logging.LogRecord) -> bool:
-    return record.threadName != _THREAD_NAME
 
 
 def _key(reference: JobReference) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """SageMaker SDK object → which job it stands for, without importing the SDK.
 
 The objects are told by the names of their classes and attributes, which are those of the SageMaker
-Python SDK 2 and 3 (``sagemaker``), of sagemaker-core and of sagemaker-experiments.
+Python SDK 2 and 3 (``sagemaker``), of sagemaker-core and of sagemaker-experiments. Where the class
+is another (a wrapper, a stand-in, a later version's), the attributes that hold a text tell.
 """
 
 from __future__ import annotations
@@ -34,40 +35,44 @@ TAKEN = (
     " experiment of sagemaker, sagemaker-core or sagemaker-experiments"
 )
 
-_RESOURCES: dict[str, tuple[JobKind, str]] = {
-    "TrainingJob": (TRAINING_JOB, "training_job"),
-    "_TrainingJob": (TRAINING_JOB, "training_job"),
-    "ProcessingJob": (PROCESSING_JOB, "processing_job"),
-    "TransformJob": (TRANSFORM_JOB, "transform_job"),
-    "_TransformJob": (TRANSFORM_JOB, "transform_job"),
-    "HyperParameterTuningJob": (TUNING_JOB, "hyper_parameter_tuning_job"),
-    "_TuningJob": (TUNING_JOB, "hyper_parameter_tuning_job"),
-    "AutoMLJob": (AUTOML_JOB, "auto_ml_job"),
-    "AutoMLJobV2": (AUTOML_JOB, "auto_ml_job"),
-    "Endpoint": (ENDPOINT, "endpoint"),
-    "PipelineExecution": (PIPELINE_EXECUTION, "pipeline_execution"),
-    "_PipelineExecution": (PIPELINE_EXECUTION, "pipeline_execution"),
-    "TrialComponent": (TRIAL_COMPONENT, "trial_component"),
-    "_TrialComponent": (TRIAL_COMPONENT, "trial_component"),
-    "Trial": (TRIAL, "trial"),
-    "_Trial": (TRIAL, "trial"),
-    "TrialSummary": (TRIAL, "trial"),
-}
-"""Class → kind, and how its attributes for name and ARN begin."""
-
-_LATEST: tuple[tuple[str, JobKind], ...] = (
-    ("latest_training_job", TRAINING_JOB),
-    ("_latest_training_job", TRAINING_JOB),
-    ("latest_tuning_job", TUNING_JOB),
-    ("latest_transform_job", TRANSFORM_JOB),
-    ("latest_auto_ml_job", AUTOML_JOB),
-    ("latest_job", PROCESSING_JOB),
-    ("_trial_component", TRIAL_COMPONENT),
-    ("endpoint_name", ENDPOINT),
+_JOBS: tuple[tuple[str, JobKind, str], ...] = (
+    ("training_job", TRAINING_JOB, "TrainingJob _TrainingJob"),
+    ("processing_job", PROCESSING_JOB, "ProcessingJob"),
+    ("transform_job", TRANSFORM_JOB, "TransformJob _TransformJob"),
+    ("hyper_parameter_tuning_job", TUNING_JOB, "HyperParameterTuningJob _TuningJob"),
+    ("auto_ml_job", AUTOML_JOB, "AutoMLJob AutoMLJobV2"),
+    ("endpoint", ENDPOINT, "Endpoint"),
+    ("pipeline_execution", PIPELINE_EXECUTION, "PipelineExecution _PipelineExecution"),
+    ("trial_component", TRIAL_COMPONENT, "TrialComponent _TrialComponent"),
+    ("trial", TRIAL, "Trial _Trial TrialSummary"),
 )
-"""Attribute of what starts jobs → kind of the job that stands there, as object or by name."""
+"""How the attributes for name and ARN begin (the stem), the kind, its classes."""
 
-_STARTERS = ("fit", "train", "tune", "run", "transform", "start")
+_STEMS = {stem: kind for stem, kind, _ in _JOBS}
+_RESOURCES = {name: stem for stem, _, classes in _JOBS for name in classes.split()}
+
+_LATEST: dict[str, str] = {
+    "latest_training_job": "training_job",
+    "_latest_training_job": "training_job",
+    "latest_tuning_job": "hyper_parameter_tuning_job",
+    "latest_transform_job": "transform_job",
+    "latest_auto_ml_job": "auto_ml_job",
+    "latest_job": "processing_job",
+    "_trial_component": "trial_component",
+    "trial_component": "trial_component",
+}
+"""Attribute of what starts jobs → what stands there, as object or by name."""
+
+_STARTED_BY = {
+    "fit": "training_job",
+    "train": "training_job",
+    "tune": "hyper_parameter_tuning_job",
+    "run": "processing_job",
+    "transform": "transform_job",
+}
+"""Method of what starts jobs → what stands in its list ``jobs``, if nothing else tells."""
+
+_STARTERS = (*_STARTED_BY, "start")
 _EXPERIMENTS = frozenset({"Experiment", "_Experiment"})
 _PIPELINE_SESSIONS = frozenset({"PipelineSession", "LocalPipelineSession"})
 _SESSION = "sagemaker_session"
@@ -121,10 +126,8 @@ def reference_of(thing: object, *owners: object) -> JobReference:
         When it stands for no job of AWS: it has not started one, it runs on this machine, it is
         something else.
     """
-    job = latest_of(thing)
-    found = _named(job) if job is not None else None
-    if found is None and isinstance(job, str):
-        found = _by_text(job, _kind_of_latest(thing))
+    stem, job = _found(thing)
+    found = _read(job, stem)
     if found is None:
         raise UsageError(_why_not(thing, job))
     _require_remote(job, thing, *owners)
@@ -144,9 +147,7 @@ def latest_of(thing: object) -> object | None:
     object or None
         The job, or its name; None where there is none.
     """
-    if _resource(thing) is not None:
-        return thing
-    return next((job for _, job in _latest(thing)), None)
+    return _found(thing)[1]
 
 
 def trials_of(experiment: object) -> tuple[JobReference, ...]:
@@ -167,8 +168,11 @@ def trials_of(experiment: object) -> tuple[JobReference, ...]:
 
 
 def is_experiment(thing: object) -> bool:
-    """Whether an object is an experiment of SageMaker."""
-    return not _EXPERIMENTS.isdisjoint(_class_names(thing)) and hasattr(thing, "experiment_name")
+    """Whether an object is an experiment of SageMaker, or lists trials as one does."""
+    if _EXPERIMENTS.isdisjoint(_class_names(thing)):
+        is_named = _text(thing, "experiment_name") is not None
+        return is_named and callable(getattr(thing, "list_trials", None))
+    return hasattr(thing, "experiment_name")
 
 
 def _listed_beside(experiment: object) -> Iterable[object]:
@@ -189,34 +193,62 @@ def _class_names(thing: object) -> tuple[str, ...]:
     return tuple(each.__name__ for each in type(thing).__mro__)
 
 
-def _resource(thing: object) -> tuple[JobKind, str] | None:
+def _found(thing: object) -> tuple[str, object | None]:
+    """Find the job that an object is or has started last, and how that job's attributes begin."""
+    stem = _stem_of_class(thing)
+    if stem is not None:
+        return stem, thing
+    latest = next(_latest(thing), None)
+    if latest is not None:
+        return latest
+    is_starter = any(hasattr(thing, attribute) for attribute in _LATEST)
+    stem = None if is_starter else _stem_of_shape(thing)
+    return (stem, thing) if stem is not None else ("", None)
+
+
+def _latest(thing: object) -> Iterator[tuple[str, object]]:
+    """Give what stands where the jobs stand that an object has started, the last first."""
+    for attribute, stem in _LATEST.items():
+        yield from _standing(getattr(thing, attribute, None), stem)
+    jobs = getattr(thing, "jobs", None)
+    if isinstance(jobs, list | tuple) and jobs:
+        by_method = (_STARTED_BY.get(name, "") for name in _starters(thing))
+        yield from _standing(jobs[-1], next(by_method, ""))
+
+
+def _standing(job: object, usual: str) -> Iterator[tuple[str, object]]:
+    """Give what stands at a place, if it is a job: its class tells, the place, or its shape."""
+    stem = _stem_of_class(job) or (usual if _read(job, usual) else _stem_of_shape(job))
+    if stem is not None:
+        yield stem, job
+
+
+def _stem_of_class(thing: object) -> str | None:
     known = (_RESOURCES.get(name) for name in _class_names(thing))
     return next((each for each in known if each is not None), None)
 
 
-def _latest(thing: object) -> Iterator[tuple[JobKind, object]]:
-    for attribute, kind in _LATEST:
-        job = getattr(thing, attribute, None)
-        is_job = isinstance(job, str) or (job is not None and _resource(job) is not None)
-        if is_job:
-            yield kind, job
-
-
-def _kind_of_latest(thing: object) -> JobKind:
-    return next(kind for kind, _ in _latest(thing))
-
-
-def _named(job: object) -> JobReference | None:
-    """Read name and ARN of a job's own object."""
-    resource = _resource(job)
-    if resource is None:
+def _stem_of_shape(thing: object) -> str | None:
+    """Tell by the one name of a job that an object has; where it has none, by the one ARN."""
+    if isinstance(thing, type):
         return None
-    kind, stem = resource
+    for ending in ("name", "arn"):
+        stems = [stem for stem in _STEMS if _text(thing, f"{stem}_{ending}")]
+        if stems:
+            return stems[0] if len(stems) == 1 else None
+    return None
+
+
+def _read(job: object, stem: str) -> JobReference | None:
+    """Read which job is meant: by its ARN, else by its name; None where neither is a text."""
+    kind = _STEMS.get(stem)
+    if kind is None:
+        return None
     arn = _text(job, f"{stem}_arn", "arn")
-    if arn is not None and is_arn(arn):
-        return _by_text(arn, kind)
-    name = _text(job, f"{stem}_name", "job_name", "name")
-    return JobReference(kind=kind, name=name) if name else None
+    is_known = arn is not None and is_arn(arn)
+    name = job if isinstance(job, str) else _text(job, f"{stem}_name", "job_name", "name")
+    text = arn if is_known else name
+    return _by_text(text, kind) if text else None
 
 
 def _by_text(text: str, kind: JobKind) -> JobReference:
@@ -288,12 +320,16 @@ def _why_not(thing: object, job: object | None) -> str:
         return f"this {what} has no name yet: nothing was started"
     if getattr(thing, "_latest_job", None) is not None:
         return f"the job of this {what} is one of DescribeJob's: these are not mirrored"
-    starters = [name for name in _STARTERS if callable(getattr(thing, name, None))]
+    starters = _starters(thing)
     if starters and not isinstance(thing, type):
         return (
             f"this {what} has not started a job: call .{starters[0]}() before; mirror takes {TAKEN}"
         )
     return f"{what} does not stand for a job: mirror takes {TAKEN}"
+
+
+def _starters(thing: object) -> list[str]:
+    return [name for name in _STARTERS if callable(getattr(thing, name, None))]
 
 
 def _described(thing: object) -> str:

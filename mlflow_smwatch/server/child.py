@@ -80,7 +80,7 @@ class MirrorProcess:
         self.close()
 
     def close(self) -> None:
-        """Read the rest of its log, and let go of its pipes."""
+        """Read the rest of its log, whose pipe is closed at its end, and close the other one."""
         self._reader.join(1)
         if self._process.stdin:
             self._process.stdin.close()
@@ -97,12 +97,15 @@ class MirrorProcess:
         return self._message
 
     def _read(self) -> None:
+        if self._process.stderr is None:
+            return
         has_error = False
-        for line in self._process.stderr or ():
-            message, is_error = _message_of(line)
-            if message and (is_error or not has_error):
-                self._message, has_error = message, is_error
-            self._pass_on(line)
+        with self._process.stderr as lines:
+            for line in lines:
+                message, is_error = _message_of(line)
+                if message and (is_error or not has_error):
+                    self._message, has_error = message, is_error
+                self._pass_on(line)
 
     def _pass_on(self, line: str) -> None:
         try:

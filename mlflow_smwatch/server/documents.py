@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+_TOO_LARGE = 10**15
+
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     """Replace a document: who reads it finds the old one or the new one, whole.
@@ -34,9 +36,35 @@ def read_document(path: Path) -> dict[str, Any]:
     """Return a document; an empty one where there is none, or none that can be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def part(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a member that is a document itself; an empty one where it is anything else."""
+    found = document.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def parts(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Return the documents in a member that is a list of them, and nothing else of it."""
+    found = document.get(key)
+    members = found if isinstance(found, list) else ()
+    return [each for each in members if isinstance(each, Mapping)]
+
+
+def number(value: object) -> int | float | None:
+    """Return a number of a size that is meant; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < _TOO_LARGE else None
+
+
+def counts(document: Mapping[str, Any], key: str) -> dict[str, int]:
+    """Return the whole numbers by name in a member."""
+    members = ((name, number(count)) for name, count in part(document, key).items())
+    return {name: count for name, count in members if isinstance(count, int)}
 
 
 def moment_text(seconds: float | None) -> str | None:
@@ -50,5 +78,5 @@ def seconds_of(text: object) -> float | None:
     """Read what :func:`moment_text` wrote, or the same with a Z; None for anything else."""
     try:
         return datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mlflow_smwatch.server.documents import seconds_of
+from mlflow_smwatch.server.documents import number, seconds_of
 
 State = Literal["fresh", "starting", "waiting", "stale", "ended", "absent"]
 
@@ -77,7 +77,7 @@ def judge(
 def _judge_running(worker: Mapping[str, Any], watch: Mapping[str, Any], now: float) -> Health:
     is_its_own = watch.get("pid") == worker.get("pid")
     document = watch if is_its_own else {}
-    limit_s = max(FRESH_S, _INTERVALS * float(document.get("interval_s") or 0))
+    limit_s = max(FRESH_S, _INTERVALS * (number(document.get("interval_s")) or 0))
     whole = seconds_of(document.get("whole_pass_ended_at"))
     error = document.get("error")
     signs = [seconds_of(worker.get("started_at")), whole]

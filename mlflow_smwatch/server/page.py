@@ -1,17 +1,19 @@
 """The status page: one HTML document that loads nothing.
 
 Names, reasons and messages come from AWS and MLflow: every text is escaped, what does not print is
-spelled out. Addresses are relative to the page, so that they hold behind any prefix.
+spelled out. Addresses are relative to the page, so that they hold behind any prefix. The documents
+were written by other processes, perhaps of another version: what is missing or odd is left out.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from mlflow_smwatch.core.visible import visible
-from mlflow_smwatch.server.documents import seconds_of
+from mlflow_smwatch.server.documents import counts, number, part, parts, seconds_of
 from mlflow_smwatch.server.page_style import REFRESH_S, STYLE
 
 _PILLS = {
@@ -22,6 +24,7 @@ _PILLS = {
     "ended": ("bad", "not running"),
     "absent": ("bad", "not running"),
 }
+_UNKNOWN = ("bad", "not known")
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (48 * 3600, 3600, "h"))
 _DAY_S = 86_400
 _DAYS_SHOWN = 7
@@ -43,35 +46,39 @@ def render_page(view: Mapping[str, Any], now: float) -> str:
     str
         HTML.
     """
-    health, watch, store = view["health"], view["watch"], view["store"]
-    parts = [
-        _head(health, view["server"]),
+    health, watch, store = (part(view, each) for each in ("health", "watch", "store"))
+    blocks = [
+        _head(health, part(view, "server")),
         _cards(watch, store, now),
         _troubles("Failures", watch, "failed", "error", store),
         _mirrored(store),
         _attention(store, now),
         _troubles("Warnings of the last passes", watch, "warnings", "warning", store),
-        _spending(watch),
+        _spending(watch, now),
         _process(view, now),
     ]
-    body = "\n".join(part for part in parts if part)
+    body = "\n".join(each for each in blocks if each)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="refresh" content="{REFRESH_S}">'
-        f"<title>smwatch: {_text(_PILLS[health['state']][1])}</title>"
+        f"<title>smwatch: {_pill(health)[1]}</title>"
         f"<style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
 
 
 def _head(health: Mapping[str, Any], server: Mapping[str, Any]) -> str:
-    shade, word = _PILLS[health["state"]]
-    note = "" if health["state"] == "fresh" else _note(shade, health["reason"])
+    shade, word = _pill(health)
+    note = "" if shade == "good" else _note(shade, health.get("reason"))
     return (
         f'<header><h1>SageMaker mirror</h1><span class="pill {shade}">{word}</span></header>\n'
-        f'<p class="dim">{_text(server["tracking_uri"])} · <a href="./">MLflow</a> · '
+        f'<p class="dim">{_text(server.get("tracking_uri"))} · <a href="./">MLflow</a> · '
         f'<a href="smwatch/status.json">status.json</a></p>{note}'
     )
+
+
+def _pill(health: Mapping[str, Any]) -> tuple[str, str]:
+    return _PILLS.get(str(health.get("state")), _UNKNOWN)
 
 
 def _note(shade: str, text: object) -> str:
@@ -79,9 +86,8 @@ def _note(shade: str, text: object) -> str:
 
 
 def _cards(watch: Mapping[str, Any], store: Mapping[str, Any], now: float) -> str:
-    last = watch.get("last_pass") or {}
-    day: Mapping[str, Any] = next(iter(watch.get("days") or ()), {})
-    calls = sum((day.get("aws_calls") or {}).values())
+    last, today = part(watch, "last_pass"), _today(watch, now)
+    calls = sum(counts(today, "aws_calls").values())
     return _grid(
         (
             (_number(store.get("runs")), f"runs mirrored, {_number(store.get('open'))} still open"),
@@ -91,10 +97,16 @@ def _cards(watch: Mapping[str, Any], store: Mapping[str, Any], now: float) -> st
                 _ago(last.get("ended_at"), now),
                 f"since the last pass, which took {_number(last.get('seconds'))} s",
             ),
-            (_number(calls), f"AWS calls on {_text(day.get('day', 'this day'))} (UTC)"),
-            (_usd(day.get("estimated_cost_usd")), "estimated for these calls"),
+            (_number(calls), "AWS calls today (UTC)"),
+            (_usd(today.get("estimated_cost_usd", 0.0)), "estimated for these calls"),
         )
     )
+
+
+def _today(watch: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    """Find what was spent today; the latest day that is there may be an earlier one."""
+    day = time.strftime("%Y-%m-%d", time.gmtime(now))
+    return next((each for each in parts(watch, "days") if each.get("day") == day), {})
 
 
 def _grid(cards: Iterable[tuple[str, str]]) -> str:
@@ -106,20 +118,20 @@ def _troubles(
     title: str, watch: Mapping[str, Any], key: str, member: str, store: Mapping[str, Any]
 ) -> str:
     """Show what failed, or what was left out, with the run's page where there is one."""
-    found = list(reversed(watch.get(key) or ()))
+    found = parts(watch, key)[::-1]
     if not found:
         return ""
-    runs = {each["arn"]: each for each in store.get("attention") or ()}
+    runs = {str(each.get("arn")): each for each in parts(store, "attention")}
     rows = [
-        [_job(each["arn"], runs.get(each["arn"])), f'<td class="w">{_text(each[member])}</td>']
+        [_job(each.get("arn"), runs), f'<td class="w">{_text(each.get(member) or "–")}</td>']
         for each in found
     ]
     return _table(title, str(len(found)), ("job", "reason"), rows)
 
 
-def _job(arn: str | None, run: Mapping[str, Any] | None) -> str:
-    name = (arn or "all jobs").rpartition("/")[2]
-    shown = _link(run.get("url"), name) if run else _text(name)
+def _job(arn: object, runs: Mapping[str, Mapping[str, Any]]) -> str:
+    name = str(arn or "all jobs").rpartition("/")[2]
+    shown = _link(runs.get(str(arn), {}).get("url"), name)
     hint = f' title="{_text(arn)}"' if arn else ""
     return f"<td{hint}>{shown}</td>"
 
@@ -129,10 +141,13 @@ def _mirrored(store: Mapping[str, Any]) -> str:
         return _note("bad", f"MLflow could not be read: {store['error']}")
     if not store.get("runs"):
         return _note("busy", "No run was mirrored yet.") if store else ""
-    kinds = [_counted(name, count) for name, count in (store.get("kinds") or {}).items()]
+    kinds = [_counted(name, count) for name, count in counts(store, "kinds").items()]
     experiments = [
-        [f"<td>{_link(each['url'], each['experiment'])}</td>", _cell(each["runs"])]
-        for each in store.get("experiments") or ()
+        [
+            f"<td>{_link(each.get('url'), each.get('experiment') or '–')}</td>",
+            _cell(each.get("runs")),
+        ]
+        for each in parts(store, "experiments")
     ]
     return (
         f'<div class="pair"><section>{_table("Kinds", "", ("kind", "runs"), kinds)}</section>'
@@ -145,15 +160,15 @@ def _counted(name: object, count: object) -> list[str]:
 
 
 def _attention(store: Mapping[str, Any], now: float) -> str:
-    found, more = store.get("attention") or (), store.get("more_attention") or 0
+    found, more = parts(store, "attention"), number(store.get("more_attention"))
     if not found:
         return ""
     rows = [
         [
-            f"<td>{_link(each['url'], each['name'] or each['run_id'])}</td>",
-            f"<td>{_text(each['status'])}</td>",
-            f'<td class="n">{_ago(each["synced_at"], now)}</td>',
-            f'<td class="w">{_text(each["warning"] or "")}</td>',
+            f"<td>{_link(each.get('url'), each.get('name') or each.get('run_id') or '–')}</td>",
+            f"<td>{_text(each.get('status') or '–')}</td>",
+            f'<td class="n">{_ago(each.get("synced_at"), now)}</td>',
+            f'<td class="w">{_text(each.get("warning") or "")}</td>',
         ]
         for each in found
     ]
@@ -161,21 +176,20 @@ def _attention(store: Mapping[str, Any], now: float) -> str:
     return _table("Open runs, and runs with a warning", count, _ATTENTION, rows)
 
 
-def _spending(watch: Mapping[str, Any]) -> str:
-    days: Sequence[Mapping[str, Any]] = watch.get("days") or ()
+def _spending(watch: Mapping[str, Any], now: float) -> str:
+    days = parts(watch, "days")
     if not days:
         return ""
-    total: Mapping[str, int] = watch.get("aws_calls") or {}
-    today: Mapping[str, int] = days[0]["aws_calls"]
+    total, today = counts(watch, "aws_calls"), counts(_today(watch, now), "aws_calls")
     operations = [
         [f"<td>{_text(each)}</td>", _cell(today.get(each, 0)), _cell(total.get(each, 0))]
         for each in sorted({*today, *total})
     ]
     costs = [
         [
-            f"<td>{_text(each['day'])}</td>",
-            _cell(sum(each["aws_calls"].values())),
-            f'<td class="n">{_usd(each["estimated_cost_usd"])}</td>',
+            f"<td>{_text(each.get('day') or '–')}</td>",
+            _cell(sum(counts(each, "aws_calls").values())),
+            f'<td class="n">{_usd(each.get("estimated_cost_usd"))}</td>',
         ]
         for each in days[:_DAYS_SHOWN]
     ]
@@ -187,16 +201,16 @@ def _spending(watch: Mapping[str, Any]) -> str:
 
 
 def _process(view: Mapping[str, Any], now: float) -> str:
-    worker, watch, server = view["worker"], view["watch"], view["server"]
+    worker, watch, server = (part(view, each) for each in ("worker", "watch", "server"))
     facts = (
         ("mirror", f"process {worker.get('pid') or '–'} on {worker.get('host') or '–'}"),
         ("run by", f"worker {worker.get('worker_pid') or '–'}"),
-        ("page from", f"worker {server['pid']} on {server['host']}"),
+        ("page from", f"worker {server.get('pid')} on {server.get('host')}"),
         ("running for", _ago(worker.get("started_at"), now)),
         ("Region", watch.get("region") or "–"),
         ("interval", f"{watch.get('interval_s') or '–'} s"),
         ("passes", _number(watch.get("passes"))),
-        ("version", f"smwatch {server['smwatch']}, MLflow {server['mlflow']}"),
+        ("version", f"smwatch {server.get('smwatch')}, MLflow {server.get('mlflow')}"),
     )
     rows = [[f'<th scope="row">{_text(a)}</th>', f"<td>{_text(b)}</td>"] for a, b in facts]
     return f"{_table('Process', '', (), rows)}\n<footer>Read anew every {REFRESH_S} s.</footer>"
@@ -212,16 +226,20 @@ def _table_parts(
     yield f"<h2>{_text(title)}<small>{_text(aside)}</small></h2>"
     yield '<div class="scroll"><table>'
     if heads:
-        numeric = [cell.startswith('<td class="n"') for cell in rows[0]] if rows else []
+        first = rows[0] if rows else [""] * len(heads)
         cells = (
-            f'<th scope="col"{" class=n" if right else ""}>{_text(head)}</th>'
-            for head, right in zip(heads, numeric, strict=True)
+            f'<th scope="col"{" class=n" if _is_numeric(cell) else ""}>{_text(head)}</th>'
+            for head, cell in zip(heads, first, strict=True)
         )
         yield f"<thead><tr>{''.join(cells)}</tr></thead>"
     yield "<tbody>"
     for row in rows:
         yield f"<tr>{''.join(row)}</tr>"
     yield "</tbody></table></div>"
+
+
+def _is_numeric(cell: str) -> bool:
+    return cell.startswith('<td class="n"')
 
 
 def _text(value: object) -> str:
@@ -240,13 +258,15 @@ def _cell(count: object) -> str:
 
 
 def _number(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else "–"
+    found = number(value)
+    if found is None:
+        return "–"
+    return f"{found:,.1f}" if isinstance(found, float) else f"{found:,}"
 
 
 def _usd(value: object) -> str:
-    return f"${value:.4f}" if isinstance(value, int | float) else "–"
+    found = number(value)
+    return "–" if found is None else f"${found:.4f}"
 
 
 def _ago(text: object, now: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import time
@@ -10,12 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow_smwatch._version import __version__
+from mlflow_smwatch.core.errors import reason
+from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.server.documents import read_document
 from mlflow_smwatch.server.health import judge
 from mlflow_smwatch.server.page import render_page
 from mlflow_smwatch.server.page_style import POLICY
 from mlflow_smwatch.server.place import Place
 from mlflow_smwatch.server.store_reader import StoreReader
+
+logger = logging.getLogger(__name__)
 
 PATHS = ("/smwatch", "/smwatch/", "/smwatch/status.json", "/smwatch/health")
 
@@ -63,14 +68,27 @@ class Pages:
     refusal: str | None = None
 
     def answer(self, path: str) -> Answer:
-        """Answer a GET.
+        """Answer a GET; what goes wrong with that is one line, and the server goes on.
 
         Parameters
         ----------
         path
             One of :data:`PATHS`.
         """
-        now = time.time()
+        try:
+            return self._answered(path, time.time())
+        except Exception as error:
+            line = visible(reason(error))
+            logger.exception("%s cannot be shown", path)
+            headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+            return Answer(
+                status=500,
+                content_type="text/plain; charset=utf-8",
+                body=f"smwatch cannot show this: {line}\n",
+                headers=headers,
+            )
+
+    def _answered(self, path: str, now: float) -> Answer:
         if path == "/smwatch/":
             return Answer(
                 status=308, content_type="text/plain", body="", headers={"Location": "../smwatch"}

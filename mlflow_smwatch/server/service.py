@@ -36,9 +36,13 @@ class Service:
     supervisor: Supervisor | None
 
     def start(self) -> None:
-        """Stand for election."""
-        if self.supervisor is not None:
+        """Stand for election; the server goes on where that fails."""
+        if self.supervisor is None:
+            return
+        try:
             self.supervisor.start()
+        except RuntimeError as error:
+            logger.warning("smwatch runs no mirror: %s", error)
 
     def stop(self) -> None:
         """End the mirror, if it runs here."""

@@ -52,8 +52,9 @@ class Spending:
         self._entered = now
         self.calls += calls
         self.cost_usd += cost_usd
-        of_day = self._days.setdefault(day, (Counter(), 0.0))
-        self._days[day] = (of_day[0] + calls, of_day[1] + cost_usd)
+        if calls or cost_usd:
+            of_day = self._days.get(day, (Counter(), 0.0))
+            self._days[day] = (of_day[0] + calls, of_day[1] + cost_usd)
         return bool(calls)
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from mlflow_smwatch.core.errors import SmwatchError, reason
 from mlflow_smwatch.server.documents import (
     moment_text,
+    number,
     read_document,
     seconds_of,
     write_document,
@@ -70,7 +71,7 @@ class StoreReader:
     @staticmethod
     def _is_old(known: dict[str, Any]) -> bool:
         read_at = seconds_of(known.get("read_at")) or 0.0
-        return time.time() - read_at > max(OLD_S, SHARE * float(known.get("seconds") or 0))
+        return time.time() - read_at > max(OLD_S, SHARE * (number(known.get("seconds")) or 0))
 
     def _read(self) -> None:
         begun = time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy
 
-from mlflow_smwatch.core.errors import TrackingError
+from mlflow_smwatch.core.errors import JobError, TrackingError
 from mlflow_smwatch.tracking.uris import first_line, plain_uri, scheme_of, shown_uri
 
 if sys.platform != "win32":
@@ -20,6 +20,36 @@ _DRIVER_EXTRAS = {
     "postgresql": {"", "psycopg", "psycopg2"},
     "mysql": {"", "mysqldb", "pymysql"},
 }
+
+
+@contextmanager
+def opened(uri: str, trouble: str) -> Iterator[sqlalchemy.Engine]:
+    """Open a database beside MLflow's own pool, and say in one line what it refuses.
+
+    Parameters
+    ----------
+    uri
+        Its URI.
+    trouble
+        What it means when the database refuses; the message begins with it.
+
+    Yields
+    ------
+    Engine
+        It keeps no connection open.
+
+    Raises
+    ------
+    JobError
+        When the database refuses.
+    ModuleNotFoundError
+        When its driver is not installed.
+    """
+    try:
+        yield sqlalchemy.create_engine(plain_uri(uri), poolclass=sqlalchemy.pool.NullPool)
+    except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
+        message = f"{trouble}: {first_line(getattr(error, 'orig', None) or error)}"
+        raise JobError(message) from error
 
 
 def check_file(uri: str, *, create: bool) -> None:
@@ -61,17 +91,16 @@ def check_database(uri: str, *, create: bool = True) -> None:
         With the next step.
     """
     try:
-        url = sqlalchemy.make_url(plain_uri(uri))
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
-        tables = set(sqlalchemy.inspect(engine).get_table_names())
+        with opened(uri, f"the database {shown_uri(uri)} cannot be used") as engine:
+            tables = set(sqlalchemy.inspect(engine).get_table_names())
     except ModuleNotFoundError as error:
         message = (
             f"the database driver {error.name!r} that {shown_uri(uri)} asks for is not installed:"
             f" {_driver_advice(uri)}"
         )
         raise TrackingError(message) from error
-    except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
-        message = f"the database {shown_uri(uri)} cannot be used: {_database_reason(error)}"
+    except JobError as error:
+        message = f"{error}{_way_out(str(error))}"
         raise TrackingError(message) from error
     if tables and not {"experiments", "runs"} <= tables:
         message = (
@@ -144,8 +173,7 @@ def _sqlite_path(uri: str) -> Path | None:
     return None if in_memory else Path(path)
 
 
-def _database_reason(error: Exception) -> str:
-    reason = first_line(getattr(error, "orig", None) or error)
+def _way_out(reason: str) -> str:
     if "locked" in reason:
-        return f"{reason}: another program holds it; end that program or wait, then run again"
-    return f"{reason}; check the URI, the server and the rights"
+        return ": another program holds it; end that program or wait, then run again"
+    return "; check the URI, the server and the rights"

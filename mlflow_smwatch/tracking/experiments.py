@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 
 from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.core.errors import JobError, SmwatchError, StopError
 from mlflow_smwatch.core.keys import EXPERIMENT_TAG_LIMIT, assign_keys, legal_value
-from mlflow_smwatch.tracking.locations import is_overlaid
-from mlflow_smwatch.tracking.overlays import Overlays
+from mlflow_smwatch.tracking.overlays import Overlays, has_logs
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 from mlflow_smwatch.tracking.uris import shown_uri
 
@@ -59,10 +58,8 @@ class Experiments:
 
     def name_of(self, experiment_id: str) -> str | None:
         """Return the name of an experiment, None if it is not known."""
-        found = (
-            name for name, each in self._by_name.items() if each.experiment_id == experiment_id
-        )
-        return next(found, None)
+        known = self._known(experiment_id)
+        return known.name if known else None
 
     def find(self, name: str) -> str | None:
         """Return the id of an experiment that exists and is not deleted, else None."""
@@ -94,9 +91,9 @@ class Experiments:
         JobError
             With the command that restores the experiment and its runs.
         """
-        for known in self._by_name.values():
-            if known.experiment_id == experiment_id and known.lifecycle_stage != "active":
-                raise JobError(self._way_back(known))
+        known = self._known(experiment_id)
+        if known and known.lifecycle_stage != "active":
+            raise JobError(self._way_back(known))
 
     def describe(self, name: str, description: str | None, tags: Mapping[str, str]) -> None:
         """Write what AWS says of an experiment, as far as it is new.
@@ -129,36 +126,77 @@ class Experiments:
                     client = self._tracking.client
                     client.set_experiment_tag(known.experiment_id, keys[tag], legal)
 
-    def overlay_warnings(self, runs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    def shows_job(self, experiment_id: str) -> bool | None:
+        """Whether runs of an experiment show what AWS has of their jobs when somebody looks.
+
+        Parameters
+        ----------
+        experiment_id
+            The experiment.
+
+        Returns
+        -------
+        bool or None
+            None where :meth:`ask_server` can tell.
+        """
+        known = self._known(experiment_id)
+        if self._overlays is None or known is None:
+            return False
+        return self._overlays.shows_job(known.artifact_location)
+
+    def ask_server(
+        self, experiment_id: str, run_id: str, kind: str, prepare: Callable[[], None]
+    ) -> None:
+        """Ask the server, unless that was done, whether it shows what AWS has of a run's job.
+
+        Parameters
+        ----------
+        experiment_id, run_id
+            A run and its experiment.
+        kind
+            Of its job.
+        prepare
+            Seals the run; called before, if the server is asked.
+        """
+        known = self._known(experiment_id)
+        if self._overlays is not None and known is not None:
+            self._overlays.ask_server(known, run_id, kind, prepare)
+
+    def overlay_warnings(self, runs: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         """Say which experiments show nothing of AWS, and whether the server can show the others.
 
         Parameters
         ----------
         runs
-            Ids of runs that were written, each with its experiment's.
+            Runs that were written: id, experiment's id and kind of job.
 
         Yields
         ------
         str
-            A warning.
-
-        Raises
-        ------
-        JobError
-            When MLflow refuses.
+            A warning; also where it cannot be told.
         """
         if self._overlays is None:
             return
-        asked = False
-        for experiment_id, run_id in {each: run_id for run_id, each in runs}.items():
-            with tracking_errors("looking at the experiment"):
-                known = self._tracking.client.get_experiment(experiment_id)
+        telling = sorted(runs, key=lambda run: has_logs(run[2]))
+        of_experiment = {experiment_id: (run_id, kind) for run_id, experiment_id, kind in telling}
+        for experiment_id, (run_id, kind) in of_experiment.items():
+            try:
+                with tracking_errors("looking at the experiment"):
+                    known = self._tracking.client.get_experiment(experiment_id)
+            except SmwatchError as error:
+                yield f"what runs show of their jobs is not known: {error}"
+                if isinstance(error, StopError):
+                    return
+                continue
+            self._overlays.ask_server(known, run_id, kind)
             warning = self._overlays.warning(known)
-            if not asked and is_overlaid(known.artifact_location):
-                asked = True
-                warning = self._overlays.server_warning(run_id, known.name)
             if warning:
                 yield warning
+        yield from self._overlays.answers()
+
+    def _known(self, experiment_id: str) -> Experiment | None:
+        found = (each for each in self._by_name.values() if each.experiment_id == experiment_id)
+        return next(found, None)
 
     def _way_back(self, deleted: Experiment) -> str:
         command = f"mlflow experiments restore --experiment-id {deleted.experiment_id}"

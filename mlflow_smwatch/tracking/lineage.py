@@ -6,8 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy
@@ -18,6 +18,7 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.lineage import Lineage, Node
 from mlflow_smwatch.core.lineage_tags import from_tags
 from mlflow_smwatch.core.tags import LINEAGE
+from mlflow_smwatch.tracking.database import opened
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.store import Tracking, listing_errors
 from mlflow_smwatch.tracking.uris import is_sql, plain_uri, scheme_of
@@ -207,8 +208,14 @@ def _database_stamp(uri: str) -> object:
     tags = select(func.count()).select_from(_TAGS).where(_IS_LINEAGE)
     newest = select(func.max(_TAGS.c.value)).where(_TAGS.c.key == names.SYNCED_AT)
     query = select(runs.scalar_subquery(), tags.scalar_subquery(), newest.scalar_subquery())
-    with _engine(uri).connect() as connection:
+    with _connected(uri) as connection:
         return tuple(connection.execute(query).one())
+
+
+@contextmanager
+def _connected(uri: str) -> Iterator[sqlalchemy.Connection]:
+    with opened(uri, "the database refused") as engine, engine.connect() as connection:
+        yield connection
 
 
 def _read(tracking: Tracking) -> dict[str, _Run]:
@@ -221,7 +228,7 @@ def _read(tracking: Tracking) -> dict[str, _Run]:
         .where(_IS_ACTIVE, or_(_TAGS.c.key.in_(_WANTED), _IS_LINEAGE))
     )
     found: dict[str, _Run] = {}
-    with listing_errors("reading lineage"), _engine(tracking.uri).connect() as connection:
+    with listing_errors("reading lineage"), _connected(tracking.uri) as connection:
         for run_id, experiment_id, key, value in connection.execute(query):
             run = found.get(run_id) or found.setdefault(
                 run_id, _Run(experiment_id=str(experiment_id))
@@ -279,8 +286,3 @@ def _run_nodes(runs: Mapping[str, _Run]) -> Iterator[Node]:
             run_id=run_id,
             aliases=(component,) if component else (),
         )
-
-
-@lru_cache(maxsize=_STORES_KEPT)
-def _engine(uri: str) -> sqlalchemy.Engine:
-    return sqlalchemy.create_engine(plain_uri(uri), poolclass=sqlalchemy.pool.NullPool)

@@ -12,6 +12,7 @@ MLflow drops an empty authority where it puts a run's place below its experiment
 
 from __future__ import annotations
 
+import os
 import re
 
 from mlflow_smwatch.core.errors import JobError
@@ -23,8 +24,8 @@ REMOTE_SCHEMES = ("s3", "gs", "wasbs")
 LONGEST_RUN = 200
 """Most characters of ``runs.artifact_uri`` in MLflow's schema."""
 
-BELOW_EXPERIMENT = len("/") + 32 + len("/artifacts")
-"""How much longer a run's place is than its experiment's."""
+_BELOW_EXPERIMENT = len("/") + 32 + len("/artifacts")
+_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"  # as in mlflow.server.constants
 
 _FILE_FORMS = (
     ("smwatch+file://localhost/", "file:///"),
@@ -42,6 +43,11 @@ def is_overlaid(location: str) -> bool:
 def is_servers(location: str) -> bool:
     """Whether a place means what the server was started with (``--artifacts-destination``)."""
     return location.startswith("mlflow-artifacts:")
+
+
+def server_destination() -> str | None:
+    """Return where the server that this process belongs to keeps artifacts; None outside of one."""
+    return os.environ.get(_DESTINATION)
 
 
 def overlaid(location: str) -> str:
@@ -66,6 +72,32 @@ def overlaid(location: str) -> str:
     if location.startswith("/"):
         return "smwatch+file://" + _distinct(location, location)
     raise JobError(_why_not(location))
+
+
+def overlaid_below(base: str, folder: str) -> str:
+    """Return the overlay's form of a folder, for an experiment of its own.
+
+    Parameters
+    ----------
+    base
+        Where the folder is: an absolute path or a URI. A file URI means the same as its path.
+    folder
+        Its name.
+
+    Raises
+    ------
+    JobError
+        When the overlay does not work there, or MLflow has no room for the addresses of runs.
+    """
+    location = overlaid(f"{base.removeprefix('file://').rstrip('/')}/{folder}")
+    excess = len(location) + _BELOW_EXPERIMENT - LONGEST_RUN
+    if excess > 0:
+        message = (
+            f"too long by {excess}, because MLflow keeps {LONGEST_RUN} characters of the address of"
+            " a run's artifacts"
+        )
+        raise JobError(message)
+    return location
 
 
 def plain(location: str) -> str:

@@ -178,11 +178,6 @@ class RunIndex:
         with tracking_errors("looking at the run"):
             return known_run(self._tracking.client.get_run(run.run_id))
 
-    def is_active(self, run_id: str) -> bool:
-        """Whether a run is there and not deleted."""
-        with tracking_errors("looking at the run"):
-            return known_run(self._tracking.client.get_run(run_id)).active
-
     def is_duplicate(self, run_id: str) -> bool:
         """Whether a run was removed because another stands for the same."""
         with tracking_errors("looking at the run"):

@@ -10,9 +10,11 @@ import sqlalchemy
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.seal import is_sealed, knowledge, seal
-from mlflow_smwatch.tracking.uris import database_uri, first_line, shown_uri
+from mlflow_smwatch.tracking.database import opened
+from mlflow_smwatch.tracking.uris import database_uri, shown_uri
 
 logger = logging.getLogger(__name__)
 
@@ -27,31 +29,6 @@ _TABLE = sqlalchemy.Table(
     sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True, autoincrement=False),
     sqlalchemy.Column("secret", sqlalchemy.String(2 * _KEY_BYTES), nullable=False),
 )
-
-
-def store_key(uri: str | None, environ_key: str | None, *, create: bool) -> bytes | None:
-    """Return the key that seals the runs of a store.
-
-    Parameters
-    ----------
-    uri
-        Tracking URI; None where no store is to be asked. A database keeps a random key in a table
-        of its own, which no call of MLflow's reaches.
-    environ_key
-        Value of :data:`KEY_VARIABLE`, which wins; None or empty where it is not set.
-    create
-        Whether to make a key where a database has none.
-
-    Returns
-    -------
-    bytes or None
-        None where there is no key: the store is no database, has none yet, or does not allow one,
-        which is logged.
-    """
-    key, warning = _key(uri, environ_key, create=create)
-    if warning:
-        logger.warning(warning)
-    return key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +51,35 @@ class Seals:
 
     @classmethod
     def of(cls, uri: str, environ_key: str | None, *, create: bool) -> Seals:
-        """Prepare to seal the runs of a store; arguments as of :func:`store_key`."""
-        key, warning = _key(uri, environ_key, create=create)
-        return cls(wanted=True, key=key, warnings=(warning,) if warning else ())
+        """Prepare to seal the runs of a store.
+
+        There is no key where the store is no database, has none yet, or does not allow one.
+
+        Parameters
+        ----------
+        uri
+            Tracking URI. A database keeps a random key in a table of its own, which no call of
+            MLflow's reaches.
+        environ_key
+            Value of :data:`KEY_VARIABLE`, which wins; None or empty where it is not set.
+        create
+            Whether to make a key where a database has none.
+        """
+        if environ_key:
+            return cls(wanted=True, key=environ_key.encode())
+        database = database_uri(uri)
+        if database is None:
+            return cls(wanted=True)
+        try:
+            with opened(database, f"no key can be kept in {shown_uri(database)}") as engine:
+                return cls(wanted=True, key=_stored_key(engine, create=create))
+        except JobError as error:
+            warning = (
+                f"{error}; runs are sealed by what only those know who may read the job: allow this"
+                f" user to create the table {_TABLE.name}, or give mirror and server the same"
+                f" {KEY_VARIABLE}"
+            )
+            return cls(wanted=True, warnings=(warning,))
 
     def notes(self, run_id: str, arn: str, created_ms: int, role_arn: str | None) -> dict[str, str]:
         """Give the tag that seals a run; none where runs are not sealed.
@@ -100,25 +103,6 @@ class Seals:
 
     def _key_of(self, arn: str, created_ms: int, role_arn: str | None) -> bytes:
         return self.key or knowledge(arn, created_ms, role_arn)
-
-
-def _key(uri: str | None, environ_key: str | None, *, create: bool) -> tuple[bytes | None, str]:
-    """Find the key; where a database keeps none, the second value says why, or is empty."""
-    if environ_key:
-        return environ_key.encode(), ""
-    database = database_uri(uri) if uri else None
-    if database is None:
-        return None, ""
-    engine = sqlalchemy.create_engine(database, poolclass=sqlalchemy.pool.NullPool)
-    try:
-        return _stored_key(engine, create=create), ""
-    except SQLAlchemyError as error:
-        reason = first_line(getattr(error, "orig", None) or error)
-        return None, (
-            f"no key can be kept in {shown_uri(database)} ({reason}): runs are sealed by what"
-            " only those know who may read the job; allow this user to create the table"
-            f" {_TABLE.name}, or give mirror and server the same {KEY_VARIABLE}"
-        )
 
 
 def _stored_key(engine: sqlalchemy.Engine, *, create: bool) -> bytes | None:

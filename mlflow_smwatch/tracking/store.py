@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import http_request
 
@@ -28,6 +27,9 @@ from mlflow_smwatch.tracking.uris import (
     scheme_of,
     shown_uri,
 )
+
+if TYPE_CHECKING:
+    from requests import Response
 
 logger = logging.getLogger(__name__)
 
@@ -183,16 +185,10 @@ def _check_managed(uri: str) -> None:
 
 def _check_server(client: MlflowClient, uri: str) -> None:
     """Ask the server once: MLflow's own calls would retry for minutes."""
-    credentials = client._tracking_client.store.get_host_creds()  # noqa: SLF001 - no public way
-    response = http_request(  # type: ignore[no-untyped-call]
-        credentials,
-        "/api/2.0/mlflow/experiments/search",
-        "GET",
-        params={"max_results": 1},
-        max_retries=0,
-        timeout=_CONNECT_TIMEOUT_S,
-        raise_on_status=False,
-    )
+    route, few = "/api/2.0/mlflow/experiments/search", {"max_results": "1"}
+    response = ask_server(client, route, few, _CONNECT_TIMEOUT_S)
+    if response is None:
+        return
     if response.status_code in {401, 403}:
         message = (
             f"the MLflow server {shown_uri(uri)} refuses the login (HTTP {response.status_code}):"
@@ -202,6 +198,46 @@ def _check_server(client: MlflowClient, uri: str) -> None:
     if response.status_code != 200:
         message = f"{shown_uri(uri)} is no MLflow server (HTTP {response.status_code}): check it"
         raise TrackingError(message)
+
+
+def ask_server(
+    client: MlflowClient, route: str, query: Mapping[str, str], timeout_s: float
+) -> Response | None:
+    """Ask a server by HTTP, once, with the credentials that MLflow's client has.
+
+    Parameters
+    ----------
+    client
+        Of the server.
+    route, query
+        What is asked.
+    timeout_s
+        How long to wait, seconds.
+
+    Returns
+    -------
+    Response or None
+        None where this version of MLflow, or a plug-in's store, does not give the credentials away.
+
+    Raises
+    ------
+    MlflowException
+        When the server does not answer.
+    """
+    store = getattr(getattr(client, "_tracking_client", None), "store", None)
+    credentials = getattr(store, "get_host_creds", None)
+    if credentials is None:
+        return None
+    response: Response = http_request(  # type: ignore[no-untyped-call]
+        credentials(),
+        route,
+        "GET",
+        params=dict(query),
+        max_retries=0,
+        timeout=timeout_s,
+        raise_on_status=False,
+    )
+    return response
 
 
 @contextmanager
@@ -235,19 +271,6 @@ def _opening_reason(uri: str, error: Exception) -> str:
         f"MLflow at {shown} cannot be used: {first_line(error)};"
         " check that the server runs and the URI is right"
     )
-
-
-def read_run(uri: str | None, run_id: str) -> Run:
-    """Read one run.
-
-    Parameters
-    ----------
-    uri
-        A tracking URI, or None for MLflow's own choice.
-    run_id
-        The run.
-    """
-    return MlflowClient(tracking_uri=chosen_uri(uri)).get_run(run_id)
 
 
 def find_experiment(uri: str, name: str) -> str:

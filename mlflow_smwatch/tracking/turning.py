@@ -13,30 +13,33 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy.exc import SQLAlchemyError
 
 from mlflow_smwatch.core.errors import JobError
+from mlflow_smwatch.tracking.database import opened
 from mlflow_smwatch.tracking.locations import OVERLAY, overlaid, plain
-from mlflow_smwatch.tracking.uris import first_line
 
 _TRACE_PLACE = "mlflow.artifactLocation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turned:
-    """An experiment that was turned over or back.
+class TurnedExperiment:
+    """An experiment that is as it was asked for.
 
     Attributes
     ----------
+    experiment, experiment_id
+        Its name and id.
     location
-        Where its artifacts are now.
+        Where its artifacts are now, as MLflow has it.
     changed
-        How many places of runs and of what else belongs to it were changed; 0 where all were as
-        they should be.
+        How many addresses were changed: its own, its runs' and, turned back, those of models and
+        traces; 0 where all were right.
     left
-        How many runs stay as they were, because the overlay cannot show what is where they are.
+        How many runs stay as they were, since the overlay does not work on where they are.
     """
 
+    experiment: str
+    experiment_id: str
     location: str
     changed: int
     left: int = 0
@@ -89,7 +92,7 @@ class _Places:
             raise JobError(message)
 
 
-def turn(database: str, experiment_id: str, *, off: bool = False) -> Turned:
+def turn(database: str, experiment_id: str, *, off: bool = False) -> TurnedExperiment:
     """Turn one experiment and what belongs to it over to the overlay, or back.
 
     Deleted runs are turned too. It is one transaction; done twice it changes nothing more.
@@ -109,29 +112,91 @@ def turn(database: str, experiment_id: str, *, off: bool = False) -> Turned:
         When the experiment is in a place that the overlay does not work on, or the database
         refuses; nothing is changed then.
     """
-    engine = sqlalchemy.create_engine(database, poolclass=sqlalchemy.pool.NullPool)
-    try:
-        with engine.begin() as connection:
-            turning = _Turning(connection, int(experiment_id))
-            return turning.back() if off else turning.over()
-    except SQLAlchemyError as error:
-        reason = first_line(getattr(error, "orig", None) or error)
-        message = f"the database refused, and nothing was changed: {reason}"
-        raise JobError(message) from error
+    refused = "the database refused, and nothing was changed"
+    with opened(database, refused) as engine, engine.begin() as connection:
+        turning = _Turning(connection, int(experiment_id))
+        return turning.back() if off else turning.over()
 
 
-class _Turning:
-    """What is done within the transaction."""
+def find_overlaid(database: str) -> list[tuple[str, str]]:
+    """Find the experiments of which something is on the overlay; deleted ones too.
 
-    def __init__(self, connection: sqlalchemy.Connection, experiment_id: int) -> None:
+    Parameters
+    ----------
+    database
+        Plain URI of the database.
+
+    Returns
+    -------
+    list of tuple
+        Id and name of each.
+
+    Raises
+    ------
+    JobError
+        When the database refuses.
+    """
+    with opened(database, "the database refused") as engine, engine.connect() as connection:
+        return _Tables(connection).overlaid_experiments()
+
+
+class _Tables:
+    """Where MLflow keeps places, as far as its version has them."""
+
+    def __init__(self, connection: sqlalchemy.Connection) -> None:
         self._connection = connection
-        self._id = experiment_id
         self._tables = set(sqlalchemy.inspect(connection).get_table_names())
         self._metadata = sqlalchemy.MetaData()
         self._experiments = self._places("experiments", "artifact_location", "experiment_id")
         self._runs = self._places("runs", "artifact_uri", "run_uuid")
+        self._models = self._places("logged_models", "artifact_location", "model_id")
+        self._traces = self._places("trace_tags", "value", "request_id", "key")
 
-    def over(self) -> Turned:
+    def overlaid_experiments(self) -> list[tuple[str, str]]:
+        """Give the id and name of each experiment that has a place on the overlay."""
+        found = set(self._owners_of_traces())
+        for places in filter(None, (self._experiments, self._runs, self._models)):
+            on_overlay = places.table.c[places.column].startswith(OVERLAY)
+            query = sqlalchemy.select(places.table.c.experiment_id).where(on_overlay).distinct()
+            found.update(self._connection.execute(query).scalars())
+        return [(str(each), self._name_of(each)) for each in sorted(found)]
+
+    def _owners_of_traces(self) -> Iterator[int]:
+        traces = self._table("trace_info")
+        if self._traces is not None and traces is not None:
+            tags = self._traces.table.c
+            placed = sqlalchemy.select(tags.request_id).where(
+                tags.key == _TRACE_PLACE, tags.value.startswith(OVERLAY)
+            )
+            query = sqlalchemy.select(traces.c.experiment_id).where(traces.c.request_id.in_(placed))
+            yield from self._connection.execute(query.distinct()).scalars()
+
+    def _name_of(self, experiment_id: int) -> str:
+        table = self._metadata.tables["experiments"]
+        query = sqlalchemy.select(table.c.name).where(table.c.experiment_id == experiment_id)
+        return str(self._connection.execute(query).scalar())
+
+    def _places(self, table: str, column: str, *keys: str) -> _Places | None:
+        """Look a column up; None where this version of MLflow has none. Keys may be missing."""
+        found = self._table(table)
+        if found is None or column not in found.c:
+            return None
+        return _Places(found, column, tuple(key for key in keys if key in found.c))
+
+    def _table(self, name: str) -> sqlalchemy.Table | None:
+        if name not in self._tables:
+            return None
+        return sqlalchemy.Table(name, self._metadata, autoload_with=self._connection)
+
+
+class _Turning(_Tables):
+    """What is done within the transaction."""
+
+    def __init__(self, connection: sqlalchemy.Connection, experiment_id: int) -> None:
+        super().__init__(connection)
+        self._id = experiment_id
+
+    def over(self) -> TurnedExperiment:
         """Turn the experiment and its runs over; what else there is can be read anyway."""
         location, changed = self._turn_experiment(overlaid)
         rows, left = [], 0
@@ -141,20 +206,29 @@ class _Turning:
             except JobError:
                 left += 1
         changed += self._write(self._runs, rows)
-        return Turned(location=location, changed=changed, left=left)
+        return self._turned(location, changed, left)
 
-    def back(self) -> Turned:
+    def back(self) -> TurnedExperiment:
         """Turn back all that needs the plug-in to be read."""
         location, changed = self._turn_experiment(plain)
         roots = {location.rstrip("/")}
-        for places in (self._runs, self._models()):
+        for places in (self._runs, self._models):
             rows = [(key, place, plain(place)) for key, place in self._of_experiment(places)]
             roots.update(new for *_, new in rows)
             changed += self._write(places, rows)
         changed += self._turn_traces()
         for column in ("source", "storage_location"):
             changed += self._turn_versions(column, roots)
-        return Turned(location=location, changed=changed)
+        return self._turned(location, changed)
+
+    def _turned(self, location: str, changed: int, left: int = 0) -> TurnedExperiment:
+        return TurnedExperiment(
+            experiment=self._name_of(self._id),
+            experiment_id=str(self._id),
+            location=location,
+            changed=changed,
+            left=left,
+        )
 
     def _turn_experiment(self, form: Callable[[str], str]) -> tuple[str, int]:
         rows = [(key, each, form(each)) for key, each in self._of_experiment(self._experiments)]
@@ -164,8 +238,7 @@ class _Turning:
         return rows[0][2], self._write(self._experiments, rows)
 
     def _turn_traces(self) -> int:
-        places = self._places("trace_tags", "value", "request_id", "key")
-        traces = self._table("trace_info")
+        places, traces = self._traces, self._table("trace_info")
         if places is None or traces is None:
             return 0
         own = sqlalchemy.select(traces.c.request_id).where(traces.c.experiment_id == self._id)
@@ -184,9 +257,6 @@ class _Turning:
         rows = [(key, place, plain(place)) for key, place in found]
         return self._write(places, [row for row in rows if not roots.isdisjoint(_parents(row[2]))])
 
-    def _models(self) -> _Places | None:
-        return self._places("logged_models", "artifact_location", "model_id")
-
     def _of_experiment(self, places: _Places | None) -> Iterator[tuple[Mapping[str, Any], str]]:
         if places is not None:
             own = places.table.c.experiment_id == self._id
@@ -197,18 +267,6 @@ class _Turning:
         if places is not None:
             places.write(self._connection, changed)
         return len(changed)
-
-    def _places(self, table: str, column: str, *keys: str) -> _Places | None:
-        """Look a column up; None where this version of MLflow has none. Keys may be missing."""
-        found = self._table(table)
-        if found is None or column not in found.c:
-            return None
-        return _Places(found, column, tuple(key for key in keys if key in found.c))
-
-    def _table(self, name: str) -> sqlalchemy.Table | None:
-        if name not in self._tables:
-            return None
-        return sqlalchemy.Table(name, self._metadata, autoload_with=self._connection)
 
 
 def _parents(location: str) -> Iterator[str]:

@@ -19,16 +19,19 @@ def place(database: Path) -> str:
 
 
 def test_over_and_back(smwatch: Smwatch, database: Path) -> None:
-    """A line for each experiment; the default store is named."""
+    """A line for each experiment; without a name, all are turned back that can be."""
     uri, before = f"sqlite:///{database}", place(database)
     over = smwatch("overlay", HOME, "--tracking-uri", uri)
     assert over.code == 0, over.err
     assert over.out == f"overlay  {HOME}  smwatch+file://{before}  3 addresses changed\n"
-    assert over.err == ""
-    back = smwatch("overlay", "--off", HOME, SMWATCH_TRACKING_URI=uri)
-    assert back.code == 0, back.err
-    assert back.out.startswith(f"plain    {HOME}  {before}  ")
+    assert "'smwatch sync --artifacts overlay'" in over.err
+    back = smwatch("overlay", "--off", SMWATCH_TRACKING_URI=uri)
+    assert (back.code, back.err) == (0, "")
+    assert back.out == f"plain    {HOME}  {before}  3 addresses changed\n"
     assert place(database) == before
+    again = smwatch("overlay", "--off", "--tracking-uri", uri)
+    assert (again.code, again.out) == (0, "")
+    assert again.err == "no experiment is on the overlay\n"
 
 
 def test_json_and_what_is_not_there(smwatch: Smwatch, database: Path) -> None:
@@ -53,10 +56,14 @@ def test_json_and_what_is_not_there(smwatch: Smwatch, database: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        (("overlay",), 2, "Missing argument"),
+        (("overlay",), 2, "name the experiments"),
         (("overlay", HOME, "--tracking-uri", "http://127.0.0.1:9"), 2, "no call to an MLflow"),
         (("overlay", HOME, "--tracking-uri", "sqlite:///no.db"), NOTHING_DONE, "no such database"),
-        (("sync", "--artifact-base", "/srv"), 2, "give it with --artifacts overlay"),
+        (
+            ("sync", "--artifacts", "overlay", "--artifact-base", "/srv/" + "x" * 105),
+            2,
+            "too long by 1, because",
+        ),
     ],
 )
 def test_refusals(smwatch: Smwatch, arguments: tuple[str, ...], code: int, reason: str) -> None:

@@ -25,7 +25,7 @@ from mlflow_smwatch.core.lineage_compare import LineageDiff
 from mlflow_smwatch.core.points import duration_points, metric_keys
 from mlflow_smwatch.core.series import INSTANCE_METRICS, host_original
 from mlflow_smwatch.core.watermark import Watermark, from_tags
-from mlflow_smwatch.engine.turnover import NotTurned, TurnedExperiment, TurnReport
+from mlflow_smwatch.engine.turnover import NotTurned, TurnReport
 from mlflow_smwatch.options import METRIC_SOURCES
 from mlflow_smwatch.report import (
     Failure,
@@ -36,6 +36,7 @@ from mlflow_smwatch.report import (
     WatchReport,
 )
 from mlflow_smwatch.status import ExperimentStatus, OpenRun, StatusReport
+from mlflow_smwatch.tracking.turning import TurnedExperiment
 from tests.docs.documents import blocks, names, read, rows, section
 from tests.jobs import arn, job_answer
 

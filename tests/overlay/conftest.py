@@ -15,9 +15,9 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.seal import seal
+from mlflow_smwatch.core.seal import knowledge, seal
 from mlflow_smwatch.demo.account import EmulatedAccount
-from tests.jobs import HOUR_MS, NAMESPACE, arn, job_answer, now_ms
+from tests.jobs import ACCOUNT, HOUR_MS, NAMESPACE, arn, job_answer, now_ms
 from tests.kinds import kind_arn
 
 BUCKET = "models"
@@ -30,6 +30,7 @@ CREATED_MS = now_ms() // 1000 * 1000 - 2 * HOUR_MS
 ENDED_MS = CREATED_MS + HOUR_MS
 MODEL_BYTES = bytes(range(256)) * 300
 LINES = 2500
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/training"
 DESCRIBE = "sagemaker:DescribeTrainingJob"
 
 
@@ -127,6 +128,11 @@ class Shown:
         found = dict(self.account.calls)
         self.account.reset_calls()
         return found
+
+
+def knowing(run_id: str, job: str, role: str = ROLE, created_ms: int = CREATED_MS) -> str:
+    """Seal a run as a mirror without a key does."""
+    return seal(knowledge(arn(job), created_ms, role), run_id, arn(job), created_ms)
 
 
 def sealed_run(shown: Shown, resource: str) -> Run:

@@ -89,6 +89,25 @@ def test_who_comes_later_waits() -> None:
     assert len(asked) == 1
 
 
+def test_an_interruption_hits_one_alone() -> None:
+    """Who waits for somebody that is interrupted asks himself."""
+    fresh: Fresh[int] = Fresh()
+    began, go_on = threading.Event(), threading.Event()
+
+    def interrupted() -> int:
+        began.set()
+        assert go_on.wait(10)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(fresh.get, "key", interrupted)
+        assert began.wait(10)
+        others = [pool.submit(fresh.get, "key", lambda: 7) for _ in range(3)]
+        go_on.set()
+        assert isinstance(first.exception(10), KeyboardInterrupt)
+        assert [each.result(10) for each in others] == [7] * 3
+
+
 def test_an_error_is_not_kept() -> None:
     """The next one asks again."""
     fresh: Fresh[int] = Fresh()

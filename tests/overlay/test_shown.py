@@ -131,7 +131,7 @@ def test_a_large_object_comes_in_ranges(shown: Shown) -> None:
 
 
 def test_the_document_and_the_lineage_are_made_where_none_is_stored(shown: Shown) -> None:
-    """What is stored wins."""
+    """A description that is stored wins."""
     put_job(shown.account, "told", Environment={"API_TOKEN": "secret"})
     run = shown.run("told")
     document = json.loads(shown.text(run, "sagemaker/job.json"))
@@ -139,13 +139,31 @@ def test_the_document_and_the_lineage_are_made_where_none_is_stored(shown: Shown
     assert document["Environment"] == {"API_TOKEN": "***"}
     assert "<svg" in shown.text(run, "sagemaker/lineage.html")
     shown.client.log_text(run.info.run_id, "stored", "sagemaker/job.json")
-    shown.client.log_text(run.info.run_id, "stored too", "sagemaker/lineage.html")
     assert shown.text(run, "sagemaker/job.json") == "stored"
-    assert shown.text(run, "sagemaker/lineage.html") == "stored too"
     listed = shown.listed(run, "sagemaker")
     assert listed["sagemaker/job.json"] == len("stored")
     assert "sagemaker/logs" in listed
     assert list(shown.listed(run)) == ["sagemaker"]
+
+
+def test_a_page_of_lineage_is_drawn_though_an_older_one_is_stored(shown: Shown) -> None:
+    """The stored one is for those who cannot have a new one."""
+    path = "sagemaker/lineage.html"
+    put_job(shown.account, "drawn", ModelArtifacts=None, OutputDataConfig=None)
+    run = shown.run("drawn")
+    shown.client.log_text(run.info.run_id, "stored", path)
+    shown.account.faults.deny(DESCRIBE)
+    assert shown.text(run, path) == "stored"
+    assert shown.listed(run, "sagemaker")[path] == len("stored")
+    shown.account.faults.clear()
+    assert "<svg" in shown.text(run, path)
+    assert shown.listed(run, "sagemaker")[path] is None
+    repository: Any = shown.repository(run)
+    whole = Path(repository.download_artifacts("sagemaker"))
+    assert "<svg" in (whole / "lineage.html").read_text()
+    unsealed = shown.run("drawn", key=None)
+    shown.client.log_text(unsealed.info.run_id, "its own", path)
+    assert shown.text(unsealed, path) == "its own"
 
 
 def test_what_is_stored_is_the_repositorys_own(shown: Shown) -> None:
@@ -328,6 +346,28 @@ def test_it_lies_on_s3_as_well(shown: Shown) -> None:
         signed.get_download_presigned_url(TAIL)
     signed.delete_artifacts()
     assert shown.content(run, MODEL) == MODEL_BYTES
+
+
+WITHOUT_AWS = """
+import sys
+
+sys.modules["sagemaker_mlflow"] = None  # another plugin, which brings boto3
+from mlflow import MlflowClient
+
+client, run_id = MlflowClient(tracking_uri=sys.argv[1]), sys.argv[2]
+client.log_text(run_id, "own", "notes/own.txt")
+found = [each.path for each in client.list_artifacts(run_id)]
+print(found, {"boto3", "botocore"} & set(sys.modules))
+"""
+
+
+def test_storing_and_opening_import_nothing_of_aws(shown: Shown) -> None:
+    """What costs no call costs no client either."""
+    command = (sys.executable, "-W", "ignore", "-c", WITHOUT_AWS, shown.uri)
+    done = subprocess.run(
+        (*command, shown.run("job").info.run_id), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['notes', 'sagemaker'] set()\n"
 
 
 def test_looking_at_it_imports_nothing_of_aws_before_it_is_used() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.seal import knowledge, seal
-from mlflow_smwatch.tracking.seals import store_key
-from tests.jobs import ACCOUNT, HOUR_MS, arn, moment
+from mlflow_smwatch.core.seal import seal
+from mlflow_smwatch.tracking.seals import Seals
+from tests.jobs import HOUR_MS, arn, moment
 from tests.overlay.conftest import (
     BUCKET,
     CREATED_MS,
@@ -21,12 +22,12 @@ from tests.overlay.conftest import (
     MODEL_BYTES,
     TAIL,
     Shown,
+    knowing,
     put_job,
     put_logs,
     put_objects,
 )
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/training"
 PLACES = ("sagemaker/logs", "sagemaker/model", "sagemaker/output")
 
 
@@ -47,11 +48,6 @@ def shows_nothing(shown: Shown, run: Run) -> None:
         with pytest.raises(MlflowException, match="No such artifact"):
             shown.text(run, path)
     assert not any(call.startswith(("s3:", "logs:")) for call in shown.calls())
-
-
-def knowing(run_id: str, job: str, role: str = ROLE, created_ms: int = CREATED_MS) -> str:
-    """Seal a run as a mirror without a key does."""
-    return seal(knowledge(arn(job), created_ms, role), run_id, arn(job), created_ms)
 
 
 def test_an_edited_arn_shows_nothing(shown: Shown) -> None:
@@ -235,6 +231,7 @@ def test_a_client_without_a_key_believes_the_time(
 ) -> None:
     """It acts with its user's rights: a run that began in the life of the job is its run."""
     monkeypatch.delenv("SMWATCH_SEAL_KEY")
+    monkeypatch.delitem(sys.modules, "mlflow.server.handlers", raising=False)  # no client has it
     assert list(shown.listed(shown.run("job", key=None), "sagemaker/logs")) == [LOG, TAIL]
     late = shown.client.create_run(
         shown.experiment(), start_time=CREATED_MS + 2 * HOUR_MS, tags={names.ARN: arn("job")}
@@ -248,7 +245,7 @@ def test_the_key_of_a_database_counts(
     """Where there is one, a client is asked for its seal too."""
     monkeypatch.delenv("SMWATCH_SEAL_KEY")
     shown.uri = f"sqlite:///{shutil.copy(store, tmp_path / 'own.db')}"
-    key = store_key(shown.uri, None, create=True)
+    key = Seals.of(shown.uri, None, create=True).key
     assert key is not None
     run = shown.run("job", key=None)
     assert shown.listed(run) == {}

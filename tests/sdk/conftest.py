@@ -53,6 +53,14 @@ def _made(version: int, folder: Path) -> Path:
     return python
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_sdk_in_here() -> Iterator[None]:
+    """See that the SDK was imported by child processes only: it would stay in this one."""
+    yield
+    real = {"sagemaker.core", "sagemaker.train", "sagemaker.session", "smexperiments"}
+    assert real.isdisjoint(sys.modules)
+
+
 @pytest.fixture(scope="session", params=[2, 3], ids=["sagemaker-2", "sagemaker-3"])
 def sdk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give an interpreter with a real SageMaker SDK."""

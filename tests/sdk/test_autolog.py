@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -75,13 +77,14 @@ def found(store: MlflowClient) -> dict[str, Run]:
 
 
 def test_a_call_that_does_not_wait(sdk: Any, account: EmulatedAccount, store: MlflowClient) -> None:
-    """It returns at once; the job is followed until its run is final, then no more is asked."""
+    """It returns at once; the job is followed until its run is final, then nothing is left."""
     smwatch.autolog(**QUICK)
     assert sdk.Estimator().fit("data", wait=False) == "fit of data"
     eventually(lambda: "job" in found(store))
     ended(account)
     eventually(lambda: found(store)["job"].data.tags.get("smwatch.final") == "true")
     eventually(lambda: not autologging._background.open_jobs())
+    eventually(lambda: not logging.getLogger("mlflow_smwatch.engine.job_pass").filters)
 
 
 def test_a_waiting_call_is_live_and_up_to_date(
@@ -249,6 +252,40 @@ def test_without_an_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(smwatch.UsageError, match=r"pip install 'mlflow-smwatch\[sagemaker\]'"):
         smwatch.autolog()
     smwatch.autolog(disable=True)
+
+
+def test_without_import_hooks(sdk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an MLflow that has none it is refused, and nothing is half on."""
+    monkeypatch.delitem(sys.modules, "mlflow_smwatch.tracking.imports", raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow.utils.import_hooks", None)
+    with pytest.raises(smwatch.UsageError, match="autolog needs the import hooks of MLflow"):
+        smwatch.autolog(**QUICK)
+    assert autologging._switch.options is None
+    assert not hasattr(sdk.EstimatorBase.fit, "__wrapped__")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_free_locks() -> None:
+    """Whatever the parent's other threads do at that moment."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with autologging._switch.lock, autologging._background._lock:
+            held.set()
+            done.wait(LONG_S)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(LONG_S)
+    child = os.fork()
+    if not child:
+        signal.alarm(5)  # which ends a process that waits for a lock
+        smwatch.autolog(disable=True)
+        os._exit(len(autologging._background.open_jobs()))
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(

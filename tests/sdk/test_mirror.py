@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +47,8 @@ def test_a_name_is_not_mistaken_for_another_kind(account: EmulatedAccount) -> No
     assert run.url.endswith(f"/runs/{run.info.run_id}?workflowType=machine_learning")
     made = MlflowClient().search_experiments(filter_string="name != 'Default'")
     assert [each.name for each in made] == ["sagemaker/training-jobs"]
+    stand_in: Any = SimpleNamespace(latest_training_job=SimpleNamespace(job_name=NAME))
+    assert smwatch.mirror(stand_in, artifacts="none").info.run_id == run.info.run_id
 
 
 @pytest.mark.usefixtures("store")
@@ -109,7 +113,15 @@ def test_a_bar_on_a_terminal(
     assert "Completed" in shown
 
 
-@pytest.mark.usefixtures("store")
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT raise, even where this process was started with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("store", "interruptible")
 def test_an_interrupt_ends_the_wait_alone(account: EmulatedAccount) -> None:
     """It reaches the user as always; the job goes on, and so can the mirror."""
     account.put_training_job(job_answer(NAME, created_ms=now_ms()))
@@ -117,7 +129,9 @@ def test_an_interrupt_ends_the_wait_alone(account: EmulatedAccount) -> None:
     def interrupt() -> None:
         while not account.calls["logs:DescribeLogStreams"]:
             threading.Event().wait(0.05)
-        _thread.interrupt_main()
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)  # it ends a sleep too
 
     thread = threading.Thread(target=interrupt)
     thread.start()

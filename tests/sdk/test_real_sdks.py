@@ -53,6 +53,16 @@ def test_autolog_and_mirror(
     assert found["after"] == {"waited": "FINISHED", "fails": "FAILED"}
 
 
+@pytest.mark.parametrize("sdk", [3], ids=["sagemaker-3"], indirect=True)
+def test_train(sdk: Path, empty_database: Path, tmp_path: Path, account: EmulatedAccount) -> None:
+    """A call of ``train()`` under ``autolog()`` comes back when the job's one run is whole."""
+    (tmp_path / "mlflow.db").write_bytes(empty_database.read_bytes())
+    found = told(sdk, "sdk3_train.py", tmp_path, account)
+    assert found["returned"] is None
+    assert [run[1:] for run in found["runs"]] == [["FINISHED", "0.1", 1 / LINES]]
+    assert found["runs"] == [found["mirrored"]]
+
+
 def test_experiments(
     sdk: Path, empty_database: Path, tmp_path: Path, account: EmulatedAccount
 ) -> None:

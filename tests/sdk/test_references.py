@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -149,6 +150,87 @@ def test_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == ["mine", None, None]
 
 
+class Job:
+    """A plain class: what it is, only the place where it stands can tell."""
+
+    def __init__(self, **texts: str) -> None:
+        vars(self).update(texts)
+
+
+class Fitted:
+    """An estimator of nobody's: a method, and a list of what it has started."""
+
+    def __init__(self, *jobs: object) -> None:
+        self.jobs = list(jobs)
+
+    def fit(self) -> None:
+        """Start a job."""
+
+
+class Run(Fitted):
+    """A processor of nobody's."""
+
+    fit = None  # type: ignore[assignment]
+
+    def run(self) -> None:
+        """Start a job."""
+
+
+TUNED = f"{ROOT}hyper-parameter-tuning-job/other"
+BY_SHAPE = [
+    (thing("E", latest_training_job=SimpleNamespace(job_name="job")), "training-job"),
+    (thing("E", latest_training_job=SimpleNamespace(name="job")), "training-job"),
+    (thing("E", latest_training_job=Job(name="job")), "training-job"),
+    (thing("E", latest_training_job=Job(job_name="job", tuning_job_arn=TUNED)), "training-job"),
+    (thing("E", _latest_training_job=Job(training_job_name="job")), "training-job"),
+    (
+        thing(
+            "ModelTrainer",
+            latest_training_job=None,
+            _latest_training_job=SimpleNamespace(
+                training_job_name=Unassigned(),
+                training_job_arn=f"{ROOT}training-job/job",
+                auto_ml_job_arn=f"{ROOT}automl-job/other",
+            ),
+        ),
+        "training-job",
+    ),
+    (thing("P", latest_job=SimpleNamespace(job_name="job")), "processing-job"),
+    (thing("P", latest_job=Job(processing_job_name="job")), "processing-job"),
+    (thing("T", latest_transform_job=SimpleNamespace(name="job")), "transform-job"),
+    (thing("T", latest_transform_job=Job(job_name="job")), "transform-job"),
+    (thing("T", latest_tuning_job=SimpleNamespace(name="job")), "tuning-job"),
+    (thing("T", latest_tuning_job=Job(job_name="job")), "tuning-job"),
+    (thing("AutoML", latest_auto_ml_job=SimpleNamespace(job_name="job")), "automl-job"),
+    (thing("AutoML", latest_job=Job(auto_ml_job_name="job")), "automl-job"),
+    (Fitted(Job(job_name="other"), Job(job_name="job")), "training-job"),
+    (Fitted(Job(transform_job_name="job")), "transform-job"),
+    (Run(Job(name="job")), "processing-job"),
+    (Fitted(v2_job("ProcessingJob")), "processing-job"),
+    (SimpleNamespace(training_job_name="job", tuning_job_arn=TUNED), "training-job"),
+    (SimpleNamespace(training_job_arn=f"{ROOT}training-job/job"), "training-job"),
+    (SimpleNamespace(processing_job_name="job", training_job_arn=TUNED), "processing-job"),
+    (SimpleNamespace(transform_job_name="job"), "transform-job"),
+    (SimpleNamespace(hyper_parameter_tuning_job_name="job"), "tuning-job"),
+    (SimpleNamespace(auto_ml_job_name="job"), "automl-job"),
+    (SimpleNamespace(endpoint_name="job", endpoint_config_name="c"), "endpoint"),
+    (
+        SimpleNamespace(pipeline_execution_arn=f"{ROOT}pipeline/p/execution/job"),
+        "pipeline-execution",
+    ),
+    (SimpleNamespace(trial_name="job", experiment_name="study"), "trial"),
+    (SimpleNamespace(trial_component_name="job"), "trial-component"),
+    (thing("Tracker", trial_component=Job(trial_component_name="job")), "trial-component"),
+]
+
+
+@pytest.mark.parametrize(("given", "kind"), BY_SHAPE)
+def test_objects_of_other_classes(given: Any, kind: str) -> None:
+    """Where the class is nobody's, the place tells the kind, and what is a text tells the job."""
+    reference = reference_of(given)
+    assert (reference.kind.word, reference.name) == (kind, "job")
+
+
 class Starter:
     """As an estimator before its first job."""
 
@@ -163,6 +245,17 @@ class Starter:
     [
         (Starter(), r"has not started a job: call \.fit\(\) before"),
         (Starter, "does not stand for a job: mirror takes a job name; an ARN; an estimator"),
+        (Fitted(), "has not started a job"),
+        (Fitted(Job()), "has not started a job"),
+        (Mock(), "unittest.mock.Mock"),
+        (Mock(latest_training_job=Mock(job_name=Mock())), "unittest.mock.Mock"),
+        (thing("E", latest_training_job=None, training_job_name="j"), "does not stand for a job"),
+        (Job(name="j", job_name="j"), "does not stand for a job"),
+        (type("Own", (), {"training_job_name": "j"}), "does not stand for a job"),
+        (
+            SimpleNamespace(training_job_name="j", processing_job_name="k"),
+            "does not stand for a job",
+        ),
         (17, "builtins.int does not stand for a job"),
         (None, "does not stand for a job"),
         (thing("TrainingJob", training_job_name=Unassigned()), "has no name yet"),
@@ -192,7 +285,9 @@ def test_an_experiment_stands_for_its_trials() -> None:
     trials = [thing("TrialSummary", trial_name=name) for name in ("one", "two")]
     experiment = thing("Experiment", experiment_name="study", list_trials=lambda: iter(trials))
     assert is_experiment(experiment)
+    assert is_experiment(thing("Own", experiment_name="study", list_trials=list))
     assert not is_experiment(thing("Trial", experiment_name="study"))
+    assert not is_experiment(Mock())
     assert [each.name for each in trials_of(experiment)] == ["one", "two"]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.server.place import place_of
+from tests.cli.program import SOURCE
 from tests.server.served import Server, is_alive, serving, until
 from tests.stores.jobs import put_jobs
 
@@ -140,6 +144,36 @@ def test_a_file_store(account: EmulatedAccount, tmp_path: Path) -> None:
         assert "file store cannot keep a mirror" in health["reason"]
         assert "file store cannot keep a mirror" in server.get("/smwatch").text
         assert server.log.count("smwatch runs no mirror") == 1
+        assert server.mirrors() == []
+
+
+def test_a_place_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs the mirror, and is told; MLflow is served."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    place = place_of(f"sqlite:///{tmp_path}/mlflow.db").folder
+    place.rmdir()
+    place.touch()
+    with serving(tmp_path, {}, "--workers", "1") as server:
+        assert "cannot be made: File exists" in server.health()["reason"]
+        assert "cannot be made: File exists" in server.get("/smwatch").text
+        assert server.get("/health").text == "OK"
+        assert server.mirrors() == []
+
+
+@pytest.mark.parametrize("broken", ["server/service.py", "server/lifespan.py"])
+def test_a_broken_installation(tmp_path: Path, broken: str) -> None:
+    """MLflow is served without us, and the log says why."""
+    copied = tmp_path / "source" / "mlflow_smwatch"
+    shutil.copytree(SOURCE / "mlflow_smwatch", copied)
+    (copied / broken).write_text("from nowhere import nothing\n")
+    path = str(copied.parent)
+    with serving(tmp_path, {}, "--workers", "1", PYTHONPATH=path) as server:
+        assert server.get("/health").text == "OK"
+        assert server.get("/ajax-api/2.0/mlflow/experiments/search?max_results=5").status == 200
+        assert server.get("/smwatch").status == 404
+        assert "smwatch is not served: ModuleNotFoundError: No module named" in server.log
         assert server.mirrors() == []
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import html
+import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_smwatch.server.documents import moment_text
+from mlflow_smwatch.server.documents import moment_text, part
 from mlflow_smwatch.server.health import FRESH_S, SILENT_S, judge
 from mlflow_smwatch.server.page import render_page
 
 NOW = 1_800_000_000.0
+TODAY, BEFORE = "2027-01-15", "2027-01-12"
 PID = 77
 
 
@@ -89,7 +93,7 @@ def view(text: str) -> dict[str, Any]:
     """Make a document in which every text is the same one."""
     arn = f"arn:aws:sagemaker:us-east-1:1:training-job/{text}"
     run = {"arn": arn, "name": text, "run_id": text, "status": text, "final": False}
-    day = {"day": text, "aws_calls": {text: 3}, "estimated_cost_usd": 0.5}
+    day = {"day": TODAY, "aws_calls": {text: 3}, "estimated_cost_usd": 0.5}
     return {
         "health": {"ok": False, "state": "stale", "reason": text},
         "server": {
@@ -100,7 +104,7 @@ def view(text: str) -> dict[str, Any]:
         "watch": watch(
             failed=[{"arn": arn, "error": text}],
             warnings=[{"arn": arn, "warning": text}, {"arn": None, "warning": text}],
-            days=[day],
+            days=[day, {**day, "day": text}],
             aws_calls={text: 4},
             region=text,
             passes=2,
@@ -143,7 +147,7 @@ def test_what_it_tells() -> None:
         "out of date",
         "1,234 runs mirrored, 1 still open",
         "3 s since the last pass, which took 1.2 s",
-        "3 AWS calls on name (UTC)",
+        "3 AWS calls today (UTC)",
         "$0.5000 estimated for these calls",
         "Failures 1 job reason name name",
         "all jobs name",
@@ -162,3 +166,85 @@ def test_an_empty_store() -> None:
     broken = {**empty, "store": {"error": "<locked>"}}
     assert "MLflow could not be read: &lt;locked&gt;" in render_page(broken, NOW)
     assert "<h2>Process" in render_page({**empty, "store": {}}, NOW)
+
+
+def told(days: list[dict[str, Any]], **calls: int) -> str:
+    """Give the texts of a page on which only the days differ."""
+    spent = {**view("x"), "watch": watch(days=days, aws_calls=calls)}
+    return " ".join(re.sub(r"<[^>]*>", " ", render_page(spent, NOW)).split())
+
+
+def test_a_first_pass_without_a_call() -> None:
+    """The page is there while nothing was spent on a day, or yet at all."""
+    none = {"day": TODAY, "aws_calls": {}, "estimated_cost_usd": 0.0}
+    assert f"since the start Cost estimated day calls USD {TODAY} 0 $0.0000" in told([none])
+    assert "0 AWS calls today (UTC) $0.0000" in told([])
+
+
+def test_today_is_not_the_last_day_on_which_it_ran() -> None:
+    """What was spent before is told as that day's alone."""
+    shown = told([{"day": BEFORE, "aws_calls": {"a": 9}, "estimated_cost_usd": 2.0}], a=9)
+    assert "0 AWS calls today (UTC) $0.0000 estimated for these calls" in shown
+    assert "since the start a 0 9 " in shown
+    assert f"{BEFORE} 9 $2.0000" in shown
+
+
+MISSING = object()
+ODD: tuple[Any, ...] = (
+    MISSING,
+    None,
+    True,
+    -1,
+    10**400,
+    1e999,
+    math.nan,
+    "",
+    "x",
+    "0001-01-01",
+    [],
+    {},
+    [[1]],
+)
+ODD_PARTS: tuple[Any, ...] = (
+    [None, 3, {}, {"arn": []}],
+    {"a": None},
+    {"a": {"b": []}},
+    [{"aws_calls": {"a": "b"}}],
+)
+
+
+def places(document: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
+    """Walk through all of a document."""
+    members = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, member in members:
+        yield (*path, key)
+        if isinstance(member, dict | list):
+            yield from places(member, *path, key)
+
+
+def changed(document: Any, place: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    """Put something else in one place of a copy."""
+    other = copy.deepcopy(document)
+    inner = other
+    for key in place[:-1]:
+        inner = inner[key]
+    if value is MISSING:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
+    found: dict[str, Any] = other
+    return found
+
+
+def test_whatever_is_written_down_is_shown() -> None:
+    """Anything may be missing or of another type: it is left out, and the rest is there."""
+    whole = view("a")
+    for place in places(whole):
+        for value in (*ODD, *ODD_PARTS):
+            odd = changed(whole, place, value)
+            health = judge(part(odd, "worker"), part(odd, "watch"), NOW)
+            for shown in (odd, {**odd, "health": health.to_dict()}):
+                page = render_page(shown, NOW)
+                assert "<h2>Process" in page, (place, value)
+                assert page.endswith("</html>\n")
+    assert "<h2>Process" in render_page({}, NOW)

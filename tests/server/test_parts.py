@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from mlflow_smwatch.core.errors import JobError, StopError
 from mlflow_smwatch.report import NOT_REACHED, Failure, SyncReport, WatchReport
+from mlflow_smwatch.server.child import MirrorProcess
 from mlflow_smwatch.server.documents import moment_text, read_document, seconds_of, write_document
 from mlflow_smwatch.server.election import take_seat
 from mlflow_smwatch.server.lifespan import Message, with_lifespan
+from mlflow_smwatch.server.pages import Pages
 from mlflow_smwatch.server.place import Place, place_of
 from mlflow_smwatch.server.service import make_service
 from mlflow_smwatch.server.spending import DAYS_KEPT, Spending
@@ -167,6 +172,68 @@ def test_what_hinders_us_does_not_hinder_the_server(temporary: Path) -> None:
     assert temporary.exists()
 
 
+class UnreadableStore(StoreReader):
+    """It fails as nothing is foreseen to."""
+
+    def read(self) -> dict[str, Any]:
+        message = "<odd>\nthing"
+        raise KeyError(message)
+
+
+@pytest.mark.parametrize("path", ["/smwatch", "/smwatch/status.json"])
+def test_a_page_that_cannot_be_made(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """The answer is one line of text; the log has the rest."""
+    place = Place(folder=tmp_path)
+    store = UnreadableStore(place, "sqlite:////a.db")
+    answer = Pages(shown_uri="x", mlflow_version="3", place=place, store=store).answer(path)
+    assert (answer.status, answer.content_type) == (500, "text/plain; charset=utf-8")
+    (line,) = answer.body.splitlines()
+    assert line.startswith("smwatch cannot show this: unexpected KeyError: ")
+    (said,) = caplog.records
+    assert said.exc_info is not None
+
+
+def open_here() -> tuple[int, set[threading.Thread], list[psutil.Process]]:
+    """Tell what this process has open: files, threads, children."""
+    here = psutil.Process()
+    return here.num_fds(), set(threading.enumerate()), here.children()
+
+
+def test_a_mirror_that_ended_leaves_nothing_open(tmp_path: Path) -> None:
+    """It is started again and again in one process."""
+    before = open_here()
+    mirror = MirrorProcess(
+        "sqlite:////a.db",
+        tmp_path / "watch.json",
+        inherited=(),
+        log=io.StringIO(),
+        environment={**os.environ, "SMWATCH_SINCE": "soon"},
+    )
+    assert mirror.wait(60) == 2
+    mirror.close()
+    assert "--since 'soon'" in (mirror.message or "")
+    assert open_here() == before
+
+
+def test_a_worker_that_stopped_leaves_nothing_open(temporary: Path) -> None:
+    """Neither files nor threads nor the mirror."""
+    before = open_here()
+    service = make_service({"_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{temporary}/no.db"}, "3")
+    place = service.pages.place
+    assert place is not None
+    service.start()
+    end = time.monotonic() + 30
+    while read_document(place.worker).get("state") != "running":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert service.pages.answer("/smwatch").status == 200
+    service.stop()
+    assert read_document(place.worker)["state"] == "stopped"
+    assert open_here() == before
+
+
 def test_pauses_grow() -> None:
     """From a second after a crash, from half a minute where settings are wrong; to ten minutes."""
     pauses = Pauses()
@@ -204,6 +271,18 @@ def test_spending_goes_by_days_and_over_restarts() -> None:
             {"day": "2026-01-02", "aws_calls": {"a": 7}, "estimated_cost_usd": 1.5},
         ],
     }
+
+
+def test_a_day_without_a_call_is_none() -> None:
+    """A watch that begins has spent nothing today; metrics are charged apart from their call."""
+    spending, book = Spending({}), Book()
+    spending.follow(book)
+    assert not spending.enter("2026-01-02")
+    assert spending.to_dict()["days"] == []
+    book.cost_usd = 0.25
+    assert not spending.enter("2026-01-02")
+    (day,) = spending.to_dict()["days"]
+    assert day["estimated_cost_usd"] == 0.25
 
 
 @pytest.mark.parametrize("odd", [{"days": 3}, {"days": [{}]}, {"days": [{"day": 1}]}])
@@ -294,7 +373,7 @@ def test_documents(tmp_path: Path) -> None:
     """What is no document is an empty one; moments are read as they were written."""
     path = tmp_path / "x.json"
     assert read_document(path) == {}
-    for text in ("{", "[1]"):
+    for text in ("{", "[1]", "[" * 100_000):
         path.write_text(text)
         assert read_document(path) == {}
     write_document(path, {"a": 1})
@@ -311,6 +390,8 @@ def test_a_store_that_cannot_be_read(tmp_path: Path) -> None:
     found = reader.read()
     assert "no such database" in found["error"]
     assert reader.read()["read_at"] == found["read_at"]
+    write_document(tmp_path / "store.json", {**found, "seconds": "long"})
+    assert reader.read()["seconds"] == "long"
 
 
 def test_the_lifespan() -> None:

@@ -15,8 +15,6 @@ from tests.server.served import Server, serving, tracking_uri, until
 from tests.stores.jobs import put_jobs
 from tests.ui.hostile import IMAGE, NAME, hostile_job
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -28,7 +26,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         metric = answer["AlgorithmSpecification"]["MetricDefinitions"][0]["Name"]
         put_loss(account, NAME, losses, metric)
         folder = tmp_path_factory.mktemp("served")
-        settings = {"SMWATCH_TRACKING_URI": "http://127.0.0.1:9", "SMWATCH_EXPERIMENT": IMAGE}
+        settings = {
+            "SMWATCH_TRACKING_URI": "http://127.0.0.1:9",
+            "SMWATCH_EXPERIMENT": IMAGE,
+            "SMWATCH_KINDS": "training-job",
+        }
         with serving(folder, account.environment, "--workers", "2", **settings) as server:
             until(lambda: server.health()["state"] == "fresh", server)
             until(lambda: server.status()["store"].get("runs") == 3, server)
@@ -102,3 +104,10 @@ def test_mlflows_own_routes(server: Server) -> None:
     assert server.get("/version").status == 200
     assert "<title>MLflow</title>" in server.get("/").text
     assert server.get("/ajax-api/2.0/mlflow/experiments/search?max_results=5").status == 200
+
+
+def test_its_end(server: Server) -> None:
+    """The last test: the mirror ends with the server, and nothing went wrong."""
+    assert server.stop() == 0
+    assert server.mirrors() == []
+    assert "Traceback" not in server.log

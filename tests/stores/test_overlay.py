@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Experiment, Run
 
 import mlflow_smwatch
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.seal import is_sealed, knowledge
+from mlflow_smwatch.engine.mirror import Mirror
 from mlflow_smwatch.engine.turnover import turn_over
+from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport
-from mlflow_smwatch.tracking.seals import store_key
+from mlflow_smwatch.tracking.overlays import Overlays
+from mlflow_smwatch.tracking.seals import KEY_VARIABLE, Seals
+from mlflow_smwatch.tracking.store import Tracking, ask_server, open_tracking
 from tests.stores.servers import mlflow_server_on
 from tests.without_plugin import python_without_plugin
 
@@ -54,12 +58,65 @@ def is_right(run: Run, key: bytes | None = None) -> bool:
 
 @pytest.mark.usefixtures("aws")
 def test_a_server_that_keeps_artifacts_itself(mlflow_server: str) -> None:
-    """It decides; its experiments stay as they are, and runs show knowledge of their job."""
-    report = sync(mlflow_server)
-    assert report.warnings == []
+    """It decides; its runs have what ``link`` gives them, and once it is said how to have more."""
+    options = SyncOptions(
+        tracking_uri=mlflow_server, kinds=("training-job",), artifacts="overlay", since="3650d"
+    )
+    mirror = Mirror(options)
+    first, later = mirror.naming(["plain"]).sync(), mirror.sync()
+    (warned,) = [each.warning for each in first.warnings]
+    assert f"runs in {HOME!r}" in warned
+    assert "show job.json and lineage.html only" in warned
+    assert "--artifacts-destination smwatch+<its destination>" in warned
+    assert later.jobs["created"] == 3
+    assert later.warnings == []
+    run = next(each for each in runs(mlflow_server) if each.info.run_name == "plain")
+    listed = MlflowClient(tracking_uri=mlflow_server).list_artifacts(run.info.run_id, "sagemaker")
+    assert [each.path for each in listed] == ["sagemaker/job.json", "sagemaker/lineage.html"]
     assert experiment(mlflow_server)[1].startswith("mlflow-artifacts:/")
     assert all(is_right(run) for run in runs(mlflow_server))
-    assert sync(mlflow_server).jobs["unchanged"] == report.jobs["seen"] == 4
+    assert sync(mlflow_server).jobs["unchanged"] == 4
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("aws")
+def test_a_server_whose_destination_is_the_overlay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Draws the pages of lineage itself; a key that it does not share is missed."""
+    monkeypatch.setenv(KEY_VARIABLE, "shared")
+    place = tmp_path / "served"
+    with mlflow_server_on(
+        f"sqlite:///{tmp_path}/mlflow.db", tmp_path, f"smwatch+{place.as_uri()}"
+    ) as address:
+        assert sync(address, "plain").warnings == []
+        files = [each.name for each in place.rglob("*") if each.is_file()]
+        assert files == ["job.json"]
+        monkeypatch.setenv(KEY_VARIABLE, "another")
+        (warned,) = [each.warning for each in sync(address, "second").warnings]
+        assert f"the same {KEY_VARIABLE}" in warned
+        assert "lineage.html" in [each.name for each in place.rglob("*")]
+
+
+def test_a_store_that_keeps_its_credentials() -> None:
+    """Of another version of MLflow, or of a plug-in: then nothing is asked."""
+    client = MlflowClient(tracking_uri="http://127.0.0.1:9")
+    client._tracking_client = object()  # type: ignore[assignment]
+    assert ask_server(client, "/", {}, 1) is None
+
+
+def test_a_server_that_does_not_answer() -> None:
+    """Is a warning, once; nothing is raised after all was written."""
+    uri = "http://127.0.0.1:9"
+    overlays = Overlays(Tracking(uri=uri, client=MlflowClient(tracking_uri=uri)), None)
+    kept = Experiment("1", "kept", "mlflow-artifacts:/1", "active")
+    assert overlays.shows_job(kept.artifact_location) is None
+    for _ in range(2):
+        overlays.ask_server(kept, "run", "training-job")
+    (warned,) = overlays.answers()
+    assert "is not known" in warned
+    assert overlays.shows_job(kept.artifact_location) is False
+    assert overlays.warning(kept) is None
 
 
 @pytest.fixture
@@ -100,6 +157,7 @@ def test_a_server_without_the_package(bare_server: str, tmp_path: Path) -> None:
 @pytest.fixture
 def poor_user(postgresql: str) -> Iterator[str]:
     """Give a user who may write to MLflow's tables and make none."""
+    open_tracking(f"postgresql://{postgresql}")
     owner = sqlalchemy.create_engine(
         f"postgresql://{postgresql}", poolclass=sqlalchemy.pool.NullPool
     )
@@ -126,7 +184,7 @@ def test_postgresql(postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     uri = f"postgresql://{postgresql}"
     assert sync(uri).warnings == []
-    key = store_key(f"smwatch+postgresql+psycopg2://{postgresql}", None, create=False)
+    key = Seals.of(f"smwatch+postgresql+psycopg2://{postgresql}", None, create=False).key
     assert key is not None
     assert all(is_right(run, key) for run in runs(uri))
     assert sync(uri).jobs["unchanged"] == 4

@@ -3,7 +3,6 @@ from __future__ import annotations
 import socket
 import threading
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 from sagemaker_mlflow.mlflow_sagemaker_store import MlflowSageMakerStore
@@ -14,14 +13,6 @@ from mlflow_smwatch.tracking.store import open_tracking
 from mlflow_smwatch.tracking.uris import absolute_uri, shown_uri
 
 SERVER = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/team"
-
-
-@pytest.fixture(autouse=True)
-def tracking_uri() -> object:
-    """Give MLflow its own tracking URI back."""
-    before = mlflow.get_tracking_uri()
-    yield
-    mlflow.set_tracking_uri(before)
 
 
 def test_uri_is_passed_through() -> None:

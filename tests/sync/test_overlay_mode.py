@@ -18,10 +18,13 @@ import mlflow_smwatch
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.seal import is_sealed, sealed_creation_ms
 from mlflow_smwatch.engine.turnover import TurnReport, turn_over
-from mlflow_smwatch.tracking.seals import KEY_VARIABLE, store_key
+from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.overlays import Overlays
+from mlflow_smwatch.tracking.seals import KEY_VARIABLE, Seals
+from mlflow_smwatch.tracking.store import open_tracking
 from tests.jobs import DAY_MS, HOUR_MS, job_answer, now_ms
 from tests.sync import every_kind
-from tests.sync.conftest import Mirror
+from tests.sync.conftest import DOCUMENTS, Mirror
 from tests.sync.test_kinds import put_every_kind
 from tests.without_plugin import python_without_plugin
 
@@ -50,9 +53,9 @@ print(json.dumps(found))
 
 MAKE_KEY = """
 import sys
-from mlflow_smwatch.tracking.seals import store_key
+from mlflow_smwatch.tracking.seals import Seals
 
-print(store_key(sys.argv[1], None, create=True).hex())
+print(Seals.of(sys.argv[1], None, create=True).key.hex())
 """
 
 
@@ -76,7 +79,7 @@ def locations(mirror: Mirror) -> dict[str, str]:
 
 def is_right(mirror: Mirror, run: Run, key: bytes | None = None) -> bool:
     """Whether a run has the seal of what its tags say, with the store's key or a given one."""
-    key = key or store_key(mirror.uri, None, create=False)
+    key = key or Seals.of(mirror.uri, None, create=False).key
     assert key is not None
     tag, arn = run.data.tags[SEAL], run.data.tags["sagemaker.arn"]
     assert sealed_creation_ms(tag) == run.info.start_time
@@ -121,7 +124,7 @@ def test_without_it_nothing_is_sealed(mirror: Mirror) -> None:
     put_job(mirror)
     mirror.sync()
     assert SEAL not in mirror.run("job").data.tags
-    assert store_key(mirror.uri, None, create=False) is None
+    assert Seals.of(mirror.uri, None, create=False).key is None
     assert "smwatch+" not in locations(mirror)[HOME]
 
 
@@ -132,7 +135,7 @@ def test_runs_of_before_are_sealed_once(mirror: Mirror) -> None:
     calls = dict(mirror.account.calls)
     forecast = mirror.sync(artifacts="overlay", dry_run=True)
     assert forecast.jobs["updated"] == 1
-    assert store_key(mirror.uri, None, create=False) is None
+    assert Seals.of(mirror.uri, None, create=False).key is None
     report = mirror.sync(artifacts="overlay")
     assert report.jobs["updated"] == 1
     assert report.points == 0
@@ -146,6 +149,58 @@ def test_runs_of_before_are_sealed_once(mirror: Mirror) -> None:
     assert mirror.dump() == before
     turn(mirror)
     assert mirror.sync(artifacts="overlay").jobs["unchanged"] == 1
+
+
+def test_a_plain_experiment_keeps_its_pages_of_lineage(mirror: Mirror) -> None:
+    """Nothing draws them there when somebody looks: they are stored, and drawn again."""
+    mirror.client.create_experiment(HOME)
+    put_job(mirror)
+    mirror.sync(artifacts="overlay")
+    run = mirror.run("job")
+    page = Path(run.info.artifact_uri, "sagemaker", "lineage.html")
+    assert stored(run) == DOCUMENTS
+    before = page.read_text(encoding="utf-8")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://models/job/model.tar.gz"}}
+    channel = {"ChannelName": "model", "DataSource": source}
+    begin_ms = now_ms() - DAY_MS
+    tuned = job_answer(
+        "tuned", created_ms=begin_ms, ended_ms=begin_ms + HOUR_MS, InputDataConfig=[channel]
+    )
+    mirror.account.put_training_job(tuned)
+    mirror.sync(artifacts="overlay")
+    assert "tuned" not in before
+    assert "tuned" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["smwatch+file", "file"])
+def test_within_a_server(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Its destination decides whether an experiment that it keeps is on the overlay."""
+    folder = tmp_path / "served"
+    destination = f"{scheme}://{folder}"
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", destination)
+    mirror.client.create_experiment(HOME, "mlflow-artifacts:/7")
+    put_job(mirror)
+    warned = mirror.warnings(mirror.sync(artifacts="overlay"))
+    pages = [path.name for path in folder.glob("7/*/artifacts/sagemaker/*")]
+    if scheme == "file":
+        assert "start it with --artifacts-destination smwatch+" in warned
+        assert sorted(pages) == ["job.json", "lineage.html"]
+    else:
+        assert warned == ""
+        assert pages == ["job.json"]
+
+
+def test_what_cannot_be_looked_at_is_a_warning(mirror: Mirror) -> None:
+    """An experiment that is gone by now does not hide what is known of the others."""
+    plain = mirror.client.create_experiment("plain")
+    tracking = open_tracking(mirror.uri)
+    experiments = Experiments(tracking, Overlays(tracking, None))
+    runs = [("run", "999", "training-job"), ("other", plain, "training-job")]
+    gone, other = experiments.overlay_warnings(runs)
+    assert "999" in gone
+    assert "smwatch overlay plain" in other
 
 
 def test_a_seal_that_somebody_edited(mirror: Mirror) -> None:
@@ -179,7 +234,7 @@ def test_a_key_of_the_environment_wins(mirror: Mirror, monkeypatch: pytest.Monke
     mirror.sync(artifacts="overlay")
     assert is_right(mirror, mirror.run("job"), b"shared")
     monkeypatch.delenv(KEY_VARIABLE)
-    assert store_key(mirror.uri, None, create=False) is None
+    assert Seals.of(mirror.uri, None, create=False).key is None
     assert mirror.sync(artifacts="overlay").jobs["updated"] == 1
     assert is_right(mirror, mirror.run("job"))
 
@@ -207,6 +262,20 @@ def test_a_base_of_ones_own(mirror: Mirror, tmp_path: Path) -> None:
     assert stored(mirror.run("job")) == ["sagemaker/job.json"]
 
 
+def test_a_repair_makes_experiments_there_too(mirror: Mirror, tmp_path: Path) -> None:
+    """The base is for those as well."""
+    put_job(mirror)
+    report = mlflow_smwatch.verify(
+        tracking_uri=mirror.uri,
+        kinds=("training-job",),
+        artifacts="overlay",
+        artifact_base=str(tmp_path / "base"),
+        repair=True,
+    )
+    assert report.repaired
+    assert locations(mirror)[HOME].startswith(f"smwatch+file://{tmp_path}/base/")
+
+
 def test_mirrors_that_make_the_key_at_once(mirror: Mirror) -> None:
     """All have the same."""
     command = [sys.executable, "-c", MAKE_KEY, mirror.uri]
@@ -219,7 +288,7 @@ def test_mirrors_that_make_the_key_at_once(mirror: Mirror) -> None:
     with ThreadPoolExecutor(4) as pool:
         keys = set(pool.map(made, range(4)))
     assert len(keys) == 1
-    assert keys == {bytes(store_key(mirror.uri, None, create=False) or b"").hex()}
+    assert keys == {(Seals.of(mirror.uri, None, create=False).key or b"").hex()}
 
 
 def test_turning_over_and_back(mirror: Mirror) -> None:
@@ -245,6 +314,25 @@ def test_turning_over_and_back(mirror: Mirror) -> None:
     assert mirror.dump() == before
     turn(mirror, *names, off=True)
     assert mirror.dump() == before
+
+
+def test_turning_back_all(mirror: Mirror) -> None:
+    """Without a name: whatever has a place on the overlay, deleted ones too, and nothing else."""
+    put_job(mirror)
+    mirror.sync()
+    mirror.client.create_experiment("plain")
+    deleted = mirror.client.create_experiment("deleted", "s3://bucket/x")
+    half = mirror.client.create_experiment("half", "/x")
+    mirror.client.create_run(half)
+    turn(mirror, HOME, "deleted", "half")
+    alter(mirror, "UPDATE experiments SET artifact_location = '/x' WHERE name = 'half';")
+    mirror.client.delete_experiment(deleted)
+    back = turn_over((), tracking_uri=mirror.uri, off=True)
+    assert sorted(each.experiment for each in back.experiments) == ["deleted", "half", HOME]
+    assert not overlaid_tables(mirror)
+    assert turn_over((), tracking_uri=mirror.uri, off=True).experiments == ()
+    mirror.client.restore_experiment(deleted)
+    assert locations(mirror)["deleted"] == "s3://bucket/x"
 
 
 def test_it_is_turned_whole_or_not_at_all(mirror: Mirror) -> None:

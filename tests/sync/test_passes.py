@@ -10,6 +10,7 @@ import pytest
 
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine import mirror as engine
 from tests.jobs import (
     HOUR_MS,
     MINUTE_MS,
@@ -329,3 +330,13 @@ def test_late_points_at_a_finer_period_than_the_first_ones(mirror: Mirror) -> No
     assert mirror.series("job") == {
         "loss": averages(early, created_ms, 300) + averages(late, created_ms, 60)
     }
+
+
+def test_a_mirror_of_named_jobs_follows_its_own(mirror: Mirror) -> None:
+    """It shares the connection, and nothing of what is followed."""
+    mirror.account.put_training_job(job_answer("job", created_ms=now_ms() - HOUR_MS))
+    whole_account = engine.Mirror(mirror.options())
+    named = whole_account.naming(["job"])
+    assert named.aws is whole_account.aws
+    assert named.sync().jobs["created"] == 1
+    assert (named.open_jobs, whole_account.open_jobs) == (1, 0)

@@ -22,7 +22,7 @@ from mlflow_smwatch.core.shown_paths import (
 )
 from tests.jobs import job_answer
 from tests.kinds import processing_job, transform_job, tuning_job
-from tests.unit.answers import arn
+from tests.unit.answers import TRIAL_COMPONENT, arn
 
 CREATED_MS = 1_769_860_800_000
 LIFE: dict[str, Any] = {"created_ms": CREATED_MS, "ended_ms": CREATED_MS + 1000}
@@ -86,6 +86,14 @@ def test_without_a_model_none_is_shown(status: str) -> None:
         "job", created_ms=CREATED_MS, ended_ms=ended_ms, status=status, ModelArtifacts=model
     )
     assert files_of("training-job", answer).parts == ("logs",)
+
+
+def test_only_a_training_jobs_model_is_shown() -> None:
+    """Whoever makes a trial component writes into it what he likes."""
+    answer = {**TRIAL_COMPONENT, "Status": {"PrimaryStatus": "Completed"}}
+    component = job_of(KINDS["trial-component"], answer)
+    assert component.model_artifact
+    assert job_files(component).parts == ()
 
 
 def test_outputs_go_by_their_names() -> None:

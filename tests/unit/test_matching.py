@@ -136,6 +136,21 @@ def test_the_order_of_candidates_does_not_matter(runs: list[KnownRun]) -> None:
     assert [each.run_id for each in matched.duplicates] == ["a", "b"]
 
 
+def test_a_copy_does_not_displace_a_sealed_run() -> None:
+    """Whatever age its tags claim: it is a duplicate, also where it was there first."""
+    genuine, copy = mirrored("genuine", 5), mirrored("copy", 1)
+    matched = match(JOB, [copy, genuine], sealed={"genuine"})
+    assert (matched.run, matched.duplicates) == (genuine, (copy,))
+
+
+def test_a_copy_of_a_sealed_run_that_the_user_deleted_is_nothing() -> None:
+    """The deleted run stays the job's run; one that lost to another mirror's does not."""
+    deleted, copy = mirrored("deleted", 5, active=False), mirrored("copy", 1)
+    assert match(JOB, [copy, deleted], sealed={"deleted"}).run == deleted
+    lost = mirrored("lost", 5, active=False, tags={"smwatch.duplicate_of": "copy"})
+    assert match(JOB, [copy, lost], sealed={"lost"}).run == copy
+
+
 def test_a_marked_duplicate_that_is_still_there_loses() -> None:
     """A crash between the mark and the removal is healed."""
     marked = mirrored("a", 1, tags={"smwatch.duplicate_of": "b"})

@@ -9,6 +9,7 @@ import pytest
 
 from mlflow_smwatch import UsageError
 from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.tracking.locations import LONGEST_RUN, overlaid_below
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
@@ -67,11 +68,23 @@ def test_wrong_options_are_named(wrong: dict[str, Any], named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["/srv/mlflow", "file:///srv/a b", "s3://bucket", "gs://b/x", "wasbs://box@account/x"]
+    "base",
+    [
+        "/srv/mlflow",
+        "file:///srv/a b",
+        "s3://bucket",
+        "gs://b/x",
+        "wasbs://box@account/x",
+        "/" + "x" * 108,
+        "file:///" + "x" * 108,
+        "s3://" + "x" * 111,
+    ],
 )
 def test_artifact_bases(base: str) -> None:
-    """What has an overlay."""
+    """What has an overlay, and room for a folder of an experiment and the runs in it."""
     assert SyncOptions(artifacts="overlay", artifact_base=base).artifact_base == base
+    run = f"{overlaid_below(base, 'f' * 32)}/{'f' * 32}/artifacts"
+    assert len(run) <= LONGEST_RUN
 
 
 @pytest.mark.parametrize(
@@ -89,12 +102,13 @@ def test_artifact_bases(base: str) -> None:
         "s3:///x",
         "/srv/../etc",
         "/srv/x?y",
-        "s3://bucket/" + "x" * 120,
+        "/" + "x" * 109,
+        "file:///" + "x" * 109,
+        "s3://" + "x" * 112,
     ],
 )
 def test_what_is_no_artifact_base(base: str) -> None:
-    """Is refused, and so is one that nothing would use."""
+    """Is refused, where it would be used."""
     with pytest.raises(UsageError, match="--artifact-base"):
         SyncOptions(artifacts="overlay", artifact_base=base)
-    with pytest.raises(UsageError, match="--artifact-base"):
-        SyncOptions(artifact_base="/srv")
+    assert SyncOptions(artifact_base=base).artifact_base == base

@@ -12,7 +12,7 @@ from mlflow_smwatch.core.errors import StopError, UnknownJobError, reason
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.kinship import GroupRef, spelled
-from mlflow_smwatch.core.matching import KnownRun, Match, match
+from mlflow_smwatch.core.matching import KnownRun, Match
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
@@ -130,6 +130,8 @@ class Admission:
         return job is None or self._is_as_recorded(job, run, watermark)
 
     def _is_sealed(self, found: Found, run: KnownRun) -> bool:
+        if not self._recognition.may_seal(self._pass.identity(found), run):
+            return True
         role_arn = found.job.role_arn if found.job else run.tags.get(names.ROLE)
         return self._pass.seals.is_right(run, found.arn, found.created_ms, role_arn)
 
@@ -198,7 +200,7 @@ class Admission:
         runs = self._pass.index.find(identities) if made else {}
         for task, identity in zip(made, identities, strict=True):
             try:
-                self._keep_one(task, match(identity, runs.get(task.arn, ())))
+                self._keep_one(task, self._recognition.choose(identity, runs.get(task.arn, ())))
             except StopError:
                 raise
             except Exception as error:  # noqa: BLE001 - the border of one job: the others go on

@@ -17,7 +17,7 @@ from mlflow_smwatch.core.job_kinds import kind_of
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.log_streams import full_names, listed
-from mlflow_smwatch.core.matching import KnownRun, match
+from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.recognition import Recognition, is_ended_otherwise
@@ -140,7 +140,9 @@ class JobWriter:
         run = self._pass.index.reread(task.run) if task.run else None
         if run is None or not run.active:
             identity = self._pass.identity(found_job(task.job))
-            run = match(identity, self._pass.index.find([identity]).get(task.arn, ())).run
+            run = self._recognition.choose(
+                identity, self._pass.index.find([identity]).get(task.arn, ())
+            ).run
         if run is None or not run.active:
             message = "the run was deleted while it was written"
             raise JobError(message)
@@ -190,7 +192,7 @@ class JobWriter:
             warnings += self._pass.writer.write_record(update)
         self._claim(task, run, after)
         notes = self._notes(task.job.name, after, warnings, task.streams)
-        notes |= self._pass.seals.notes(run.run_id, *_sealed_facts(task))
+        notes |= self._seal(task, run)
         self._pass.writer.write_points(run, found.points, notes, update.params, update.facts)
         self._recognition.remove(task.displaced, run)
         word: Word = "created" if task.made else "updated"
@@ -198,7 +200,14 @@ class JobWriter:
         return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
 
     def _is_sealed(self, task: Task, run: KnownRun) -> bool:
-        return self._pass.seals.is_right(run, *_sealed_facts(task))
+        return not self._seal(task, run)
+
+    def _seal(self, task: Task, run: KnownRun) -> dict[str, str]:
+        """Give the tag that seals a run; none where it has its seal, or is to have none."""
+        job = task.job
+        if not self._recognition.may_seal(self._pass.identity(found_job(job)), run):
+            return {}
+        return self._pass.seals.notes(run, task.arn, job.created_ms, job.role_arn)
 
     def _run_of(self, task: Task) -> KnownRun:
         if task.run is None:
@@ -251,7 +260,7 @@ class JobWriter:
         experiments, lineage = self._pass.experiments, self._pass.lineage
         shown = experiments.shows_job(run.experiment_id)
         if shown is None and run.tags.get(names.ARN) == task.arn:
-            seal = self._pass.seals.notes(run.run_id, *_sealed_facts(task))
+            seal = self._seal(task, run)
             experiments.ask_server(
                 run.experiment_id,
                 run.run_id,
@@ -305,11 +314,6 @@ class JobWriter:
             if task.run is not None:
                 self._pass.writer.write_warning(task.run, legal_value(text, TAG_VALUE_LIMIT))
         return Outcome(task.arn, "failed", error=text)
-
-
-def _sealed_facts(task: Task) -> tuple[str, int, str | None]:
-    """Give what a seal is about, as AWS describes it."""
-    return task.arn, task.job.created_ms, task.job.role_arn
 
 
 def _unlisted(job: str, watermark: Watermark) -> Sequence[str]:

@@ -68,6 +68,12 @@ class OwnRuns:
             known.said = said or known.said
         return said
 
+    def is_named(self, job: JobIdentity, run_id: str) -> bool:
+        """Whether SageMaker has said that a run is the job's own."""
+        with self._lock:
+            known = self._answers.get((job.arn, job.created_ms))
+        return run_id == job.own_run_id or (known is not None and known.said == run_id)
+
     def _of(self, key: tuple[str, int]) -> _Answers:
         """Give what is known of a job, which becomes the last to be forgotten."""
         known = self._answers.setdefault(key, _Answers())

@@ -65,7 +65,7 @@ class Recognition:
     def match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
         """Choose a job's run; SageMaker is asked where another may be the job's own."""
         identity = self._pass.identity(found)
-        matched = match(identity, self._with_own(identity, candidates))
+        matched = self.choose(identity, candidates)
         asked = [run.run_id for run in candidates if may_be_logged(run, identity)]
         if (
             matched.adopted
@@ -75,11 +75,29 @@ class Recognition:
         ):
             return matched
         identity = self._pass.identity(found, self._own_run_id(found, identity, asked))
-        return match(identity, self._with_own(identity, candidates))
+        return self.choose(identity, candidates)
+
+    def choose(self, identity: JobIdentity, candidates: Sequence[KnownRun]) -> Match:
+        """Choose a job's run, by what is known of it."""
+        runs, seals = self._with_own(identity, candidates), self._pass.seals
+        arn, created_ms = identity.arn, identity.created_ms
+        sealed = {
+            run.run_id
+            for run in runs
+            if seals.is_sealed(run, arn, created_ms, run.tags.get(names.ROLE))
+        }
+        return match(identity, runs, sealed)
+
+    def may_seal(self, identity: JobIdentity, run: KnownRun) -> bool:
+        """Whether a run is to show its job: one that the mirror made, or that SageMaker names.
+
+        That a job's script logged a run, its tags say alone, and these anyone may write.
+        """
+        return run.mirrored or self._pass.own_runs.is_named(identity, run.run_id)
 
     def _with_own(
-        self, identity: JobIdentity, candidates: tuple[KnownRun, ...]
-    ) -> tuple[KnownRun, ...]:
+        self, identity: JobIdentity, candidates: Sequence[KnownRun]
+    ) -> Sequence[KnownRun]:
         """Add the run that SageMaker names as the job's own, where MLflow has it."""
         own = identity.own_run_id
         if own is None or any(run.run_id == own for run in candidates):

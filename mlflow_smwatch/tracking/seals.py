@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.seal import is_sealed, knowledge, seal
+from mlflow_smwatch.core.seal import is_sealed, knowledge, seal, sealed_creation_ms
 from mlflow_smwatch.tracking.database import opened
 from mlflow_smwatch.tracking.uris import database_uri, shown_uri
 
@@ -81,25 +81,41 @@ class Seals:
             )
             return cls(wanted=True, warnings=(warning,))
 
-    def notes(self, run_id: str, arn: str, created_ms: int, role_arn: str | None) -> dict[str, str]:
-        """Give the tag that seals a run; none where runs are not sealed.
+    def notes(
+        self, run: KnownRun, arn: str, created_ms: int, role_arn: str | None
+    ) -> dict[str, str]:
+        """Give the tag that seals a run; none where it has its seal, or runs are not sealed.
 
         Parameters
         ----------
-        run_id
+        run
             The run.
         arn, created_ms, role_arn
             As AWS describes what the run stands for.
         """
-        if not self.wanted:
+        if self.is_right(run, arn, created_ms, role_arn):
             return {}
-        return {names.SEAL: seal(self._key_of(arn, created_ms, role_arn), run_id, arn, created_ms)}
+        key = self._key_of(arn, created_ms, role_arn)
+        return {names.SEAL: seal(key, run.run_id, arn, created_ms)}
 
     def is_right(self, run: KnownRun, arn: str, created_ms: int, role_arn: str | None) -> bool:
-        """Whether a run is sealed, or need not be; arguments as of :meth:`notes`."""
-        key = self._key_of(arn, created_ms, role_arn)
-        tag = run.tags.get(names.SEAL)
-        return not self.wanted or is_sealed(tag, key, run.run_id, arn, created_ms)
+        """Whether a run has its seal, or needs none; arguments as of :meth:`notes`.
+
+        Without a key, a seal that may be by one is left as it is: a mirror that shares the key made
+        it.
+        """
+        if not self.wanted:
+            return True
+        if self.key is None and sealed_creation_ms(run.tags.get(names.SEAL)) == created_ms:
+            return True
+        return self.is_sealed(run, arn, created_ms, role_arn)
+
+    def is_sealed(self, run: KnownRun, arn: str, created_ms: int, role_arn: str | None) -> bool:
+        """Whether a run has the seal that this mirror gives; arguments as of :meth:`notes`."""
+        if not self.wanted:
+            return False
+        key, tag = self._key_of(arn, created_ms, role_arn), run.tags.get(names.SEAL)
+        return is_sealed(tag, key, run.run_id, arn, created_ms)
 
     def _key_of(self, arn: str, created_ms: int, role_arn: str | None) -> bytes:
         return self.key or knowledge(arn, created_ms, role_arn)

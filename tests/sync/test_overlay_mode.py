@@ -12,17 +12,19 @@ from typing import Any
 
 import mlflow
 import pytest
-from mlflow.entities import Run
+from mlflow.entities import Run, ViewType
 
 import mlflow_smwatch
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.seal import is_sealed, sealed_creation_ms
+from mlflow_smwatch.core.watermark import STATE_TAG
 from mlflow_smwatch.engine.turnover import TurnReport, turn_over
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.overlays import Overlays
+from mlflow_smwatch.tracking.run_search import known_run
 from mlflow_smwatch.tracking.seals import KEY_VARIABLE, Seals
 from mlflow_smwatch.tracking.store import open_tracking
-from tests.jobs import DAY_MS, HOUR_MS, job_answer, now_ms
+from tests.jobs import DAY_MS, HOUR_MS, MINUTE_MS, REGION, arn, job_answer, now_ms
 from tests.sync import every_kind
 from tests.sync.conftest import DOCUMENTS, Mirror
 from tests.sync.test_kinds import put_every_kind
@@ -211,6 +213,66 @@ def test_a_seal_that_somebody_edited(mirror: Mirror) -> None:
     mirror.client.set_tag(run.info.run_id, SEAL, "1:1:00")
     assert mirror.sync(artifacts="overlay").jobs["updated"] == 1
     assert is_right(mirror, mirror.run("job"))
+
+
+def test_a_copy_of_a_run_is_never_sealed(mirror: Mirror) -> None:
+    """Somebody copies all that can be copied, and says that it is older: it goes."""
+    put_job(mirror)
+    mirror.sync(artifacts="overlay")
+    genuine = mirror.run("job")
+    own = mirror.client.create_experiment("own", f"smwatch+{mirror.database.parent.as_uri()}/own")
+    state = json.loads(genuine.data.tags[STATE_TAG])
+    copied = {**genuine.data.tags, STATE_TAG: json.dumps({**state, "made_ms": 1})}
+    copy = mirror.client.create_run(own, start_time=genuine.info.start_time, tags=copied)
+    mirror.sync(artifacts="overlay")
+    (left,) = mirror.runs("job", ViewType.ACTIVE_ONLY)
+    assert left.info.run_id == genuine.info.run_id
+    assert is_right(mirror, left)
+    assert not is_right(mirror, mirror.client.get_run(copy.info.run_id))
+
+
+def test_a_run_that_a_script_may_have_logged_is_not_sealed(mirror: Mirror) -> None:
+    """Anyone can log one like it: it is adopted, and shows nothing of AWS."""
+    put_job(mirror)
+    begin_ms = now_ms() - 2 * DAY_MS + MINUTE_MS
+    said = {"kind": "training-job", "name": "job", "region": REGION, "arn": arn("job")}
+    tags = {f"sagemaker.{key}": value for key, value in said.items()}
+    own = mirror.client.create_experiment("own")
+    logged = mirror.client.create_run(own, start_time=begin_ms, tags=tags)
+    assert mirror.sync(artifacts="overlay").jobs["updated"] == 1
+    (run,) = mirror.runs("job", ViewType.ACTIVE_ONLY)
+    assert run.info.run_id == logged.info.run_id
+    assert "sagemaker.status" in run.data.tags
+    assert SEAL not in run.data.tags
+    assert mirror.sync(artifacts="overlay").jobs["unchanged"] == 1
+
+
+def test_a_run_that_sagemaker_names_is_sealed(mirror: Mirror) -> None:
+    """It is AWS that says whose run it is."""
+    own = mirror.client.create_experiment("own")
+    begin_ms = now_ms() - 2 * DAY_MS
+    logged = mirror.client.create_run(own, start_time=begin_ms + MINUTE_MS)
+    details = {"MlflowExperimentId": own, "MlflowRunId": logged.info.run_id}
+    mirror.client.set_tag(logged.info.run_id, "sagemaker.arn", arn("job"))
+    answer = job_answer("job", created_ms=begin_ms, ended_ms=begin_ms + HOUR_MS)
+    mirror.account.put_training_job({**answer, "MlflowDetails": details})
+    mirror.sync(artifacts="overlay")
+    (run,) = mirror.runs("job", ViewType.ACTIVE_ONLY)
+    assert run.info.run_id == logged.info.run_id
+    key = Seals.of(mirror.uri, None, create=False).key
+    assert key is not None
+    assert is_sealed(run.data.tags[SEAL], key, logged.info.run_id, arn("job"), begin_ms)
+
+
+def test_without_the_key_a_seal_that_may_be_right_stays(mirror: Mirror) -> None:
+    """A mirror through a server does not blind the server that another has sealed for."""
+    put_job(mirror)
+    mirror.sync(artifacts="overlay")
+    run, job = mirror.run("job"), arn("job")
+    known = known_run(run)
+    keyless = Seals(wanted=True)
+    assert keyless.notes(known, job, run.info.start_time, None) == {}
+    assert keyless.notes(known, job, run.info.start_time + 1, None) != {}
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["new", "mirrored before"])

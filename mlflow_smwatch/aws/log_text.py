@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
@@ -24,6 +24,7 @@ TAIL_LINES = 1_000
 
 _STREAMS_PER_PAGE = 50
 _EMPTY_PAGES = 20
+_HOUR_MS = 3_600_000
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # control sequences: colours, moves of the cursor
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # commands to the terminal, such as titles and links
@@ -40,12 +41,15 @@ class Tail:
     ----------
     lines
         In the order of the stream, each with its time, without line ends; only what can be shown.
+    found
+        Whether the end was found: not where CloudWatch gives one empty page after the other.
     """
 
     lines: tuple[str, ...]
+    found: bool = True
 
 
-def stream_names(aws: Aws, group: str, prefix: str) -> list[str]:
+def stream_names(aws: Aws, group: str, prefix: str, since_ms: int) -> list[str]:
     """List the names of streams (``DescribeLogStreams``, 50 a call), in order.
 
     Parameters
@@ -56,6 +60,9 @@ def stream_names(aws: Aws, group: str, prefix: str) -> list[str]:
         Name of the log group.
     prefix
         How the names begin; empty for all.
+    since_ms
+        When the job was created: a stream whose last event is an hour older is that of an earlier
+        job of the same name.
 
     Raises
     ------
@@ -70,13 +77,17 @@ def stream_names(aws: Aws, group: str, prefix: str) -> list[str]:
     names: list[str] = []
     while True:
         answer = ask(DESCRIBE_LOG_STREAMS, aws.logs.describe_log_streams, request, "logStreams")
-        names += [str(each["logStreamName"]) for each in answer["logStreams"]]
+        names += [
+            str(each["logStreamName"])
+            for each in answer["logStreams"]
+            if each.get("lastEventTimestamp", since_ms) > since_ms - _HOUR_MS
+        ]
         if not answer.get("nextToken"):
             return names
         request["nextToken"] = answer["nextToken"]
 
 
-def write_stream(aws: Aws, group: str, stream: str, file: BinaryIO, until_ms: int) -> None:
+def write_stream(aws: Aws, group: str, stream: str, file: IO[bytes], until_ms: int) -> None:
     """Write a whole stream as UTF-8 text, in constant memory.
 
     Parameters
@@ -131,7 +142,8 @@ def read_tail(aws: Aws, group: str, stream: str, lines: int = TAIL_LINES) -> Tai
     keys = ("events", "nextBackwardToken")
     for _ in range(_EMPTY_PAGES):
         answer = ask(GET_LOG_EVENTS, aws.logs.get_log_events, request, *keys)
-        if answer["events"] or answer["nextBackwardToken"] == request.get("nextToken"):
+        found = bool(answer["events"]) or answer["nextBackwardToken"] == request.get("nextToken")
+        if found:
             break
         request["nextToken"] = answer["nextBackwardToken"]
     shown = [
@@ -139,7 +151,7 @@ def read_tail(aws: Aws, group: str, stream: str, lines: int = TAIL_LINES) -> Tai
         for event in answer["events"]
         for line in readable_lines(event["message"])
     ]
-    return Tail(tuple(shown[-lines:]))
+    return Tail(tuple(shown[-lines:]), found)
 
 
 def readable_lines(message: str) -> list[str]:

@@ -20,10 +20,10 @@ from mlflow_smwatch.core.job_files import S3Place
 from mlflow_smwatch.core.job_kinds import ENDPOINT, PIPELINE_EXECUTION, JobKind, name_in
 from mlflow_smwatch.core.moments import to_ms
 from mlflow_smwatch.core.redact import redact_answer
-from mlflow_smwatch.overlay.fresh import LASTS_S, Fresh
+from mlflow_smwatch.overlay.fresh import Fresh
+from mlflow_smwatch.overlay.spool import Spool
 
 _WORKERS = 8
-_ENDED_LASTS_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Account:
     objects: ObjectReader
     _jobs: Fresh[Job] = field(default_factory=Fresh)
     _streams: Fresh[list[str]] = field(default_factory=Fresh)
+    _logs: Spool = field(default_factory=Spool)
     _tails: Fresh[Tail] = field(default_factory=lambda: Fresh(most=32))
     _entries: Fresh[list[S3Entry]] = field(default_factory=lambda: Fresh(most=64))
     _sizes: Fresh[int | None] = field(default_factory=Fresh)
@@ -59,7 +60,7 @@ class Account:
         return cls(aws, ObjectReader(aws))
 
     def job(self, arn: Arn, kind: JobKind, *, whole: bool = False) -> Job:
-        """Describe a job (one ``Describe`` call; of one that has ended seldom).
+        """Describe a job (one ``Describe`` call).
 
         Parameters
         ----------
@@ -78,12 +79,13 @@ class Account:
         return self._jobs.get(
             (arn, whole),
             lambda: self._whole(arn, kind) if whole else self._described(arn, kind),
-            lambda job: _ENDED_LASTS_S if job.ended else LASTS_S,
         )
 
-    def streams(self, group: str, prefix: str) -> list[str]:
+    def streams(self, group: str, prefix: str, since_ms: int) -> list[str]:
         """List the names of log streams; see :func:`.log_text.stream_names`."""
-        return self._streams.get((group, prefix), lambda: stream_names(self.aws, group, prefix))
+        return self._streams.get(
+            (group, prefix, since_ms), lambda: stream_names(self.aws, group, prefix, since_ms)
+        )
 
     def tail(self, group: str, stream: str) -> Tail:
         """Read the end of a stream; see :func:`.log_text.read_tail`."""
@@ -91,8 +93,11 @@ class Account:
 
     def write_log(self, group: str, stream: str, file: Path) -> None:
         """Write a whole stream into a file; see :func:`.log_text.write_stream`."""
-        with file.open("wb") as opened:
-            write_stream(self.aws, group, stream, opened, now_ms())
+        self._logs.put(
+            (group, stream),
+            file,
+            lambda opened: write_stream(self.aws, group, stream, opened, now_ms()),
+        )
 
     def entries(self, folder: S3Place) -> list[S3Entry]:
         """List what lies in a folder; see :meth:`.ObjectReader.entries`."""

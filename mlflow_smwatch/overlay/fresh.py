@@ -78,6 +78,13 @@ class Fresh(Generic[_Value]):
             with suppress(CancelledError):  # who asked was interrupted: ask oneself
                 return kept.answer.result()
 
+    def forget(self, key: Hashable) -> None:
+        """Let go of an answer that is fresh no more; one on its way stays."""
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None and kept.until <= self._clock():
+                del self._kept[key]
+
     def _begin(self, key: Hashable) -> _Kept[_Value]:
         kept: _Kept[_Value] = _Kept()
         self._kept[key] = kept

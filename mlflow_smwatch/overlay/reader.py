@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from mlflow_smwatch.ancestry import mirrored
-from mlflow_smwatch.core.errors import TrackingError, UnknownJobError
+from mlflow_smwatch.core.errors import InvalidRequestError, TrackingError, UnknownJobError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.lineage import Node
 from mlflow_smwatch.core.lineage_graph import LineageGraph
@@ -58,7 +58,7 @@ class OverlayReader:
                 if claim.verifier.key is not None or not needs_whole(claim.kind):
                     return None
                 job = account.job(claim.arn, claim.kind, whole=True)
-        except UnknownJobError:
+        except (UnknownJobError, InvalidRequestError):
             return None
         run_id = claim.run.run_id
         drawn = ShownJob(job, account, lambda shown: lineage_page(shown, run_id, tracking_uri))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlflow_smwatch.aws.log_text import Tail
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_files import JobFiles, S3Place, job_files
 from mlflow_smwatch.core.moments import iso_utc
@@ -154,14 +155,16 @@ class ShownJob:
         if name.whole:
             self._account.write_log(group, stream, file)
             return
-        lines = self._account.tail(group, stream).lines
-        text = "\n".join((_tail_head(name.stream, len(lines)), *lines, ""))
+        tail = self._account.tail(group, stream)
+        text = "\n".join((_tail_head(name.stream, tail), *tail.lines, ""))
         file.write_text(text, encoding="utf-8")
 
     def _streams(self) -> Iterator[str]:
         """Name the streams, without the job's name, that can stand in a path."""
         prefix = self._files.stream_prefix
-        for name in self._account.streams(self._files.log_group or "", prefix):
+        for name in self._account.streams(
+            self._files.log_group or "", prefix, self._job.created_ms
+        ):
             rest = name.removeprefix(prefix)
             if are_segments(rest) and "/" in name:
                 yield rest
@@ -217,6 +220,7 @@ def _log_entries(streams: Iterable[str], folder: tuple[str, ...]) -> list[Entry]
     return list(found.values())
 
 
-def _tail_head(stream: str, lines: int) -> str:
+def _tail_head(stream: str, tail: Tail) -> str:
     whole = ShownPath(LOGS, tuple(str(LogName(stream, whole=True)).split("/")))
-    return f"# The last {lines:,} lines at {iso_utc(now_ms())}; download {whole} for the whole log."
+    what = f"The last {len(tail.lines):,} lines" if tail.found else "The end was not found"
+    return f"# {what} at {iso_utc(now_ms())}; download {whole} for the whole log."

@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.utils.file_utils import create_tmp_dir
 
+from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.job_files import parts_of
 from mlflow_smwatch.core.shown_paths import (
     DOCUMENT,
@@ -30,7 +31,7 @@ from mlflow_smwatch.core.shown_paths import (
 )
 from mlflow_smwatch.plugins.mlflow_errors import mlflow_errors
 from mlflow_smwatch.tracking.mlflow_features import local_path, signs_downloads
-from mlflow_smwatch.tracking.serving import uri_of, workspace
+from mlflow_smwatch.tracking.serving import serves_others, uri_of, workspace
 
 if TYPE_CHECKING:  # SQLAlchemy and boto3 are loaded when a run, and its job, are looked at
     from mlflow_smwatch.overlay.claims import Claim
@@ -176,11 +177,17 @@ class Overlay(ArtifactRepository):
         return sorted([*kept, *made, *trees], key=lambda info: info.path)
 
     def _write(self, job: ShownJob, shown: ShownPath, path: str, folder: str) -> str:
-        """Write a file, or all of a folder, into a folder of this machine."""
+        """Write a file, or all of a folder, into a folder of this machine.
+
+        A server answers with files alone: it would read a whole folder only to say so.
+        """
         if shown.part and job.is_file(shown):
             file = self._destination(path, folder)
             job.write(shown, file)
             return str(file)
+        if serves_others():
+            message = f"{shown} is a folder: list it, and download the files in it"
+            raise UsageError(message)
         for info in self._kept(path) if not shown.part else ():
             self.plain.download_artifacts(info.path, folder)
         start, files = len(str(shown)), list(job.files(shown))

@@ -132,6 +132,16 @@ def test_files_come_whole_and_in_part(server: Server, run_id: str) -> None:
     assert b"<svg" in server.file(run_id, "sagemaker/lineage.html").body
 
 
+@pytest.mark.parametrize("folder", ["sagemaker", "sagemaker/logs", "sagemaker/output"])
+def test_a_folder_is_not_read_to_be_refused(
+    server: Server, run_id: str, folder: str, account: EmulatedAccount
+) -> None:
+    """An address that is quickly typed would cost a call for each log and object."""
+    account.reset_calls()
+    assert server.file(run_id, folder).status == 400
+    assert sum(account.calls.values()) <= 2
+
+
 def test_mlflows_client_reads_and_writes(server: Server, run_id: str, tmp_path: Path) -> None:
     """Over the server, or past it where the place is one that the client can reach itself."""
     client = MlflowClient(tracking_uri=server.address)

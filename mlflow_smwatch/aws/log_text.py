@@ -1,14 +1,14 @@
 """A log stream as text: the whole stream into a file, or its end for reading.
 
-Each line begins with the time of its event: ``2026-01-31T12:00:00.123Z message``. An event of
-several lines gives several, all with its time. The file keeps colours and other control characters
-as the job wrote them; in the end that is for reading they are left out.
+The file is what the job wrote, one event after the other, colours and other control characters
+included. In the end that is for reading these are left out, and each line begins with the time of
+its event: ``2026-01-31T12:00:00.123Z message``; an event of several lines gives several, all with
+its time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -110,8 +110,7 @@ def write_stream(aws: Aws, group: str, stream: str, file: IO[bytes], until_ms: i
     """
     job, _, rest = stream.partition("/")
     for page in LogReader(aws).read(group, job, rest, START, until_ms):
-        lines = _stamped(zip(page.timestamps_ms, page.messages, strict=True))
-        file.write("".join(lines).encode())
+        file.write("".join(map(_line, page.messages)).encode())
 
 
 def read_tail(aws: Aws, group: str, stream: str, lines: int = TAIL_LINES) -> Tail:
@@ -167,12 +166,6 @@ def readable_lines(message: str) -> list[str]:
     return [line for line in lines if line.strip()] or [""]
 
 
-def _stamped(events: Iterator[tuple[int, str]]) -> Iterator[str]:
-    last_ms, stamp = None, ""
-    for timestamp_ms, message in events:
-        if timestamp_ms != last_ms:
-            last_ms, stamp = timestamp_ms, iso_utc(timestamp_ms)
-        text = legal_value(message, len(message)).removesuffix("\n").removesuffix("\r")
-        if "\n" in text:
-            text = text.replace("\n", f"\n{stamp} ")
-        yield f"{stamp} {text}\n"
+def _line(message: str) -> str:
+    """Give a message as UTF-8 can hold it, with one line end."""
+    return legal_value(message, len(message)).removesuffix("\n").removesuffix("\r") + "\n"

@@ -30,8 +30,12 @@ from mlflow_smwatch.core.shown_paths import (
     shown_path,
 )
 from mlflow_smwatch.plugins.mlflow_errors import mlflow_errors
-from mlflow_smwatch.tracking.mlflow_features import local_path, signs_downloads
-from mlflow_smwatch.tracking.serving import serves_others, uri_of, workspace
+from mlflow_smwatch.tracking.mlflow_features import (
+    is_tracking_server_process,
+    local_path,
+    signs_downloads,
+)
+from mlflow_smwatch.tracking.serving import uri_of, workspace
 
 if TYPE_CHECKING:  # SQLAlchemy and boto3 are loaded when a run, and its job, are looked at
     from mlflow_smwatch.overlay.claims import Claim
@@ -185,7 +189,9 @@ class Overlay(ArtifactRepository):
             file = self._destination(path, folder)
             job.write(shown, file)
             return str(file)
-        if serves_others():
+        if is_tracking_server_process():
+            if not job.entries(shown):
+                raise gone(shown)
             message = f"{shown} is a folder: list it, and download the files in it"
             raise UsageError(message)
         for info in self._kept(path) if not shown.part else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,12 @@ def account() -> Iterator[EmulatedAccount]:
         )
         yield account
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process be a client, whatever other tests have imported."""
+    monkeypatch.delitem(sys.modules, "mlflow.server.handlers", raising=False)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mlflow.entities import Experiment, Run
 
 import mlflow_smwatch
 from mlflow_smwatch.core.errors import UsageError
-from mlflow_smwatch.core.seal import is_sealed, knowledge
+from mlflow_smwatch.core.seal import is_sealed, knowledge, sealed_creation_ms
 from mlflow_smwatch.engine.mirror import Mirror
 from mlflow_smwatch.engine.turnover import turn_over
 from mlflow_smwatch.options import SyncOptions
@@ -216,4 +216,4 @@ def test_a_user_who_may_not_keep_a_key(
     assert "permission denied" in warned
     assert "SMWATCH_SEAL_KEY" in warned
     (run,) = [each for each in runs(uri) if each.info.run_name == "plain"]
-    assert is_right(run)
+    assert sealed_creation_ms(run.data.tags[SEAL]) == run.info.start_time

@@ -1,56 +1,27 @@
-"""MLflow's run context provider: runs that are started in a SageMaker job say of which job."""
+"""``mlflow.run_context_provider``: the class is made when MLflow, or anyone, asks for it.
+
+MLflow asks while it is itself being imported; so whoever comes here first must import MLflow
+before the class that derives from one of MLflow's.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from functools import cached_property
-from pathlib import Path
+import importlib
+from typing import TYPE_CHECKING
 
-from mlflow.tracking.context.abstract_context import RunContextProvider
+if TYPE_CHECKING:
+    from mlflow_smwatch.plugins.container_context import SageMakerRunContext
 
-CONTAINER_ROOT = "/opt/ml"
-"""Where SageMaker puts the files of a container."""
+__all__ = ["SageMakerRunContext"]
 
 
-class SageMakerRunContext(RunContextProvider):
-    """Tags runs with the job in whose container they are started; elsewhere it does nothing.
+def __getattr__(name: str) -> object:
+    """Import the class."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    importlib.import_module("mlflow.tracking.context.abstract_context")
 
-    The container is looked at once, when the first run is started.
+    from mlflow_smwatch.plugins.container_context import SageMakerRunContext
 
-    Parameters
-    ----------
-    root
-        Where the container's files are.
-    environment
-        The environment variables, the process's own if None.
-    """
-
-    def __init__(
-        self, root: str = CONTAINER_ROOT, environment: Mapping[str, str] | None = None
-    ) -> None:
-        self._root = Path(root)
-        self._environment = os.environ if environment is None else environment
-
-    def in_context(self) -> bool:
-        """Tell whether this is the container of a job whose ARN is known."""
-        return bool(self._tags)
-
-    def tags(self) -> dict[str, str]:
-        """Give the job's tags, as :func:`mlflow_smwatch.core.container.container_tags` does."""
-        return dict(self._tags)
-
-    @cached_property
-    def _tags(self) -> dict[str, str]:
-        from mlflow_smwatch.core.container import container_tags
-
-        return container_tags(self._environment, self._read) or {}
-
-    def _read(self, path: str) -> str | None:
-        """Read a file of the container; one that cannot be read says nothing, but is there."""
-        try:
-            return (self._root / path).read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError):
-            return ""
+    return SageMakerRunContext

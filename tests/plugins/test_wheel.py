@@ -23,6 +23,13 @@ GROUPS = {
     "mlflow.app",
 }
 
+ONE_OF_EACH = (
+    ("mlflow.tracking_store", "smwatch+sqlite"),
+    ("mlflow.artifact_repository", "smwatch+file"),
+    ("mlflow.run_context_provider", "smwatch"),
+    ("mlflow.app", "smwatch"),
+)
+
 LOAD = """
 import json
 from importlib.metadata import distribution
@@ -99,3 +106,17 @@ def test_plugins_are_light(python: Path) -> None:
     part, loaded = json.loads(_run(python, WEIGH, *(each.stem for each in MODULES)))
     assert not {"boto3", "botocore", "sqlalchemy", "networkx"} & set(loaded)
     assert part < 1 / 3
+
+
+@pytest.mark.parametrize(("group", "name"), ONE_OF_EACH)
+def test_whatever_is_loaded_first(python: Path, group: str, name: str) -> None:
+    """MLflow asks for all of them while it is imported: none must need it to be there before."""
+    program = f"""
+from importlib.metadata import entry_points
+(point,) = entry_points(group={group!r}, name={name!r})
+point.load()
+import mlflow
+"""
+    command = [str(python), "-W", "error::UserWarning", "-c", program]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -90,8 +90,17 @@ def mirrored(
 
 
 @contextmanager
-def served(uri: str, folder: Path) -> Iterator[str]:
+def served(uri: str, folder: Path, preferred_port: int = _PREFERRED_PORT) -> Iterator[str]:
     """Run ``mlflow server`` on a database for the duration of a block.
+
+    Parameters
+    ----------
+    uri
+        Tracking URI of the database.
+    folder
+        Its working directory.
+    preferred_port
+        Where to listen if that is free; 0 for any port.
 
     Yields
     ------
@@ -103,7 +112,7 @@ def served(uri: str, folder: Path) -> Iterator[str]:
     StopError
         When it does not start.
     """
-    port = _free_port()
+    port = _free_port(preferred_port)
     address = f"http://127.0.0.1:{port}"
     log = folder / "mlflow-server.log"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
@@ -194,8 +203,8 @@ def _prepare(folder: Path) -> None:
     shutil.rmtree(folder / "mlruns", ignore_errors=True)
 
 
-def _free_port() -> int:
-    for port in (_PREFERRED_PORT, 0):
+def _free_port(preferred: int) -> int:
+    for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -117,6 +117,8 @@ def kill_again_and_again(
                 break
             if number % CHAPTER == 0:
                 turn_page(author, store, number // CHAPTER)
+        if author.growing is not None and author.growing.own:
+            author.end()  # what its log tells is written to a run of its script's at the end
         time.sleep(SETTLE_S + 1)
         running.sync()
     check(store, author.jobs)

@@ -72,7 +72,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert demo.code == 0, demo.err
     uri = demo.out.splitlines()[-1]
     _mirror_hostile_job(uri, folder)
-    with served(uri, folder) as address:
+    with served(uri, folder, preferred_port=0) as address:
         yield Site(uri=uri, address=address, folder=folder)
 
 

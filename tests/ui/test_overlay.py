@@ -41,7 +41,7 @@ def overlaid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             env=program.environment(folder, account.environment),
         )
         assert synced.code == 0, synced.err
-        with served(uri, folder) as address:
+        with served(uri, folder, preferred_port=0) as address:
             yield Site(uri=uri, address=address, folder=folder)
 
 

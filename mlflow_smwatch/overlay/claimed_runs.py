@@ -11,10 +11,10 @@ from mlflow_smwatch.core.errors import TrackingError
 from mlflow_smwatch.core.shown_paths import RunPath
 from mlflow_smwatch.overlay.claims import Claim, RunFacts, Verifier, claim
 from mlflow_smwatch.overlay.fresh import Fresh
+from mlflow_smwatch.tracking.locations import server_destination
 from mlflow_smwatch.tracking.seals import KEY_VARIABLE, Seals
 from mlflow_smwatch.tracking.serving import run_of, serves_others, uri_of, workspace
 
-_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 _PROXY_ROUTE = "/api/2.0/mlflow-artifacts/artifacts/"
 _PROXIED = {"mlflow-artifacts", "http", "https"}
 
@@ -91,7 +91,7 @@ def is_root(artifact_uri: str, run: RunPath, overlay_uri: str, in_workspace: str
     own, stored = urlsplit(overlay_uri), urlsplit(artifact_uri)
     if (stored.scheme, stored.netloc) == (own.scheme, own.netloc):
         return stored.path.strip("/") == run.root.strip("/")
-    if stored.scheme not in _PROXIED or os.environ.get(_DESTINATION) != overlay_uri:
+    if stored.scheme not in _PROXIED or server_destination() != overlay_uri:
         return False
     served = stored.path.rpartition(_PROXY_ROUTE)[2].strip("/")
     below = run.root.strip("/").removeprefix(own.path.strip("/")).strip("/")

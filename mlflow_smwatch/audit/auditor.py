@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 from mlflow_smwatch.audit.audited import Audited, History
 from mlflow_smwatch.core import tags as names
@@ -17,6 +17,7 @@ from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.engine.recognition import alone
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 from mlflow_smwatch.report import Failure
+from mlflow_smwatch.tracking.units import UnitLimits
 
 _GONE = "AWS no longer knows this job: its run is not compared"
 
@@ -89,9 +90,14 @@ class Auditor:
         self._mend = mend
         self._gathered: dict[str, list[MetricPoint]] = {}
 
-    def write(self, task: Task) -> Outcome:
-        """Compare a job that is read whole."""
-        return alone(task.arn, lambda: self._compare(task))
+    @property
+    def limits(self) -> UnitLimits:
+        """Each job by itself, as many at once as there are threads."""
+        return UnitLimits(jobs=1, at_once=self._pass.options.workers)
+
+    def write(self, unit: Sequence[Task]) -> list[Outcome]:
+        """Compare jobs that are read whole."""
+        return [alone(task.arn, partial(self._compare, task)) for task in unit]
 
     def write_gathered(self, task: Task) -> None:
         """Keep what is gathered of a job's logs so far."""

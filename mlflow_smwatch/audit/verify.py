@@ -12,6 +12,7 @@ from mlflow_smwatch.audit.auditor import Auditor, Findings
 from mlflow_smwatch.audit.repair import Repairer, mirror_again, not_mirrored
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import StopError, UsageError
+from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.scope import Scope
@@ -118,18 +119,19 @@ def verify(
 
     auditor = Auditor(context, findings, Repairer(context).mend if repair else None)
     stopped = None
-    with JobPass(context, AuditAdmission(context, findings), auditor, show) as job_pass:
+    books = Books(context.trials, show)
+    with JobPass(context, AuditAdmission(context, findings), auditor, books) as job_pass:
         scope = Scope(context, job_pass)
         try:
-            _take(scope, context, job_pass.report)
+            _take(scope, context, job_pass.books.report)
             job_pass.finish()
         except StopError as error:
             job_pass.abandon(error)
             if not findings.compared:
                 raise
             stopped = error
-        job_pass.report.warn(None, scope.warnings)
-    _enter(report, job_pass.report, findings)
+        job_pass.books.report.warn(None, scope.warnings)
+    _enter(report, job_pass.books.report, findings)
     report.differences.sort(key=lambda each: each.arn)
     if repair:
         _repair(report, findings, options, stopped)

@@ -102,7 +102,7 @@ class Connection:
         index = RunIndex(self.tracking, experiments)
         families, writer, now_ms = (
             Families(index, options.kinds),
-            RunWriter(self.tracking),
+            RunWriter(self.tracking, options.workers),
             _now_ms(),
         )
         finder = JobFinder(self.aws, frozenset(options.kinds))

@@ -6,7 +6,6 @@ moment is a page of jobs and those whose requests are open, however many jobs th
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -27,20 +26,16 @@ from mlflow_smwatch.aws.operations import GET_METRIC_DATA
 from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
 from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobError
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import TRIAL
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
-from mlflow_smwatch.report import NOT_REACHED, Failure, SyncReport
+from mlflow_smwatch.tracking.units import UnitLimits
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-logger = logging.getLogger(__name__)
-
-Listener = Callable[[SyncReport], None]
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -60,8 +55,12 @@ class Admits(Protocol):
 class Takes(Protocol):
     """Takes the tasks once they are read; called from several threads."""
 
-    def write(self, task: Task) -> Outcome:
-        """Take a job that is read whole."""
+    @property
+    def limits(self) -> UnitLimits:
+        """How many jobs are taken at once."""
+
+    def write(self, unit: Sequence[Task]) -> list[Outcome]:
+        """Take jobs that are read whole."""
 
     def write_gathered(self, task: Task) -> None:
         """Take what is gathered of a job's logs so far."""
@@ -105,31 +104,21 @@ class JobPass:
         Makes tasks of the jobs that are found.
     writer
         Takes the tasks once they are read.
-    listener
-        Called after each job with the report so far.
+    books
+        Where it is entered what becomes of each job.
 
     Attributes
     ----------
-    report
-        What was done so far.
-    seen
-        ARNs of the jobs that were taken.
-    created
-        ARN → CreationTime of the jobs that were found, ms.
-    open
-        ARN → job, of those that are not final.
+    books
+        As given.
     """
 
     def __init__(
-        self, context: PassContext, admission: Admits, writer: Takes, listener: Listener
+        self, context: PassContext, admission: Admits, writer: Takes, books: Books
     ) -> None:
-        self.report = SyncReport()
-        self.seen: set[str] = set()
-        self.created: dict[str, int] = {}
-        self.open: dict[str, Found] = {}
+        self.books = books
         self._pass = context
         self._options = context.options
-        self._listener = listener
         self._pools = _Pools(context.options.workers)
         self._admission = admission
         self._writer = writer
@@ -140,7 +129,8 @@ class JobPass:
         )
         self._packer = Packer()
         self._tasks: dict[str, Task] = {}
-        self._begun: dict[str, Found | None] = {}
+        self._ready: list[Task] = []
+        self._writing = 0
         self._running: dict[Future[Any], Callable[[Future[Any]], None]] = {}
 
     def __enter__(self) -> Self:
@@ -172,16 +162,13 @@ class JobPass:
         while page := list(islice(each, PAGE_SIZE)):
             self._require_going()
             for missing in (one for one in page if isinstance(one, NotFound)):
-                self.close(Outcome(missing.asked, "failed", error=str(missing.error)))
-            jobs = {one.arn: one for one in page if isinstance(one, Found)}
-            new = [found for arn, found in jobs.items() if arn not in self.seen]
-            self.seen.update(jobs)
-            self.created.update({arn: found.created_ms for arn, found in jobs.items()})
+                self.books.close(Outcome(missing.asked, "failed", error=str(missing.error)))
+            new = self.books.meet([one for one in page if isinstance(one, Found)])
             work = self._admission.admit(new, self._pools.calls) if new else []
-            self.seen.update(each.arn for each in work)
+            self.books.seen.update(each.arn for each in work)
             for admitted in work:
                 if isinstance(admitted, Outcome):
-                    self.close(admitted)
+                    self.books.close(admitted)
                 else:
                     self._start(admitted)
             self._read_components([each for each in work if isinstance(each, Task)])
@@ -190,12 +177,10 @@ class JobPass:
     def close_missing(self, run: KnownRun, missing: NotFound) -> None:
         """End the run of a job that AWS has deleted; report one that cannot be asked for."""
         if not isinstance(missing.error, UnknownJobError):
-            self.close(Outcome(missing.asked, "failed", error=str(missing.error)))
-            return
-        outcome = self._writer.close_gone(run)
-        another = {outcome.arn: self._begun.get(outcome.arn)} if outcome.arn in self._begun else {}
-        self.close(outcome)
-        self._begun.update(another)  # the job that has the name by now goes on
+            failed = Outcome(missing.asked, "failed", error=str(missing.error))
+            self.books.close(failed)
+        else:
+            self.books.close_replaced(self._writer.close_gone(run))
 
     def finish(self) -> None:
         """Read and write all that was taken.
@@ -219,46 +204,9 @@ class JobPass:
         self._close_written()
 
     def abandon(self, error: StopError) -> bool:
-        """End after an error that stops everything; tell whether any job was written by then.
-
-        Every job that was begun and is not written is a failed one; so are, in one entry, those
-        that were not even listed.
-        """
+        """End after an error that stops everything; tell whether any job was written by then."""
         self.interrupt()
-        for arn in (*self._begun, NOT_REACHED):
-            self.close(Outcome(arn, "failed", error=str(error)))
-        return any(self.report.counts[word] for word in ("created", "updated"))
-
-    def close(self, outcome: Outcome) -> None:
-        """Enter what became of a job."""
-        report = self.report
-        found = self._begun.pop(outcome.arn, None)
-        if found is not None and not outcome.final and found.kind != TRIAL.word:
-            self.open[outcome.arn] = found
-        if outcome.error is not None:
-            report.failed.append(Failure(outcome.arn, outcome.error))
-            logger.warning("%s: %s", outcome.arn, outcome.error, extra={"arn": outcome.arn})
-        else:
-            report.counts[outcome.word] += 1
-        if outcome.line:
-            level = logging.DEBUG if outcome.word == "unchanged" else logging.INFO
-            points = outcome.line.points
-            logger.log(
-                level,
-                "%s: %s, %d points",
-                outcome.arn,
-                outcome.word,
-                points,
-                extra={"arn": outcome.arn, "points": points},
-            )
-            report.runs.append(outcome.line)
-            report.points += points
-        report.warn(outcome.arn, outcome.warnings)
-        if outcome.word in {"created", "updated"}:
-            line = outcome.line
-            own = (line.name,) if line and line.kind == TRIAL.word else ()
-            self._pass.trials.enter((*outcome.trials, *own), outcome.arn)
-        self._listener(report)
+        return self.books.abandon(error)
 
     def _is_over(self) -> bool:
         return self._over.is_set() or self._pass.stopped()
@@ -268,7 +216,7 @@ class JobPass:
             raise Interrupted
 
     def _start(self, task: Task) -> None:
-        self._begun[task.arn] = found_job(task.job, task.undescribed)
+        self.books.begun[task.arn] = found_job(task.job, task.undescribed)
         reads_logs = task.reads_logs(self._options.metrics)
         queries = list(task.instance_queries())
         if task.source(self._options.metrics) == CLOUDWATCH:
@@ -277,11 +225,11 @@ class JobPass:
             queries += task.algorithm_queries(reading.windows)
         task.waiting = len(queries) + reads_logs + self._reads_summaries(task)
         if self._options.dry_run:
-            self.close(self._writer.forecast(task))
+            self.books.close(self._writer.forecast(task))
         elif task.waiting:
             self._tasks[task.arn] = task
         else:
-            self._write(task)
+            self._ready.append(task)
         if reads_logs:
             self._read_logs(task)
         self._ask(queries)
@@ -322,7 +270,7 @@ class JobPass:
                 task.iterations = read.series.get(task.arn, {})
             if read.denied and not self._series_denied:
                 self._series_denied = True
-                self.report.warn(None, [f"summaries stand for metric series: {read.denied}"])
+                self.books.report.warn(None, [f"summaries stand for metric series: {read.denied}"])
         for task in tasks:
             self._tick(task.arn)
 
@@ -375,7 +323,7 @@ class JobPass:
         task = self._tasks[arn]
         task.waiting -= 1
         if not task.waiting:
-            self._write(self._tasks.pop(arn))
+            self._ready.append(self._tasks.pop(arn))
 
     def _tasks_of(self, request: MetricRequest) -> list[Task]:
         return [self._tasks[arn] for arn in dict.fromkeys(query.arn for query in request.queries)]
@@ -389,23 +337,33 @@ class JobPass:
             points += reading.points
             points.sort(key=lambda point: point.timestamp_ms)
 
-    def _write(self, task: Task) -> None:
-        future = self._pools.calls.submit(self._writer.write, task)
-        self._running[future] = lambda done: self.close(done.result())
+    def _write_ready(self) -> None:
+        """Have the jobs written that are read, many in a unit where the store takes them so."""
+        limits = self._writer.limits
+        while self._ready and self._writing < limits.at_once:
+            unit, self._ready = self._ready[: limits.jobs], self._ready[limits.jobs :]
+            self._writing += 1
+            future = self._pools.calls.submit(self._writer.write, unit)
+            self._running[future] = self._deliver_written
+
+    def _deliver_written(self, done: Future[list[Outcome]]) -> None:
+        self._writing -= 1
+        self.books.close_all(done.result())
 
     def _wait_until(self, limit: int) -> None:
-        """Handle finished calls until no more than ``limit`` are running."""
-        while len(self._running) > limit:
+        """Handle finished calls until at most ``limit`` are running and no job waits to be written."""
+        self._write_ready()
+        while len(self._running) > limit or self._ready:
             finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
             self._require_going()
             for future in finished:
                 self._running.pop(future)(future)
+            self._write_ready()
 
     def _close_written(self) -> None:
         """Enter the jobs whose writing was finished after the pass had ended."""
-        for future in self._running:
-            if not future.cancelled() and future.exception() is None:
-                result = future.result()
-                if isinstance(result, Outcome):
-                    self.close(result)
+        for future, deliver in self._running.items():
+            written = deliver == self._deliver_written
+            if written and not future.cancelled() and future.exception() is None:
+                self._deliver_written(future)
         self._running.clear()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from mlflow_smwatch.aws.discovery import found_job
 from mlflow_smwatch.core import tags as names
@@ -23,7 +25,10 @@ from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.recognition import Recognition, is_ended_otherwise
 from mlflow_smwatch.engine.task import ENDED, LogReading, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
+from mlflow_smwatch.tracking.units import Unit, UnitLimits
 from mlflow_smwatch.tracking.writer import DOCUMENT, LINEAGE_PAGE, RunUpdate
+
+logger = logging.getLogger(__name__)
 
 _EXPIRED = (
     "a part of its logs is gone: its metrics are those of CloudWatch, one-minute averages;"
@@ -46,17 +51,73 @@ class JobWriter:
         self._pass = context
         self._recognition = Recognition(context)
 
-    def write(self, task: Task) -> Outcome:
-        """Write what was read of a job; a job without news is not written at all."""
+    @property
+    def limits(self) -> UnitLimits:
+        """How many jobs MLflow takes at once."""
+        return self._pass.writer.limits
+
+    def write(self, unit: Sequence[Task]) -> list[Outcome]:
+        """Write what was read of jobs; a job without news is not written at all.
+
+        Where jobs are written in one transaction and that is refused, each is written by itself.
+        """
+        together = self._write_together(unit) if len(unit) > 1 else None
+        outcomes = together or [self._write_alone(task) for task in unit]
+        for task, outcome in zip(unit, outcomes, strict=True):
+            if task.run and outcome.error is None:
+                self._pass.registration.enter(task.run.run_id, dict(task.record.tags))
+        return outcomes
+
+    def _write_together(self, tasks: Sequence[Task]) -> list[Outcome] | None:
+        """Write jobs in one unit; None where it was refused."""
+        unit = self._pass.writer.unit()
+        outcomes = [self._bordered(task, partial(self._write_seen, task, unit)) for task in tasks]
         try:
-            outcome = self._write_seen(task)
+            unit.commit()
+            self._remove_displaced(tasks)
+        except JobError as error:
+            logger.debug("a unit of %d jobs was refused, each follows alone: %s", len(tasks), error)
+            return None
+        return outcomes
+
+    def _write_alone(self, task: Task) -> Outcome:
+        """Write a job; where another mirror may be at the same run, look at it again."""
+
+        def write() -> Outcome:
+            before = (task.run, task.watermark)
+            try:
+                return self._write_now(task)
+            except JobError:
+                if task.error:
+                    raise
+                if self._look_again(task):
+                    return self._without_news(task)
+                if (task.run, task.watermark) == before:
+                    raise
+                return self._write_now(task)
+
+        return self._bordered(task, write)
+
+    def _write_now(self, task: Task) -> Outcome:
+        unit = self._pass.writer.unit()
+        outcome = self._write_seen(task, unit)
+        unit.commit()
+        self._remove_displaced((task,))
+        return outcome
+
+    def _bordered(self, task: Task, write: Callable[[], Outcome]) -> Outcome:
+        try:
+            return write()
         except StopError:
             raise
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return self._failed(task, error)
-        if task.run:
-            self._pass.registration.enter(task.run.run_id, dict(task.record.tags))
-        return outcome
+
+    def _remove_displaced(self, tasks: Iterable[Task]) -> None:
+        """Remove the runs whose place others take, which are written now."""
+        for task in tasks:
+            if task.displaced and task.run:
+                self._recognition.remove(task.displaced, task.run)
 
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do at most, for a dry run."""
@@ -119,21 +180,13 @@ class JobWriter:
         task.move_on(after)
         task.logged += len(points)
 
-    def _write_seen(self, task: Task) -> Outcome:
-        """Write a job; where another mirror may be at the same run, look at it again before."""
+    def _write_seen(self, task: Task, unit: Unit) -> Outcome:
+        """Write a job; where another mirror may be at the same run, look at it before."""
         if task.error:
             raise task.error
         if not task.made and task.watermark.fingerprint is None and self._look_again(task):
             return self._without_news(task)
-        try:
-            return self._write(task)
-        except JobError:
-            before = (task.run, task.watermark)
-            if self._look_again(task):
-                return self._without_news(task)
-            if (task.run, task.watermark) == before:
-                raise
-            return self._write(task)
+        return self._write(task, unit)
 
     def _look_again(self, task: Task) -> bool:
         """Take the run as it is now; tell whether nothing is left to be written."""
@@ -163,7 +216,7 @@ class JobWriter:
         warnings = tuple(self._left_out(task, task.watermark))
         return Outcome(task.arn, "unchanged", line, None, warnings, task.watermark.final)
 
-    def _write(self, task: Task) -> Outcome:
+    def _write(self, task: Task, unit: Unit) -> Outcome:
         run = self._run_of(task)
         found = self._progress(task, run)
         described = task.record.fingerprint != task.watermark.fingerprint
@@ -189,12 +242,11 @@ class JobWriter:
             kept=(names.RESOURCE_TAG_PREFIX,) if task.undescribed else (),
         )
         if described or after.final:
-            warnings += self._pass.writer.write_record(update)
+            warnings += unit.write_record(update)
         self._claim(task, run, after)
         notes = self._notes(task.job.name, after, warnings, task.streams)
         notes |= self._seal(task, run)
-        self._pass.writer.write_points(run, found.points, notes, update.params, update.facts)
-        self._recognition.remove(task.displaced, run)
+        unit.write_points(run, found.points, notes, update.params, update.facts)
         word: Word = "created" if task.made else "updated"
         line = self._pass.line(task.record, run, points, word)
         return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)

@@ -12,9 +12,10 @@ from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.engine.admission import Admission
+from mlflow_smwatch.engine.books import Books, Listener
 from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.engine.experiment_notes import write_experiments
-from mlflow_smwatch.engine.job_pass import Interrupted, JobPass, Listener
+from mlflow_smwatch.engine.job_pass import Interrupted, JobPass
 from mlflow_smwatch.engine.job_writer import JobWriter
 from mlflow_smwatch.engine.registration import is_model_package
 from mlflow_smwatch.engine.scope import Scope
@@ -174,25 +175,26 @@ class Mirror:
         slack_ms = round(self._slack_s * 1000)
         context = self._connection.context(self._options, self._stopped, slack_ms)
         admission, writer = Admission(context), JobWriter(context)
-        with JobPass(context, admission, writer, listener or (lambda _: None)) as job_pass:
+        books = Books(context.trials, listener or (lambda _: None))
+        with JobPass(context, admission, writer, books) as job_pass:
             scope = Scope(context, job_pass, self._connection.associations(context))
             try:
                 take(scope)
                 scope.take_children()
                 job_pass.finish()
                 if not self._options.dry_run:
-                    job_pass.report.warn(None, context.trials.finish())
-                job_pass.report.warn(None, write_experiments(context))
+                    job_pass.books.report.warn(None, context.trials.finish())
+                job_pass.books.report.warn(None, write_experiments(context))
                 self._draw(context)
-                self._look_at_overlay(context, job_pass.report, scope.gone)
-                self._register(context, job_pass.report)
+                self._look_at_overlay(context, job_pass.books.report, scope.gone)
+                self._register(context, job_pass.books.report)
             except Interrupted:
                 job_pass.interrupt()
             except StopError as error:
                 if not job_pass.abandon(error):
                     raise
         self._remember(job_pass, scope.gone)
-        report = job_pass.report
+        report = job_pass.books.report
         if report.counts["created"] or report.counts["updated"]:
             forget(self._connection.tracking.uri)
         report.warn(None, scope.warnings)
@@ -248,7 +250,7 @@ class Mirror:
 
     def _remember(self, job_pass: JobPass, gone: set[str]) -> None:
         """Keep the jobs that are not final, as they were described."""
-        done = job_pass.seen - {failure.arn for failure in job_pass.report.failed}
+        done = job_pass.books.seen - {failure.arn for failure in job_pass.books.report.failed}
         for arn in done | gone:
             self._open.pop(arn, None)
-        self._open.update(job_pass.open)
+        self._open.update(job_pass.books.open)

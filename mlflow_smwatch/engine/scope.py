@@ -91,7 +91,7 @@ class Scope:
         components = [each.component_arn for each in kinships if each.component_arn]
         if self._associations is not None:
             copied = self._associations.mirror_around(components)
-            self._job_pass.report.warn(None, copied.warnings)
+            self._job_pass.books.report.warn(None, copied.warnings)
         self._job_pass.take(found)
         trials = [each.name for each in jobs if each.kind == TRIAL.word]
         if trials:
@@ -106,7 +106,7 @@ class Scope:
             Whose they are, where that is known.
         """
         if self._associations is not None:
-            self._job_pass.report.warn(None, self._associations.mirror_new(account).warnings)
+            self._job_pass.books.report.warn(None, self._associations.mirror_new(account).warnings)
 
     def take_children(self) -> None:
         """Take the jobs that changed groups name, unless the pass has taken them.
@@ -114,7 +114,7 @@ class Scope:
         A job's own description tells its tuning or AutoML job, so these find theirs when they
         change; only a pipeline's execution tells which jobs are its steps'.
         """
-        seen, named = self._job_pass.seen, bool(self._options.names)
+        seen, named = self._job_pass.books.seen, bool(self._options.names)
         children = [
             arn
             for arn, kind in self._families.children.items()
@@ -145,7 +145,7 @@ class Scope:
 
     def take_known(self, jobs: Mapping[str, Found]) -> None:
         """Take jobs as they were described before, except those that the pass has taken."""
-        seen = self._job_pass.seen
+        seen = self._job_pass.books.seen
         self._job_pass.take([found for arn, found in jobs.items() if arn not in seen])
 
     def take_open_runs(self) -> None:
@@ -223,13 +223,13 @@ class Scope:
     def _is_taken(self, run: KnownRun) -> bool:
         """Whether the pass has taken the job of a run, and not another of the same name."""
         arn = run.tags.get(names.ARN, "")
-        created_ms = self._job_pass.created.get(arn)
+        created_ms = self._job_pass.books.created.get(arn)
         is_another = created_ms is not None and run.tags.get(names.CREATED) != iso_utc(created_ms)
-        return arn in self._job_pass.seen and not is_another
+        return arn in self._job_pass.books.seen and not is_another
 
     def _account(self) -> str | None:
         """Tell whose jobs these are: MLflow may hold the runs of several accounts."""
-        account = _account_in(self._job_pass.seen)
+        account = _account_in(self._job_pass.books.seen)
         if account is not None:
             return account
         try:
@@ -241,7 +241,7 @@ class Scope:
                 "runs of jobs that were not listed are left alone, since nobody tells whether they"
                 f" are this account's: {error}; let sts:GetCallerIdentity be allowed and in reach"
             )
-            self._job_pass.report.warn(None, [self.left_alone])
+            self._job_pass.books.report.warn(None, [self.left_alone])
             return None
 
 

@@ -29,6 +29,7 @@ from mlflow_smwatch.core.record import DatasetRecord, ModelRecord, RunRecord
 from mlflow_smwatch.tracking.artifacts import store_text
 from mlflow_smwatch.tracking.batches import batches
 from mlflow_smwatch.tracking.store import Tracking, tracking_errors
+from mlflow_smwatch.tracking.units import Unit, UnitLimits
 from mlflow_smwatch.tracking.uris import first_line
 
 logger = logging.getLogger(__name__)
@@ -125,12 +126,27 @@ class RunWriter:
     ----------
     tracking
         The store.
+    workers
+        How many threads write.
     """
 
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, tracking: Tracking, workers: int = 1) -> None:
         self._tracking = tracking
+        self._workers = workers
         self._models_missing = False
         self._refused: str | None = None
+
+    @property
+    def limits(self) -> UnitLimits:
+        """How many jobs are written in one unit, and how many units at once."""
+        return UnitLimits(jobs=1, at_once=self._workers)
+
+    def unit(self) -> Unit:
+        """Begin a unit of work."""
+        return self
+
+    def commit(self) -> None:
+        """End a unit of work: each call has been written at once."""
 
     def write_record(self, update: RunUpdate) -> list[str]:
         """Write datasets, model and status, and remove tags that are facts no more.

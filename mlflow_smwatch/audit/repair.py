@@ -23,7 +23,7 @@ from mlflow_smwatch.engine.mirror import sync
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import Failure, RunLine
-from mlflow_smwatch.tracking.writer import RunUpdate
+from mlflow_smwatch.tracking.run_update import RunUpdate
 
 _KEPT = "MLflow keeps every point once written"
 _STAYS: Mapping[What, str] = {

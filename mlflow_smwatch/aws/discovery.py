@@ -9,12 +9,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mlflow_smwatch.aws.kinds import CALLS, KindCalls
-from mlflow_smwatch.aws.search import Filter, contains, equals, modified_between
+from mlflow_smwatch.aws.search import Filter, contains, created_in, equals, modified_between
 from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.decay import WHOLE, CreatedSpan
 from mlflow_smwatch.core.describe import job_of, to_ms
 from mlflow_smwatch.core.errors import JobError, SmwatchError, UsageError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
+from mlflow_smwatch.core.moments import from_ms
 
 PAGE_SIZE = 100
 """Jobs on a page, at most."""
@@ -38,12 +40,15 @@ class JobFilter:
         A part of the job's name, or None.
     tags
         Resource tags that a job must have.
+    created
+        Bounds on CreationTime.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     name_contains: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    created: CreatedSpan = WHOLE
 
     def accepts(self, job: Job) -> bool:
         """Whether a job passes name and tags, whatever its times."""
@@ -70,7 +75,7 @@ class JobFilter:
 
         AWS takes no empty Value: that a tag is empty is seen in the answer.
         """
-        filters = modified_between(self.since, self.until)
+        filters = modified_between(self.since, self.until) + created_in(self.created)
         if name and self.name_contains:
             filters.append(contains(name, self.name_contains))
         tags = self.tags if name else ()
@@ -83,20 +88,33 @@ class JobFilter:
         through the account's whole history (aws/aws-cli issue 7596).
         """
         request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
-        if self.since and not calls.listed_whole:
-            request["LastModifiedTimeAfter"] = _before(self.since, _SECOND)
-            request["CreationTimeAfter"] = self.created_after
-        if self.until and not calls.listed_whole:
-            request["LastModifiedTimeBefore"] = self.until + _SECOND
+        if calls.listed_whole:
+            return request
         named = self.name_contains and _NAME_CONTAINS.fullmatch(self.name_contains)
-        if named and not calls.listed_whole:
-            request["NameContains"] = self.name_contains
-        return request
+        bounds = {
+            "LastModifiedTimeAfter": _before(self.since, _SECOND) if self.since else None,
+            "LastModifiedTimeBefore": self.until + _SECOND if self.until else None,
+            "CreationTimeAfter": self.created_after,
+            "CreationTimeBefore": self.created_before,
+            "NameContains": self.name_contains if named else None,
+        }
+        return request | {key: value for key, value in bounds.items() if value is not None}
 
     @property
     def created_after(self) -> datetime | None:
-        """When the oldest job may have begun that is modified within the bounds."""
-        return _before(self.since, _LONGEST_JOB) if self.since else None
+        """When the oldest job may have begun, but for a second; None where that is open."""
+        begin_ms = self.created.begin_ms
+        bounds = (
+            _before(self.since, _LONGEST_JOB) if self.since else None,
+            None if begin_ms is None else _before(from_ms(begin_ms), _SECOND),
+        )
+        return max((each for each in bounds if each), default=None)
+
+    @property
+    def created_before(self) -> datetime | None:
+        """When the youngest job may have begun, but for a second; None where that is open."""
+        end_ms = self.created.end_ms
+        return None if end_ms is None else from_ms(end_ms) + _SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +253,8 @@ def passing(page: Iterable[Found | NotFound], wanted: JobFilter) -> Page:
 def _passes(found: Found | NotFound, wanted: JobFilter) -> bool:
     if isinstance(found, NotFound):
         return True
+    if not wanted.created.holds(found.created_ms):
+        return False
     named = wanted.accepts(found.job) if found.job else wanted.accepts_name(found.name)
     return named and wanted.in_time(found.modified_ms)
 

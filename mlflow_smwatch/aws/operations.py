@@ -96,6 +96,7 @@ LIST_OBJECTS = "s3:ListObjectsV2"
 HEAD_OBJECT = "s3:HeadObject"
 GET_OBJECT = "s3:GetObject"
 GET_CALLER_IDENTITY = "sts:GetCallerIdentity"
+ASSUME_ROLE = "sts:AssumeRole"
 
 _SLOW_LOGS = (
     "us-west-2",
@@ -173,6 +174,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     GET_OBJECT: Operation(rate=_S3_RATE, price_per_call_usd=_S3_GET_PRICE),
     GET_CALLER_IDENTITY: Operation(rate=10),
+    ASSUME_ROLE: Operation(rate=10),
 }
 """A tenth of the published quotas of CloudWatch Logs is left to others."""
 

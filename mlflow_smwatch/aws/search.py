@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import islice
+from threading import Lock
 from typing import Any, TypeVar
 
 from mlflow_smwatch.aws.listing import PAGE_SIZE
 from mlflow_smwatch.aws.operations import SEARCH
 from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.core.decay import CreatedSpan
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     InvalidRequestError,
@@ -21,6 +23,7 @@ from mlflow_smwatch.core.errors import (
     RetriableError,
     SmwatchError,
 )
+from mlflow_smwatch.core.moments import from_ms
 from mlflow_smwatch.core.redact import redact_answer
 
 VALUES_PER_SEARCH = 20
@@ -41,17 +44,22 @@ class SearchPage:
     ----------
     records
         Redacted.
-    total
-        How many records there are on all pages; None where AWS does not count them exactly.
+    hits
+        How many records there are on all pages, or at least that many.
+    is_exact
+        Whether AWS has counted them all.
     """
 
     records: list[Record]
-    total: int | None = None
+    hits: int = 0
+    is_exact: bool = False
 
 
 @dataclass
 class Searcher:
     """Searches one account and Region as long as that is allowed.
+
+    May be used by several threads.
 
     Attributes
     ----------
@@ -67,6 +75,7 @@ class Searcher:
     works: bool = True
     error: SmwatchError | None = None
     warnings: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
 
     def pages(
         self, resource: str, filters: list[Filter], operator: str = "And"
@@ -92,6 +101,17 @@ class Searcher:
             if not answer.get("NextToken"):
                 return
             request["NextToken"] = answer["NextToken"]
+
+    def count(self, resource: str, filters: list[Filter]) -> int:
+        """Tell by one small call how many records there are, or at least are; 0 if it fails."""
+        request: dict[str, Any] = {"Resource": resource, "MaxResults": 1}
+        if filters:
+            request["SearchExpression"] = {"Filters": filters, "Operator": "And"}
+        try:
+            answer = ask(SEARCH, self.aws.sagemaker.search, request, "Results")
+        except (AccessDeniedError, RetriableError, JobError):
+            return 0
+        return _page(answer, resource).hits
 
     def matching(
         self, resource: str, filters: Iterable[Filter], instead: str
@@ -134,8 +154,9 @@ class Searcher:
 
     def warn(self, warning: str) -> None:
         """Keep a warning, each once."""
-        if warning not in self.warnings:
-            self.warnings.append(warning)
+        with self._lock:
+            if warning not in self.warnings:
+                self.warnings.append(warning)
 
 
 def equals(name: str, value: str) -> Filter:
@@ -164,6 +185,16 @@ def modified_between(since: datetime | None, until: datetime | None) -> list[Fil
     ]
 
 
+def created_in(span: CreatedSpan) -> list[Filter]:
+    """Make the filters of a span of CreationTime; they see whole seconds, as the span does."""
+    bounds = (("GreaterThanOrEqualTo", span.begin_ms), ("LessThan", span.end_ms))
+    return [
+        {"Name": "CreationTime", "Operator": operator, "Value": _search_time(from_ms(bound_ms))}
+        for operator, bound_ms in bounds
+        if bound_ms is not None
+    ]
+
+
 def chunks(items: Iterable[_Item], size: int) -> Iterator[tuple[_Item, ...]]:
     """Cut items into tuples of a size; the last may be shorter."""
     remaining = iter(items)
@@ -177,7 +208,8 @@ def _page(answer: Mapping[str, Any], record_name: str) -> SearchPage:
         records=[
             redact_answer(each[record_name]) for each in answer["Results"] if record_name in each
         ],
-        total=hits.get("Value") if hits.get("Relation") == "EqualTo" else None,
+        hits=hits.get("Value") or 0,
+        is_exact=hits.get("Relation") == "EqualTo",
     )
 
 

@@ -18,7 +18,9 @@ AFTER_END_MS = 10 * MINUTE_MS
 FINEST_PERIOD_S = 60
 
 _RETENTION_DAYS = {FINEST_PERIOD_S: 15, 300: 63, 3600: 455}
-_PERIODS_S = tuple(_RETENTION_DAYS)
+PERIODS_S = tuple(_RETENTION_DAYS)
+"""Periods at which CloudWatch keeps points, finest first."""
+
 _MARGIN_MS = 60 * MINUTE_MS
 
 
@@ -118,10 +120,10 @@ def _second_look_ms(life: Life, now_ms: int) -> int:
 def _tiers(start_ms: int, end_ms: int, now_ms: int, *, up: bool) -> Iterator[TimeWindow]:
     """Cut a stretch into windows, coarsest first; ``up`` includes the period that ends last."""
     cursor_ms = start_ms
-    for index in range(len(_PERIODS_S) - 1, -1, -1):
-        period_s = _PERIODS_S[index]
+    for index in range(len(PERIODS_S) - 1, -1, -1):
+        period_s = PERIODS_S[index]
         cursor_ms = max(cursor_ms, _planned_from_ms(now_ms, period_s))
-        limit_ms = end_ms if index == 0 else _planned_from_ms(now_ms, _PERIODS_S[index - 1])
+        limit_ms = end_ms if index == 0 else _planned_from_ms(now_ms, PERIODS_S[index - 1])
         closes_ms = min(end_ms, limit_ms)
         if closes_ms <= cursor_ms:
             continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from mlflow_smwatch.demo.wire import (
     Call,
     HttpRequest,
     Reply,
+    access_key_of,
     answer_reply,
     error_reply,
     query_parameters,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 PUT_METRIC_DATA_BYTES = 1_000_000
 logger = logging.getLogger(__name__)
 KEY_ID = "AKIAEMULATEDACCOUNT0"
+ASSUME_ROLE = "sts:AssumeRole"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,8 @@ class EmulatedAccount(AccountContents):
     Parameters
     ----------
     region
-        Where the ``put_`` methods put things. Other Regions can be asked over HTTP too; they are
-        empty at first.
+        Where the ``put_`` methods put things. Other Regions can be asked over HTTP too, and other
+        accounts by ``AssumeRole`` with the ARN of any role; they are empty at first.
     port
         On 127.0.0.1; 0 for any free one.
 
@@ -85,6 +87,8 @@ class EmulatedAccount(AccountContents):
     makes_components
         Whether training, processing and transform jobs have trial components of their own; those
         that are made stay.
+    session_s
+        How long the credentials of a role last, seconds; AWS gives none for less than 900.
     calls
         Number of requests served, by operation; failed ones included.
     requests
@@ -96,11 +100,13 @@ class EmulatedAccount(AccountContents):
         self.clock = Clock()
         self.faults = Faults()
         self.makes_components = False
+        self.session_s = 3600
         self.calls: Counter[str] = Counter()
         self.requests: list[Request] = []
         self._port = port
         self._lock = threading.Lock()
-        self._regions: dict[str, Region] = {}
+        self._regions: dict[tuple[str, str], Region] = {}
+        self._accounts: dict[str, str] = {}
         self._moto = MotoApplication()
         self._server: LoopbackServer | None = None
 
@@ -108,6 +114,7 @@ class EmulatedAccount(AccountContents):
         """Start to serve, from an empty account."""
         self._moto.reset()
         self._regions.clear()
+        self._accounts.clear()
         self._server = LoopbackServer(self._port, self._answer)
         self._server.start()
         return self
@@ -169,19 +176,45 @@ class EmulatedAccount(AccountContents):
         """What the account has in its own Region."""
         return self._in_region(self.region)
 
-    def _in_region(self, name: str) -> Region:
+    def elsewhere(self, region: str | None = None, account_id: str = ACCOUNT_ID) -> AccountContents:
+        """Give another Region, or another account, to be filled directly.
+
+        Parameters
+        ----------
+        region
+            Name; None for the account's own Region.
+        account_id
+            Of the other account, 12 digits; this one if not given.
+        """
+        return _Elsewhere(self.clock, self._in_region(region or self.region, account_id))
+
+    def _in_region(self, name: str, account_id: str = ACCOUNT_ID) -> Region:
         with self._lock:
-            if name not in self._regions:
-                self._regions[name] = Region(
-                    ACCOUNT_ID,
+            found = self._regions.get((account_id, name))
+            if found is None:
+                found = self._regions[account_id, name] = Region(
+                    account_id,
                     name,
                     self.clock,
                     self.faults,
                     other_records=lambda resource: self._moto.search_records(resource, name),
-                    put_event=lambda event: self._moto.put_event(name, event),
+                    put_event=lambda event: self._moto.put_event(account_id, name, event),
                 )
-                self._regions[name].experiments.makes_components = lambda: self.makes_components
-            return self._regions[name]
+                found.experiments.makes_components = lambda: self.makes_components
+            return found
+
+    @property
+    def _duration(self) -> bytes:
+        return f"&DurationSeconds={self.session_s}".encode()
+
+    def _account_of(self, request: HttpRequest) -> str:
+        """Tell which account a request is for, by the key that signed it."""
+        key = access_key_of(request)
+        if key in {"", KEY_ID}:
+            return ACCOUNT_ID
+        if key not in self._accounts:
+            self._accounts[key] = self._moto.account_of(key)
+        return self._accounts[key]
 
     def _answer(self, request: HttpRequest) -> tuple[Reply, Breakage | None]:
         call = read_call(request, self.region)
@@ -204,7 +237,9 @@ class EmulatedAccount(AccountContents):
             return long_poll.receive(
                 self._moto.forward, call, request, lambda: self._server is server
             )
-        region = self._in_region(call.region)
+        if call.name == ASSUME_ROLE:
+            request = replace(request, body=request.body + self._duration)
+        region = self._in_region(call.region, self._account_of(request))
         handler = region.operations.get(call.name)
         if handler is None:
             return self._moto.forward(call, request)
@@ -218,6 +253,18 @@ class EmulatedAccount(AccountContents):
         except Exception:  # a mistake of the account's own must not look like a lost connection
             logger.exception("the emulated account failed on %s", call.name)
             return error_reply(call, AwsError("InternalFailure", "The account failed.", 500))
+
+
+class _Elsewhere(AccountContents):
+    """Another Region or account, filled directly."""
+
+    def __init__(self, clock: Clock, home: Region) -> None:
+        self.clock = clock
+        self._region = home
+
+    @property
+    def _home(self) -> Region:
+        return self._region
 
 
 def _checked(call: Call, request: HttpRequest) -> Parameters:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
+from moto.iam.models import get_account_id_from
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import run_wsgi_app
@@ -66,14 +67,19 @@ class MotoApplication:
         kept = tuple((k, v) for k, v in headers.items() if k.lower() not in DROPPED_HEADERS)
         return Reply(status=int(status.split()[0]), headers=kept, body=b"".join(body))
 
-    def put_event(self, region: str, event: Answer) -> None:
-        """Send an event of an AWS service to the default bus of a Region.
+    @staticmethod
+    def account_of(access_key: str) -> str:
+        """Tell whose key this is: a role's account's, or the account's own."""
+        return get_account_id_from(access_key)
+
+    def put_event(self, account_id: str, region: str, event: Answer) -> None:
+        """Send an event of an AWS service to the default bus of an account's Region.
 
         Targets get the whole event, whatever input they ask for.
         """
         message: Any = event  # moto types it as the dictionary that it makes itself
         with self._lock:
-            bus = events_backends[ACCOUNT_ID][region].describe_event_bus("default")
+            bus = events_backends[account_id][region].describe_event_bus("default")
             for rule in bus.rules.values():
                 if rule.state == "ENABLED":
                     rule.send_to_targets(message, transform_input=False)

@@ -139,6 +139,12 @@ def read_call(request: HttpRequest, default_region: str) -> Call:
     return _rest_call(request, region, signing_name)
 
 
+def access_key_of(request: HttpRequest) -> str:
+    """Read out of a signature by whose key it was made; empty where nothing is signed."""
+    _, _, scope = request.headers.get("authorization", "").partition("Credential=")
+    return scope.partition("/")[0]
+
+
 def body_of(request: HttpRequest) -> bytes:
     """Give the body, unpacked if it was compressed."""
     if request.headers.get("content-encoding") == "gzip":

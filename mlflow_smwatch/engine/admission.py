@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mlflow_smwatch.aws.discovery import Found, NotFound, found_job
 from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.errors import StopError, UnknownJobError, reason
+from mlflow_smwatch.core.errors import StopError, UnknownJobError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.kinship import GroupRef, spelled
@@ -50,6 +50,8 @@ class Admission:
         if self._pass.options.dry_run:
             return admitted
         groups = self._groups_of(admitted, pool)
+        admitted = list(pool.map(self._recorded, admitted))
+        self._make_runs(admitted)
         admitted = list(pool.map(self._with_run, admitted))
         return groups + self._without_doubles(admitted)
 
@@ -162,24 +164,41 @@ class Admission:
             return _NOTHING_TO_READ
         return self._recognition.plan(job, watermark.read_to_ms if watermark else None)
 
-    def _with_run(self, admitted: Task | Outcome) -> Task | Outcome:
+    def _recorded(self, admitted: Task | Outcome) -> Task | Outcome:
+        """Translate a job that goes on, now that the run of its group is there."""
         if isinstance(admitted, Outcome):
             return admitted
-        job = admitted.job
-        try:
-            admitted.record = self._record(job)
-            if refused := self._pass.families.refused(job):
-                admitted.undescribed += (refused,)
-            if admitted.run is not None:
-                return admitted
-            admitted.run = self._pass.index.create(admitted.record, admitted.watermark)
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return Outcome(admitted.arn, "failed", error=reason(error))
-        admitted.made = True
-        self._pass.families.enter_run(job.kind, admitted.arn, job.name, admitted.run)
-        return admitted
+
+        def record(task: Task = admitted) -> Task:
+            task.record = self._record(task.job)
+            if refused := self._pass.families.refused(task.job):
+                task.undescribed += (refused,)
+            return task
+
+        return alone(admitted.arn, record)
+
+    def _make_runs(self, admitted: Sequence[Task | Outcome]) -> None:
+        """Make the missing runs in one transaction, where the store takes them so."""
+        tasks = [each for each in admitted if isinstance(each, Task) and each.run is None]
+        jobs = [(task.record, task.watermark) for task in tasks]
+        runs = self._pass.index.create_together(jobs) if len(jobs) > 1 else None
+        for task, run in zip(tasks, runs or (), strict=False):
+            self._enter_made(task, run)
+
+    def _with_run(self, admitted: Task | Outcome) -> Task | Outcome:
+        """Make the run of a job that has none."""
+        if isinstance(admitted, Outcome) or admitted.run is not None:
+            return admitted
+
+        def make(task: Task = admitted) -> Task:
+            self._enter_made(task, self._pass.index.create(task.record, task.watermark))
+            return task
+
+        return alone(admitted.arn, make)
+
+    def _enter_made(self, task: Task, run: KnownRun) -> None:
+        task.run, task.made = run, True
+        self._pass.families.enter_run(task.job.kind, task.arn, task.job.name, run)
 
     def _record(self, job: Job) -> RunRecord:
         """Translate a job below the run of its group, beside which it stands."""

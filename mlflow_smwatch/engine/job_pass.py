@@ -7,6 +7,7 @@ moment is a page of jobs and those whose requests are open, however many jobs th
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ from mlflow_smwatch.tracking.units import UnitLimits
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+_POINTS_PER_UNIT = 50_000
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -129,7 +133,7 @@ class JobPass:
         )
         self._packer = Packer()
         self._tasks: dict[str, Task] = {}
-        self._ready: list[Task] = []
+        self._ready: deque[Task] = deque()
         self._writing = 0
         self._running: dict[Future[Any], Callable[[Future[Any]], None]] = {}
 
@@ -341,7 +345,12 @@ class JobPass:
         """Have the jobs written that are read, many in a unit where the store takes them so."""
         limits = self._writer.limits
         while self._ready and self._writing < limits.at_once:
-            unit, self._ready = self._ready[: limits.jobs], self._ready[limits.jobs :]
+            unit: list[Task] = []
+            points = 0
+            while self._ready and len(unit) < limits.jobs and points < _POINTS_PER_UNIT:
+                task = self._ready.popleft()
+                unit.append(task)
+                points += task.points
             self._writing += 1
             future = self._pools.calls.submit(self._writer.write, unit)
             self._running[future] = self._deliver_written
@@ -351,7 +360,7 @@ class JobPass:
         self.books.close_all(done.result())
 
     def _wait_until(self, limit: int) -> None:
-        """Handle finished calls until at most ``limit`` are running and no job waits to be written."""
+        """Handle calls until at most ``limit`` are running and no job waits to be written."""
         self._write_ready()
         while len(self._running) > limit or self._ready:
             finished, _ = wait(self._running, return_when=FIRST_COMPLETED)

@@ -25,8 +25,9 @@ from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.recognition import Recognition, is_ended_otherwise
 from mlflow_smwatch.engine.task import ENDED, LogReading, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
+from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.units import Unit, UnitLimits
-from mlflow_smwatch.tracking.writer import DOCUMENT, LINEAGE_PAGE, RunUpdate
+from mlflow_smwatch.tracking.writer import DOCUMENT, LINEAGE_PAGE
 
 logger = logging.getLogger(__name__)
 

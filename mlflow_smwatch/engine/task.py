@@ -162,6 +162,11 @@ class Task:
         """The job's ARN."""
         return self.record.arn
 
+    @property
+    def points(self) -> int:
+        """How many points it holds that may have to be written."""
+        return self.logs.size + sum(len(points) for points in self.series.values())
+
     def source(self, wanted: str) -> str | None:
         """Tell where its algorithm metrics come from.
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mlflow.entities import ViewType
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
@@ -22,6 +23,7 @@ from mlflow_smwatch.tracking.conditions import literal
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.run_search import RunSearch, known_run
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
+from mlflow_smwatch.tracking.units import NewRun
 
 _GROUP_NAME = re.compile(r"[A-Za-z0-9:/._-]+")
 _GOING = ("RUNNING", "SCHEDULED")
@@ -132,18 +134,44 @@ class RunIndex:
         JobError
             When the experiment was deleted, or MLflow refuses.
         """
-        experiment_id = self._experiments.find_or_create(record.experiment)
-        tags = {
-            **dict(record.tags),
-            names.NOTE: record.note,
-            names.VERSION: __version__,
-            **to_tags(watermark),
-        }
+        new = self._new_run(record, watermark)
         with tracking_errors("making the run"), self._tracking.gate:
             run = self._tracking.client.create_run(
-                experiment_id, start_time=record.start_ms, tags=tags, run_name=record.title
+                new.experiment_id, start_time=new.start_ms, tags=dict(new.tags), run_name=new.name
             )
         return known_run(run)
+
+    def create_together(self, jobs: Sequence[tuple[RunRecord, Watermark]]) -> list[KnownRun] | None:
+        """Make the runs of jobs in one transaction, as :meth:`create` does one by one.
+
+        Returns
+        -------
+        list of KnownRun or None
+            None where the store makes no several at once, or refuses one of them: none is made.
+        """
+        bulk = self._tracking.bulk
+        if bulk is None:
+            return None
+        try:
+            new = [self._new_run(record, watermark) for record, watermark in jobs]
+            with tracking_errors("making runs"), self._tracking.gate:
+                run_ids = bulk.create_runs(new)
+        except JobError:
+            return None
+        return [_as_made(run, run_id) for run, run_id in zip(new, run_ids, strict=True)]
+
+    def _new_run(self, record: RunRecord, watermark: Watermark) -> NewRun:
+        return NewRun(
+            experiment_id=self._experiments.find_or_create(record.experiment),
+            name=record.title,
+            start_ms=record.start_ms,
+            tags={
+                **dict(record.tags),
+                names.NOTE: record.note,
+                names.VERSION: __version__,
+                **to_tags(watermark),
+            },
+        )
 
     def remove_duplicate(self, duplicate: KnownRun, kept: KnownRun) -> None:
         """Delete a run of the mirror's own that stands for the same job as another.
@@ -203,6 +231,18 @@ class RunIndex:
         except JobError:
             if self.reread(duplicate).active:
                 raise
+
+
+def _as_made(new: NewRun, run_id: str) -> KnownRun:
+    return KnownRun(
+        run_id=run_id,
+        experiment_id=new.experiment_id,
+        status="RUNNING",
+        start_ms=new.start_ms,
+        end_ms=None,
+        active=True,
+        tags={**new.tags, MLFLOW_RUN_NAME: new.name},
+    )
 
 
 def _is_beside(run: KnownRun, near: Arn) -> bool:

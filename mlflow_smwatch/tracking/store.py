@@ -18,6 +18,7 @@ from mlflow.utils.rest_utils import http_request
 
 from mlflow_smwatch.core.errors import JobError, TrackingError
 from mlflow_smwatch.tracking.database import check_database, check_file, opened_alone
+from mlflow_smwatch.tracking.upgrade import bulk_store
 from mlflow_smwatch.tracking.uris import (
     chosen_uri,
     first_line,
@@ -30,6 +31,8 @@ from mlflow_smwatch.tracking.uris import (
 
 if TYPE_CHECKING:
     from requests import Response
+
+    from mlflow_smwatch.tracking.bulk_store import BulkStore
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +57,20 @@ class Tracking:
         Held around each write: SQLite takes one writer at a time.
     managed
         Whether it is a SageMaker-managed server, in which SageMaker makes runs for jobs.
+    bulk
+        The same store as one that writes many runs in one transaction; None where none does.
     """
 
     uri: str
     client: MlflowClient
     gate: AbstractContextManager[Any] = field(default_factory=nullcontext)
     managed: bool = False
+    bulk: BulkStore | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a SQLite database, which takes one writer at a time."""
+        return scheme_of(self.uri).startswith("sqlite")
 
 
 def open_tracking(uri: str | None, *, create: bool = True) -> Tracking:
@@ -103,8 +114,9 @@ def open_tracking(uri: str | None, *, create: bool = True) -> Tracking:
         if scheme in {"http", "https"}:
             _check_server(client, chosen)
         client.search_experiments(max_results=1)
+        bulk = bulk_store(client) if is_sql(chosen) else None
     gate = threading.RLock() if scheme.startswith("sqlite") else nullcontext()
-    return Tracking(uri=chosen, client=client, gate=gate, managed=scheme == "arn")
+    return Tracking(uri=chosen, client=client, gate=gate, managed=scheme == "arn", bulk=bulk)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import DatasetRecord, ModelRecord
 
 if TYPE_CHECKING:
-    from mlflow_smwatch.tracking.writer import RunUpdate
+    from mlflow_smwatch.tracking.run_update import RunUpdate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,8 @@ class RunChange:
 
     Attributes
     ----------
+    arn
+        The job, which the model is tagged with.
     run_id, experiment_id
         The run.
     status, end_ms
@@ -96,6 +98,7 @@ class RunChange:
         The model to be made and linked as its output; None for none.
     """
 
+    arn: str
     run_id: str
     experiment_id: str
     status: str | None = None

@@ -6,7 +6,6 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from mlflow.entities import (
@@ -15,19 +14,19 @@ from mlflow.entities import (
     InputTag,
     LoggedModelOutput,
     LoggedModelStatus,
-    RunStatus,
     RunTag,
 )
 from mlflow.exceptions import MlflowException
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
-from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
-from mlflow_smwatch.core.record import DatasetRecord, ModelRecord, RunRecord
+from mlflow_smwatch.core.record import DatasetRecord, ModelRecord
 from mlflow_smwatch.tracking.artifacts import store_text
 from mlflow_smwatch.tracking.batches import batches
+from mlflow_smwatch.tracking.bulk_unit import BulkUnit
+from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.store import Tracking, tracking_errors
 from mlflow_smwatch.tracking.units import Unit, UnitLimits
 from mlflow_smwatch.tracking.uris import first_line
@@ -36,87 +35,15 @@ logger = logging.getLogger(__name__)
 
 DOCUMENT = "sagemaker/job.json"
 LINEAGE_PAGE = "sagemaker/lineage.html"
+JOBS_PER_UNIT = 64
+"""How many jobs are written in one transaction, where a store takes several."""
+
 _CONTEXT_TAG = "mlflow.data.context"
 _URI_PARAM = "sagemaker.model_artifact"
 _TRIES = 5
 _MADE_BY_ANOTHER = re.compile(r"UNIQUE constraint|IntegrityError|duplicate key|Duplicate entry")
 _GONE = frozenset({"RESOURCE_DOES_NOT_EXIST"})
 _MISSING_ENDPOINT = frozenset({"ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunUpdate:
-    """What is to be written of one run, points apart.
-
-    Attributes
-    ----------
-    run
-        The run as MLflow has it.
-    record
-        The run as it should be.
-    status
-        Whether to write status and end; a run that its job logs itself keeps its own until then.
-    interrupted
-        Whether an earlier pass may have been cut off in the middle.
-    kept
-        Beginnings of tags that stay although the record lacks them: they could not be read.
-    """
-
-    run: KnownRun
-    record: RunRecord
-    status: bool
-    interrupted: bool
-    kept: tuple[str, ...] = ()
-
-    @property
-    def params(self) -> dict[str, str]:
-        """Params that the run lacks.
-
-        MLflow refuses to change a param: one that a job's own script has yet to log would make the
-        script fail, so a run that its job logs itself gets them with the status.
-        """
-        if not self.status:
-            return {}
-        return {key: value for key, value in self.record.params if key not in self.run.params}
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """Tags to be changed; what a job's own script noted of its source stays."""
-        have = self.run.tags
-        facts = {key: value for key, value in self.record.tags if have.get(key) != value}
-        if self._keeps_parent:
-            facts.pop(names.PARENT, None)
-        if self.run.mirrored:
-            return facts
-        own = {key for key in have if not key.startswith(("sagemaker.", names.LINEAGE))}
-        return {
-            key: value
-            for key, value in {**facts, names.NOTE: self.record.note}.items()
-            if key not in own
-        }
-
-    @property
-    def former_facts(self) -> list[str]:
-        """Keys of the mirror's tags that are facts no more; tags of anyone else's stay."""
-        current = dict(self.record.tags)
-        lost = () if self._keeps_parent else (names.PARENT,)
-        return [
-            key
-            for key in self.run.tags
-            if (names.is_fact(key) or key in lost)
-            and key not in current
-            and not (self.kept and key.startswith(self.kept))
-        ]
-
-    @property
-    def _keeps_parent(self) -> bool:
-        """Whether the parent stays as it is: the job's group is the same, or the run is not ours.
-
-        So a user may put a run below another one.
-        """
-        before = noted(self.run.tags).group
-        same = before == noted(dict(self.record.tags)).group
-        return not self.run.mirrored or (same and (names.PARENT in self.run.tags or not before))
 
 
 class RunWriter:
@@ -139,11 +66,14 @@ class RunWriter:
     @property
     def limits(self) -> UnitLimits:
         """How many jobs are written in one unit, and how many units at once."""
-        return UnitLimits(jobs=1, at_once=self._workers)
+        if self._tracking.bulk is None:
+            return UnitLimits(jobs=1, at_once=self._workers)
+        return UnitLimits(jobs=JOBS_PER_UNIT, at_once=1 if self._tracking.is_sqlite else 2)
 
     def unit(self) -> Unit:
-        """Begin a unit of work."""
-        return self
+        """Begin a unit of work: a transaction where the store takes one, else call by call."""
+        bulk = self._tracking.bulk
+        return self if bulk is None else BulkUnit(self._tracking, bulk)
 
     def commit(self) -> None:
         """End a unit of work: each call has been written at once."""
@@ -167,8 +97,7 @@ class RunWriter:
         """
         self._write_datasets(update)
         warnings = self._write_model(update)
-        if update.status:
-            self._write_status(update)
+        self._write_status(update)
         for key in update.former_facts:
             self._remove_tag(update.run, key)
         return warnings
@@ -228,6 +157,11 @@ class RunWriter:
         TrackingError
             When MLflow is gone.
         """
+        if self._tracking.bulk is not None:
+            unit = BulkUnit(self._tracking, self._tracking.bulk)
+            unit.write_points(run, points, notes, params, facts)
+            unit.commit()
+            return
         for batch in batches(params or {}, points, facts or {}, notes):
             self._write(
                 "writing points and tags",
@@ -294,29 +228,22 @@ class RunWriter:
             self._tracking.client.update_run(run.run_id, "RUNNING")
 
     def _write_status(self, update: RunUpdate) -> None:
-        run, record = update.run, update.record
-        if (run.status, run.end_ms) == (record.status, record.end_ms):
-            return
-        ended = RunStatus.is_terminated(RunStatus.from_string(record.status))
-        if ended and record.end_ms is not None:
-            self.end(run, record.status, record.end_ms)
-        elif run.status != record.status:
+        status, end_ms = update.new_status
+        if status is not None and end_ms is not None:
+            self.end(update.run, status, end_ms)
+        elif status is not None:
             with tracking_errors("writing the status"), self._tracking.gate:
-                self._tracking.client.update_run(run.run_id, record.status)
+                self._tracking.client.update_run(update.run.run_id, status)
 
     def _write_datasets(self, update: RunUpdate) -> None:
-        have = update.run.dataset_digests
-        inputs = [
-            _dataset_input(each) for each in update.record.datasets if each.digest not in have
-        ]
+        inputs = [_dataset_input(each) for each in update.new_datasets]
         if inputs:
             log = partial(self._tracking.client.log_inputs, update.run.run_id, inputs)
             self._write("writing the datasets", log)
 
     def _write_model(self, update: RunUpdate) -> list[str]:
-        model = update.record.model
-        linked = update.run.mirrored and update.run.model_ids
-        if model is None or linked or self._models_missing:
+        model = update.new_model
+        if model is None or self._models_missing:
             return []
         try:
             with tracking_errors("writing the model"), self._tracking.gate:

@@ -18,7 +18,8 @@ from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.store import open_tracking
-from mlflow_smwatch.tracking.writer import RunUpdate, RunWriter
+from mlflow_smwatch.tracking.run_update import RunUpdate
+from mlflow_smwatch.tracking.writer import RunWriter
 from tests.jobs import (
     HOUR_MS,
     MINUTE_MS,

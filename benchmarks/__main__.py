@@ -16,6 +16,7 @@ from benchmarks.machine import machine
 from benchmarks.measure import measure
 from benchmarks.measure_components import measure_components
 from benchmarks.measure_lineage import measure_lineage
+from benchmarks.measure_logged import logged_made_of, logged_table, measure_logged
 from benchmarks.measure_logs import SMALL_PAGES, measure_logs
 from benchmarks.measure_watch import measure_watch
 
@@ -96,6 +97,16 @@ def _logs(options: argparse.Namespace, folder: Path) -> Part:
     )
 
 
+def _logged(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_logged(options.jobs, min(options.sample, options.jobs), folder, _say)
+    return Part(
+        document={"logged": asdict(results), "within_log_limits": results.within_limits},
+        ratios=results.ratios,
+        made_of=logged_made_of(results),
+        lines=logged_table(results),
+    )
+
+
 def _watch(options: argparse.Namespace, folder: Path) -> Part:
     results = measure_watch(options.running, folder, _say)
     return Part(
@@ -128,6 +139,7 @@ def _components(options: argparse.Namespace, folder: Path) -> Part:
 
 _PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
     "syncs": _syncs,
+    "logged": _logged,
     "logs": _logs,
     "watch": _watch,
     "lineage": _lineage,

@@ -1,8 +1,9 @@
 """The emulated account in a process of its own, so that its work is not charged to its clients.
 
 ``python -m benchmarks.account jobs 1000`` fills an account (``logs``: finished jobs with that many
-log lines; ``running``: that many jobs that run), prints its environment as one line of JSON, then
-answers each line on stdin with the calls served since the last one, until stdin ends.
+log lines; ``logged``: that many jobs with small logs; ``running``: that many that run), prints its
+environment as one line of JSON, then answers each line on stdin with the calls served since the
+last one, until stdin ends.
 """
 
 from __future__ import annotations
@@ -105,6 +106,16 @@ def fill_logs(account: EmulatedAccount, lines: int) -> None:
         _put(account, job, [(job.first_ms, log_jobs.long_line())])
 
 
+def fill_logged(account: EmulatedAccount, jobs: int) -> None:
+    """Put finished jobs into an account, each with a small log and the metrics of its host."""
+    definitions = log_jobs.definitions(log_jobs.FEW)
+    for placed in place(jobs, datetime.now(tz=timezone.utc)):
+        job = log_jobs.LoggedJob(name=placed.name, definitions=definitions, created=placed.created)
+        _put(account, job, log_jobs.events(job, log_jobs.SMALL_LOG))
+        for metric in INSTANCE_METRICS:
+            account.put_metric(NAMESPACE, metric, placed.dimensions(metric), placed.points(metric))
+
+
 def fill_running(account: EmulatedAccount, jobs: int) -> None:
     """Put running jobs that have logged something into an account."""
     created = datetime.now(tz=timezone.utc) - log_jobs.RUNNING_FOR
@@ -125,6 +136,7 @@ def _put(
 
 _FILLS: dict[str, Callable[[EmulatedAccount, int], None]] = {
     "jobs": fill,
+    "logged": fill_logged,
     "logs": fill_logs,
     "running": fill_running,
 }

@@ -23,6 +23,8 @@ BACK_REFERENCE = r"(a+)+\1$"
 
 RUNNING_FOR = timedelta(hours=1, minutes=30)
 RUNNING_LINES = 200
+SMALL_LOG = 200
+"""Lines of a finished job whose log is small."""
 
 _NUMBER = r"([0-9.e+-]+)"
 _TRAINING = ("loss", "grad_norm", "learning_rate")

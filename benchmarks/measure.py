@@ -25,7 +25,7 @@ FULL = 1000
 """From this many jobs on, spread over six days, the limits on calls hold."""
 
 _REPEATS = 3
-_DATABASE = "mlflow.db"
+DATABASE = "mlflow.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,16 +170,16 @@ def measure(jobs: int, sample: int, folder: Path, say: Callable[[str], None]) ->
     names = [name_of(number * jobs // sample) for number in range(sample)]
     with serving(jobs) as account:
         say(f"the script on {sample} of {jobs} jobs, first half")
-        halves = [_copy(account, folder / "copied-before", names[::2])]
+        halves = [copy(account, folder / "copied-before", names[::2])]
         say(f"first sync of {jobs} jobs")
-        first = _sync(account, folder / "mirrored")
+        first = run_sync(account, folder / "mirrored")
         say("the script, second half")
-        halves.append(_copy(account, folder / "copied-after", names[1::2]))
+        halves.append(copy(account, folder / "copied-after", names[1::2]))
         say("second sync")
-        repeats = [_sync(account, folder / "mirrored") for _ in range(_REPEATS)]
+        repeats = [run_sync(account, folder / "mirrored") for _ in range(_REPEATS)]
     with serving(jobs * GROWTH) as account:
         say(f"first sync of {jobs * GROWTH} jobs")
-        grown = _sync(account, folder / "grown")
+        grown = run_sync(account, folder / "grown")
     middle = median(each.seconds for each in repeats)
     results = Results(
         jobs=jobs,
@@ -187,31 +187,36 @@ def measure(jobs: int, sample: int, folder: Path, say: Callable[[str], None]) ->
         second=next(each for each in repeats if each.seconds == middle),
         repeats=_REPEATS,
         grown=grown,
-        today=_both(halves, mirrored=folder / "mirrored" / _DATABASE),
+        today=both(halves, mirrored=folder / "mirrored" / DATABASE),
     )
     _check(results)
     return results
 
 
-def _sync(account: Account, folder: Path) -> Sync:
-    done = _run("mirror", account, folder, ["cloudwatch"])
+def run_sync(account: Account, folder: Path, source: str = "cloudwatch") -> Sync:
+    """Sync an account into a SQLite database, algorithm metrics from the source that is named."""
+    done = _run("mirror", account, folder, [source])
     return Sync(**done, calls=account.calls())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Half:
+class Half:
+    """The script on one half of its sample."""
+
     names: list[str]
     database: Path
     done: dict[str, Any]
     calls: dict[str, int]
 
 
-def _copy(account: Account, folder: Path, names: list[str]) -> _Half:
-    done = _run("today", account, folder, names)
-    return _Half(names=names, database=folder / _DATABASE, done=done, calls=account.calls())
+def copy(account: Account, folder: Path, names: list[str], script: str = "today") -> Half:
+    """Copy jobs with a script of today into a SQLite database."""
+    done = _run(script, account, folder, names)
+    return Half(names=names, database=folder / DATABASE, done=done, calls=account.calls())
 
 
-def _both(halves: list[_Half], mirrored: Path) -> Today:
+def both(halves: list[Half], mirrored: Path) -> Today:
+    """Add up both halves of the sample, and compare its points."""
     totals = {name: sum(half.done[name] for half in halves) for name in halves[0].done}
     calls = sum((Counter(half.calls) for half in halves), Counter())
     same = all(same_points(mirrored, half.database, half.names) for half in halves)
@@ -220,7 +225,7 @@ def _both(halves: list[_Half], mirrored: Path) -> Today:
 
 def _run(program: str, account: Account, folder: Path, arguments: list[str]) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
-    uri = f"sqlite:///{folder / _DATABASE}"
+    uri = f"sqlite:///{folder / DATABASE}"
     return run(f"benchmarks.{program}", [uri, *arguments], account.variables, folder)
 
 

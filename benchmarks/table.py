@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.measure import GROWTH, Results, Sync, Today
 
 MIB = 1024 * 1024
-_HEAD = (
+HEAD = (
     "what",
     "AWS calls",
     "MLflow write transactions",
@@ -32,18 +32,18 @@ def document(results: Results) -> dict[str, Any]:
 
 def table(results: Results) -> Iterator[str]:
     """Give the lines of the table on syncs, as Markdown."""
-    yield row(_HEAD)
-    yield row(["---"] * len(_HEAD))
+    yield row(HEAD)
+    yield row(["---"] * len(HEAD))
     jobs, today = results.jobs, results.today
-    yield _sync_row(f"first sync, {jobs:,} jobs", results.first)
+    yield sync_row(f"first sync, {jobs:,} jobs", results.first)
     second = f"second sync, nothing changed (median of {results.repeats})"
-    yield _sync_row(second, results.second)
+    yield sync_row(second, results.second)
     script = f"script of today, {today.jobs:,} of the {jobs:,} jobs"
     calls, copied = calls_text(today.calls), f"{today.points:,}"
-    yield row((script, calls, "", copied, *_times(today), ""))
+    yield row((script, calls, "", copied, *times(today), ""))
     scaled = f"script of today, × {results.scale:g} = {jobs:,} jobs (scaled)"
-    yield row((scaled, "", "", "", *_times(today, results.scale), ""))
-    yield _sync_row(f"first sync, {jobs * GROWTH:,} jobs", results.grown)
+    yield row((scaled, "", "", "", *times(today, results.scale), ""))
+    yield sync_row(f"first sync, {jobs * GROWTH:,} jobs", results.grown)
     yield ""
     if results.call_limits:
         kept = "kept" if results.within_limits else "NOT kept"
@@ -93,20 +93,22 @@ def made_of(results: Results) -> dict[str, tuple[str, str]]:
     }
 
 
-def _sync_row(title: str, sync: Sync) -> str:
+def sync_row(title: str, sync: Sync) -> str:
+    """Write the row of one sync."""
     return row(
         (
             title,
             calls_text(sync.calls),
             f"{sync.transactions:,}",
             f"{sync.points:,}",
-            *_times(sync),
+            *times(sync),
             f"{sync.peak_rss_bytes / MIB:.0f}",
         )
     )
 
 
-def _times(done: Sync | Today, scale: float = 1.0) -> tuple[str, str]:
+def times(done: Sync | Today, scale: float = 1.0) -> tuple[str, str]:
+    """Write seconds and CPU seconds."""
     return f"{done.seconds * scale:,.1f}", f"{done.cpu_seconds * scale:,.1f}"
 
 

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import boto3
@@ -22,6 +23,8 @@ from mlflow import MlflowClient
 
 from benchmarks.jobs import NAMESPACE
 from mlflow_smwatch.core.series import INSTANCE_METRICS
+
+Point = tuple[str, float, int]
 
 
 def main() -> None:
@@ -45,35 +48,41 @@ def copy(name: str, aws: tuple[Any, Any], client: MlflowClient, experiment_id: s
     """Copy one job; return the number of points."""
     sagemaker, cloudwatch = aws
     job = sagemaker.describe_training_job(TrainingJobName=name)
-    created_ms = _ms(job["CreationTime"].timestamp())
+    created_ms = ms(job["CreationTime"].timestamp())
     run = client.create_run(experiment_id, start_time=created_ms, run_name=name)
     points = 0
-    for key, metric, dimension in _metrics(job):
-        for point in _statistics(cloudwatch, job, metric, dimension):
-            stamp_ms = _ms(point["Timestamp"].timestamp())
-            step = (stamp_ms - created_ms) // 1000
-            client.log_metric(run.info.run_id, key, point["Average"], stamp_ms, step)
-            points += 1
-    client.set_terminated(run.info.run_id, "FINISHED", _ms(job["TrainingEndTime"].timestamp()))
+    for key, value, stamp_ms in chain(
+        _algorithm_points(cloudwatch, job), instance_points(cloudwatch, job)
+    ):
+        step = (stamp_ms - created_ms) // 1000
+        client.log_metric(run.info.run_id, key, value, stamp_ms, step)
+        points += 1
+    client.set_terminated(run.info.run_id, "FINISHED", ms(job["TrainingEndTime"].timestamp()))
     return points
 
 
-def _metrics(job: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Give MLflow key, CloudWatch name and dimension of each metric of a one-host job."""
-    name = job["TrainingJobName"]
+def instance_points(cloudwatch: Any, job: dict[str, Any]) -> Iterator[Point]:  # noqa: ANN401 - boto3's clients have no static type
+    """Give key, value and timestamp (ms) of each point of the metrics of a one-host job."""
+    host = {"Name": "Host", "Value": f"{job['TrainingJobName']}/algo-1"}
+    for metric, key in INSTANCE_METRICS:
+        for stamp_ms, value in _statistics(cloudwatch, job, metric, host):
+            yield f"system/algo-1/{key}", value, stamp_ms
+
+
+def _algorithm_points(cloudwatch: Any, job: dict[str, Any]) -> Iterator[Point]:  # noqa: ANN401 - as above
+    dimension = {"Name": "TrainingJobName", "Value": job["TrainingJobName"]}
     for definition in job["AlgorithmSpecification"]["MetricDefinitions"]:
         metric = definition["Name"]
-        yield metric, metric, {"Name": "TrainingJobName", "Value": name}
-    for metric, key in INSTANCE_METRICS:
-        yield f"system/algo-1/{key}", metric, {"Name": "Host", "Value": f"{name}/algo-1"}
+        for stamp_ms, value in _statistics(cloudwatch, job, metric, dimension):
+            yield metric, value, stamp_ms
 
 
 def _statistics(
-    cloudwatch: Any,  # noqa: ANN401 - boto3's clients have no static type
+    cloudwatch: Any,  # noqa: ANN401 - as above
     job: dict[str, Any],
     metric: str,
     dimension: dict[str, str],
-) -> list[dict[str, Any]]:
+) -> list[tuple[int, float]]:
     answer = cloudwatch.get_metric_statistics(
         Namespace=NAMESPACE,
         MetricName=metric,
@@ -83,10 +92,13 @@ def _statistics(
         Period=60,
         Statistics=["Average"],
     )
-    return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+    return sorted(
+        (ms(each["Timestamp"].timestamp()), each["Average"]) for each in answer["Datapoints"]
+    )
 
 
-def _ms(seconds: float) -> int:
+def ms(seconds: float) -> int:
+    """Return milliseconds."""
     return round(seconds * 1000)
 
 

@@ -39,11 +39,11 @@ class Candidates:
     def find(self, jobs: Sequence[JobIdentity]) -> dict[str, tuple[KnownRun, ...]]:
         """Find the runs that carry the ARN of one of these jobs, deleted runs included.
 
-        ``search_runs`` knows neither OR nor IN on tags. A run of the mirror's starts at the job's
-        CreationTime and one that the job logged itself within its life, so a page of jobs costs one
-        query over a range of start times, as long as few other runs lie in it. Else runs that the
-        mirror made are looked for where they start, and the others by another query, or by the ARN
-        of each job whose run is not final.
+        A database is asked for the ARNs. Elsewhere, ``search_runs`` knows neither OR nor IN on
+        tags: a run of the mirror's starts at the job's CreationTime and one that the job logged
+        itself within its life, so a page of jobs costs one query over a range of start times, as
+        long as few other runs lie in it. Else runs that the mirror made are looked for where they
+        start, and the others by another query, or by the ARN of each job whose run is not final.
 
         Parameters
         ----------
@@ -65,6 +65,9 @@ class Candidates:
         return self._with_unnamed(jobs, found) if self._managed else found
 
     def _find(self, jobs: Sequence[JobIdentity]) -> dict[str, tuple[KnownRun, ...]]:
+        listed = self._runs.with_arns(job.arn for job in jobs)
+        if listed is not None:
+            return _by_arn(listed, jobs)
         if len(jobs) <= _FEW:
             return self._by_each_arn(jobs)
         first, last = min(job.created_ms for job in jobs), max(job.created_ms for job in jobs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mlflow.entities import Run, ViewType
 
@@ -40,6 +40,15 @@ class RunSearch:
             token = page.token
             if not token:
                 return
+
+    def with_arns(self, arns: Iterable[str]) -> list[KnownRun] | None:
+        """Give the runs that carry one of these ARNs; None where one query cannot ask for them."""
+        bulk = self._tracking.bulk
+        if bulk is None:
+            return None
+        from mlflow_smwatch.tracking.bulk_find import runs_of
+
+        return runs_of(bulk, arns)
 
     def in_range(
         self, condition: str, start_ms: int, end_ms: int, jobs: int

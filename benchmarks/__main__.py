@@ -15,6 +15,7 @@ from benchmarks import table, table_components, table_lineage, table_logs
 from benchmarks.machine import machine
 from benchmarks.measure import measure
 from benchmarks.measure_components import measure_components
+from benchmarks.measure_large import large_made_of, large_table, measure_large
 from benchmarks.measure_lineage import measure_lineage
 from benchmarks.measure_logged import logged_made_of, logged_table, measure_logged
 from benchmarks.measure_logs import SMALL_PAGES, measure_logs
@@ -107,6 +108,16 @@ def _logged(options: argparse.Namespace, folder: Path) -> Part:
     )
 
 
+def _large(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_large(options.jobs, folder, _say)
+    return Part(
+        document={"large": asdict(results), "within_memory": results.within_memory},
+        ratios=results.ratios,
+        made_of=large_made_of(results),
+        lines=large_table(results),
+    )
+
+
 def _watch(options: argparse.Namespace, folder: Path) -> Part:
     results = measure_watch(options.running, folder, _say)
     return Part(
@@ -139,6 +150,7 @@ def _components(options: argparse.Namespace, folder: Path) -> Part:
 
 _PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
     "syncs": _syncs,
+    "large": _large,
     "logged": _logged,
     "logs": _logs,
     "watch": _watch,

@@ -19,8 +19,10 @@ def transactions(uri: str) -> int:
     """Return how many transactions have changed a SQLite database.
 
     The file change counter of the header ("Database File Format", 1.3.10; it counts each
-    transaction in the journal mode that MLflow uses).
+    transaction in the journal mode that MLflow uses); 0 for other databases.
     """
+    if not uri.startswith("sqlite"):
+        return 0
     with Path(uri.removeprefix("sqlite:///")).open("rb") as file:
         return int.from_bytes(file.read(100)[_CHANGE_COUNTER], "big")
 

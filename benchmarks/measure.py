@@ -195,7 +195,13 @@ def measure(jobs: int, sample: int, folder: Path, say: Callable[[str], None]) ->
 
 def run_sync(account: Account, folder: Path, source: str = "cloudwatch") -> Sync:
     """Sync an account into a SQLite database, algorithm metrics from the source that is named."""
-    done = _run("mirror", account, folder, [source])
+    folder.mkdir(exist_ok=True)
+    return sync_into(f"sqlite:///{folder / DATABASE}", account, folder, source)
+
+
+def sync_into(uri: str, account: Account, folder: Path, source: str = "cloudwatch") -> Sync:
+    """Sync an account into any database; artifacts go into the folder."""
+    done = run("benchmarks.mirror", [uri, source], account.variables, folder)
     return Sync(**done, calls=account.calls())
 
 

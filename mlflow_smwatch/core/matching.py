@@ -32,6 +32,8 @@ class KnownRun:
         Digests of its dataset inputs.
     model_ids
         Models that are linked as its outputs.
+    artifact_uri
+        Where its artifacts lie; None where that is not known.
     """
 
     run_id: str
@@ -46,6 +48,7 @@ class KnownRun:
     last_steps: Mapping[str, int] = field(default_factory=dict)
     dataset_digests: frozenset[str] = frozenset()
     model_ids: frozenset[str] = frozenset()
+    artifact_uri: str | None = None
 
     @property
     def watermark(self) -> Watermark | None:

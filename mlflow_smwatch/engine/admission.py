@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -49,18 +49,21 @@ class Admission:
         admitted = list(pool.map(lambda found: self._admit(found, runs), page))
         if self._pass.options.dry_run:
             return admitted
-        groups = self._groups_of(admitted, pool)
+        groups = self.admit_groups_of(_jobs_of(admitted), pool)
         admitted = list(pool.map(self._recorded, admitted))
         self._make_runs(admitted)
         admitted = list(pool.map(self._with_run, admitted))
         return groups + self._without_doubles(admitted)
 
-    def _groups_of(
-        self, admitted: Sequence[Task | Outcome], pool: Executor
-    ) -> list[Task | Outcome]:
-        """Admit the groups that jobs belong to and that no pass has met, before the jobs."""
+    def admit_groups_of(self, jobs: Sequence[Job], pool: Executor) -> list[Task | Outcome]:
+        """Admit the groups that jobs belong to and that no pass has met, before the jobs.
+
+        Returns
+        -------
+        list of Task or Outcome
+            As of :meth:`admit`, of the groups alone.
+        """
         families = self._pass.families
-        jobs = [each.job for each in admitted if isinstance(each, Task)]
         families.enter_experiments(jobs)
         for job in jobs:
             families.enter_group(job)
@@ -233,3 +236,9 @@ class Admission:
             self._pass.families.enter_run(task.job.kind, task.arn, task.job.name, task.run)
             known = matched.run.watermark
             task.watermark = known or replace(task.watermark, adopted=matched.adopted)
+        elif matched.run and task.run and matched.run.run_id == task.run.run_id:
+            task.run = matched.run
+
+
+def _jobs_of(admitted: Iterable[Task | Outcome]) -> list[Job]:
+    return [each.job for each in admitted if isinstance(each, Task)]

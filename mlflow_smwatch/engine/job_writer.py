@@ -131,7 +131,8 @@ class JobWriter:
         same = as_written and task.reading.complete == task.watermark.final
         if task.run and same and not points and self._is_sealed(task, task.run):
             word = "unchanged"
-        return Outcome(task.arn, word, self._pass.line(task.record, task.run, points, word))
+        line = self._pass.line(task.record, task.run, points, word)
+        return Outcome(task.arn, word, line, final=task.reading.complete)
 
     def close_gone(self, run: KnownRun) -> Outcome:
         """Finish the run of a job that AWS has deleted; its outcome may never have been seen."""
@@ -303,7 +304,7 @@ class JobWriter:
         document = with_log_streams(text, streams) if streams else text
         page = self._page(task, run)
         texts = {DOCUMENT: document} | ({LINEAGE_PAGE: page} if page else {})
-        refused = self._pass.writer.write_texts(run.run_id, texts)
+        refused = self._pass.writer.write_texts(run, texts)
         if refused:
             warnings.append(refused)
         return refused is None

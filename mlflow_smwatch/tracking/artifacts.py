@@ -9,25 +9,26 @@ from urllib.parse import urlsplit
 
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.locations import server_destination
 from mlflow_smwatch.tracking.store import Tracking
-from mlflow_smwatch.tracking.uris import scheme_of
+from mlflow_smwatch.tracking.uris import is_sql
 
 _PROXIED = "mlflow-artifacts"
-_WEB = frozenset({"http", "https"})
 
 
-def store_text(tracking: Tracking, run_id: str, path: str, text: str) -> None:
+def store_text(tracking: Tracking, run: KnownRun, path: str, text: str) -> None:
     """Store a text as an artifact of a run.
 
-    Artifacts under ``mlflow-artifacts:`` can be written by HTTP alone; a mirror that runs within
-    the server, on its database, puts them where the server would.
+    Next to a database the place is written to at once, without a look at the run. Artifacts under
+    ``mlflow-artifacts:`` can be written by HTTP alone; a mirror that runs within the server, on its
+    database, puts them where the server would.
 
     Parameters
     ----------
     tracking
         The store.
-    run_id, path
+    run, path
         The run, and the path below its artifacts.
     text
         The content.
@@ -37,13 +38,22 @@ def store_text(tracking: Tracking, run_id: str, path: str, text: str) -> None:
     MlflowException
         When MLflow refuses; artifact stores raise errors of their own kinds too.
     """
+    place = _place(run.artifact_uri) if run.artifact_uri and is_sql(tracking.uri) else None
+    if place is None:
+        tracking.client.log_text(run.run_id, text, path)
+    else:
+        _store_at(place, path, text)
+
+
+def _place(uri: str) -> str | None:
+    """Return where a run's artifacts can be written without MLflow's client; None for nowhere."""
+    root = urlsplit(uri)
+    if root.scheme != _PROXIED:
+        return uri
     destination = server_destination()
-    if destination is not None and scheme_of(tracking.uri) not in _WEB:
-        root = urlsplit(tracking.client.get_run(run_id).info.artifact_uri)
-        if root.scheme == _PROXIED and not root.netloc:
-            _store_at(f"{destination.rstrip('/')}/{root.path.lstrip('/')}", path, text)
-            return
-    tracking.client.log_text(run_id, text, path)
+    if destination is None or root.netloc:
+        return None
+    return f"{destination.rstrip('/')}/{root.path.lstrip('/')}"
 
 
 def _store_at(root: str, path: str, text: str) -> None:

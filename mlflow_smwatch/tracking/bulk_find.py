@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from mlflow_smwatch.tracking.bulk_store import BulkStore
 
 _AT_ONCE = 500
+_COLUMNS = (
+    "run_uuid",
+    "experiment_id",
+    "status",
+    "start_time",
+    "end_time",
+    "lifecycle_stage",
+    "artifact_uri",
+)
 _RUNS: Table = SqlRun.__table__
 _TAGS: Table = SqlTag.__table__
 _PARAMS: Table = SqlParam.__table__
@@ -75,9 +84,8 @@ def _runs_of(connection: Connection, arns: Sequence[str]) -> Iterator[KnownRun]:
     run_ids = list(connection.execute(with_arn).scalars())
     for some in _chunks(run_ids):
         parts = _parts(connection, some)
-        columns = ("run_uuid", "experiment_id", "status", "start_time", "end_time")
-        query = select(*(_RUNS.c[name] for name in columns), _RUNS.c.lifecycle_stage)
-        for row in connection.execute(query.where(_RUNS.c.run_uuid.in_(some))):
+        query = select(*(_RUNS.c[name] for name in _COLUMNS)).where(_RUNS.c.run_uuid.in_(some))
+        for row in connection.execute(query):
             yield _known(row, parts[row.run_uuid])
 
 
@@ -95,6 +103,7 @@ def _known(row: Any, parts: _Parts) -> KnownRun:  # noqa: ANN401 - a row
         last_steps=parts.last_steps,
         dataset_digests=frozenset(parts.digests),
         model_ids=frozenset(parts.model_ids),
+        artifact_uri=row.artifact_uri,
     )
 
 

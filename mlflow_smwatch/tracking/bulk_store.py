@@ -9,23 +9,29 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import cache, cached_property
-from typing import Any, cast
+from functools import cache, cached_property, partial
+from typing import Any, TypeVar, cast
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.store.tracking.dbmodels.models import SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow.utils import validation
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.time import get_current_time_millis
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from mlflow_smwatch.tracking import bulk_links as links
 from mlflow_smwatch.tracking import bulk_sql as sql
+from mlflow_smwatch.tracking.bulk_changes import Rows, batch_rows, unit_rows
+from mlflow_smwatch.tracking.bulk_new_runs import NewRows, new_rows
+from mlflow_smwatch.tracking.bulk_points import write_model_points, write_points
+from mlflow_smwatch.tracking.bulk_rows import insert_rows
 from mlflow_smwatch.tracking.bulk_schema import unknown_part
+from mlflow_smwatch.tracking.units import NewRun, RunChange
 from mlflow_smwatch.tracking.uris import shown_uri
 
 logger = logging.getLogger(__name__)
@@ -33,10 +39,18 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
 _told: set[str] = set()
 _telling = threading.Lock()
+_Result = TypeVar("_Result")
 
 
 class BulkStore(SqlAlchemyStore):
-    """MLflow's tracking store for SQL databases, but for `log_batch`."""
+    """MLflow's tracking store for SQL databases, but for what is written in bulk."""
+
+    _has_workspaces = False
+
+    @property
+    def writes_units(self) -> bool:
+        """Whether `create_runs` and `write_unit` may be called; if not, that is said once."""
+        return not self._has_workspaces and self._is_known()
 
     def log_batch(
         self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
@@ -59,66 +73,137 @@ class BulkStore(SqlAlchemyStore):
         MlflowException
             As of MLflow's own store.
         """
-        if self._is_known() and _are_plain(metrics):
-            self._write_again(run_id, *_checked(run_id, metrics, params, tags))
-        else:
+        rows = None
+        if self._is_known():
+            rows = batch_rows(run_id, metrics, params, tags, self.sanitize_metric_value)
+        if rows is None:
             super().log_batch(run_id, metrics, params, tags)  # type: ignore[no-untyped-call]
+        else:
+            _again(partial(self._write, rows))
 
-    def _write_again(self, run_id: str, *batch: Any) -> None:
-        """Write a batch; where another writer was quicker, all of it once more."""
-        for left in reversed(range(_ATTEMPTS)):
-            try:
-                self._write(run_id, *batch)
-            except MlflowException as error:
-                if not left or not _lost_a_race(error):
-                    raise
-            else:
-                return
+    def create_runs(self, new: Sequence[NewRun]) -> list[str]:
+        """Make runs in one transaction, each as MLflow's client makes it.
 
-    def _write(
-        self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
-    ) -> None:
+        Parameters
+        ----------
+        new
+            The runs.
+
+        Returns
+        -------
+        list of str
+            Their ids, in the order given.
+
+        Raises
+        ------
+        MlflowException
+            As of MLflow's own store, such as for an experiment that was deleted; then none is made.
+        """
+        return _again(partial(self._create, new)) if new else []
+
+    def write_unit(self, changes: Sequence[RunChange]) -> None:
+        """Write what is new of several runs in one transaction: all of it, or nothing.
+
+        Parameters
+        ----------
+        changes
+            What is to be written.
+
+        Raises
+        ------
+        MlflowException
+            As of MLflow's own store, such as for a run that was deleted, or a param that has
+            another value.
+        """
+        rows = unit_rows(changes, self.sanitize_metric_value)
+        if rows.run_ids:
+            _again(partial(self._write, rows))
+
+    def _create(self, new: Sequence[NewRun]) -> list[str]:
         with self._session() as session:
             connection = session.connection()
             sql.begin(connection)
-            run = self._get_run(session=session, run_uuid=run_id)  # type: ignore[no-untyped-call]
-            self._check_run_is_active(run)  # type: ignore[no-untyped-call]
-            self._write_params(connection, run_id, params)
-            points = [self._point(run_id, metric) for metric in metrics]
-            sql.write_metrics(connection, points)
-            sql.write_model_metrics(
-                connection,
-                [
-                    sql.model_point_row(run.experiment_id, point, metric)
-                    for point, metric in zip(points, metrics, strict=True)
-                    if metric.model_id is not None
-                ],
+            places = self._places(connection, (run.experiment_id for run in new))
+            made: NewRows = new_rows(new, places)
+            insert_rows(connection, sql.NEW_RUNS, made.runs)
+            sql.write_tags(connection, made.tags)
+        return made.run_ids
+
+    def _write(self, rows: Rows) -> None:
+        with self._session() as session:
+            connection = session.connection()
+            sql.begin(connection)
+            experiments = self._experiments(session, rows.run_ids)
+            self._link_datasets(connection, experiments, rows)
+            _write_params(connection, rows)
+            write_points(connection, rows.points)
+            if rows.metrics:
+                experiment_id = experiments[rows.run_ids[0]]
+                write_model_points(connection, experiment_id, rows.points, rows.metrics)
+            sql.remove_tags(connection, rows.removed_tags)
+            sql.write_tags(connection, rows.tags)
+            self._link_models(connection, experiments, rows)
+            sql.update_runs(connection, "name", rows.names)
+            sql.update_runs(connection, "status", rows.statuses)
+            sql.update_runs(connection, "end_time", rows.ends)
+
+    def _experiments(self, session: Session, run_ids: Iterable[str]) -> dict[str, int]:
+        """Lock active runs, and give their experiments; MLflow's own errors for others."""
+        if self._has_workspaces:
+            for run_id in run_ids:
+                self._active_run(session, run_id)
+        found = sql.locked_runs(session.connection(), run_ids)
+        for run_id in run_ids:
+            if run_id not in found:
+                found[run_id] = self._active_run(session, run_id).experiment_id
+        return found
+
+    def _active_run(self, session: Session, run_id: str) -> Any:  # noqa: ANN401 - MLflow has no types here
+        run = self._get_run(session=session, run_uuid=run_id)  # type: ignore[no-untyped-call]
+        self._check_run_is_active(run)  # type: ignore[no-untyped-call]
+        return run
+
+    def _places(self, connection: Connection, experiment_ids: Iterable[Any]) -> dict[str, str]:
+        """Give where active experiments keep artifacts; MLflow's own errors for others."""
+        wanted = {str(experiment_id) for experiment_id in experiment_ids}
+        numbers = {int(each) for each in wanted if each.isdecimal()}
+        found = sql.active_experiments(connection, numbers)
+        places = {str(number): place for number, place in found.items()}
+        for experiment_id in sorted(wanted - set(places)):
+            experiment = self.get_experiment(experiment_id)  # type: ignore[no-untyped-call]
+            self._check_experiment_is_active(experiment)  # type: ignore[no-untyped-call]
+            places[experiment_id] = experiment.artifact_location
+        return places
+
+    def _link_datasets(
+        self, connection: Connection, experiments: dict[str, int], rows: Rows
+    ) -> None:
+        wanted = [
+            links.DatasetLink(run_id=run_id, experiment_id=experiments[run_id], input=each)
+            for run_id, each in rows.datasets
+        ]
+        if wanted:
+            links.link_datasets(connection, wanted)
+
+    def _link_models(self, connection: Connection, experiments: dict[str, int], rows: Rows) -> None:
+        if not rows.models:
+            return
+        places = self._places(connection, (experiments[run_id] for run_id in rows.models))
+        wanted = [
+            links.ModelLink(
+                run_id=run_id,
+                experiment_id=experiments[run_id],
+                location=places[str(experiments[run_id])],
+                arn=arn,
+                model=model,
             )
-            _write_tags(connection, run_id, run, tags)
+            for run_id, (arn, model) in rows.models.items()
+        ]
+        links.link_models(connection, wanted, int(get_current_time_millis()))  # type: ignore[no-untyped-call]
 
     def _session(self) -> AbstractContextManager[Session]:
         how = {"read_only": False} if self._has_read_only_sessions else {}
         return cast("AbstractContextManager[Session]", self.ManagedSessionMaker(**how))
-
-    def _write_params(self, connection: Connection, run_id: str, params: list[Param]) -> None:
-        values = {param.key: param.value for param in params}
-        found = sql.read_values(connection, sql.PARAMS, run_id, values)
-        changed = [
-            {"key": key, "old_value": found[key], "new_value": value}
-            for key, value in values.items()
-            if found.get(key, value) != value
-        ]
-        if changed:
-            message = (  # MLflow's own words
-                "Changing param values is not allowed. Params were already"
-                f" logged='{changed}' for run ID='{run_id}'."
-            )
-            raise MlflowException(message, INVALID_PARAMETER_VALUE)
-        sql.write_values(connection, sql.PARAMS, run_id, values, found)
-
-    def _point(self, run_id: str, metric: Metric) -> sql.Row:
-        is_nan, value = self.sanitize_metric_value(metric.value)
-        return sql.point_row(run_id, metric, float(value), is_nan=is_nan)
 
     @cached_property
     def _has_read_only_sessions(self) -> bool:
@@ -154,36 +239,43 @@ def bulk_store_class(*, workspaces: bool) -> type[BulkStore]:
     class WorkspaceBulkStore(BulkStore, WorkspaceAwareSqlAlchemyStore):
         """The same, for MLflow's store with workspaces."""
 
+        _has_workspaces = True
+
     return WorkspaceBulkStore
 
 
-def _write_tags(connection: Connection, run_id: str, run: SqlRun, tags: list[RunTag]) -> None:
-    """Write tags; the one that names the run names it, unless it is empty."""
-    values = {tag.key: tag.value for tag in tags if tag.value or tag.key != MLFLOW_RUN_NAME}
-    if MLFLOW_RUN_NAME in values:
-        run.name = values[MLFLOW_RUN_NAME]  # type: ignore[assignment]
-    found = sql.read_values(connection, sql.TAGS, run_id, values)
-    sql.write_values(connection, sql.TAGS, run_id, values, found)
+def _write_params(connection: Connection, rows: Rows) -> None:
+    """Write params that are not there; one with another value is refused."""
+    if not rows.params:
+        return
+    found = sql.read_params(connection, (run_id for (run_id, _), _ in rows.params))
+    new: dict[sql.OfRun, str] = {}
+    changed = defaultdict(list)
+    for of_run, value in rows.params:
+        held = found.get(of_run, new.get(of_run))
+        if held is None:
+            new[of_run] = value
+        elif held != value:
+            change = {"key": of_run[1], "old_value": held, "new_value": value}
+            changed[of_run[0]].append(change)
+    for run_id, changes in changed.items():
+        message = (  # MLflow's own words
+            "Changing param values is not allowed. Params were already"
+            f" logged='{changes}' for run ID='{run_id}'."
+        )
+        raise MlflowException(message, INVALID_PARAMETER_VALUE)
+    sql.write_new_params(connection, new)
 
 
-def _are_plain(metrics: list[Metric]) -> bool:
-    """Whether numbers are Python's own; others, such as NumPy's, each driver takes in its way."""
-    return all(
-        type(each.value) in {float, int} and type(each.step) is int and type(each.timestamp) is int
-        for each in metrics
-    )
-
-
-def _checked(
-    run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
-) -> tuple[list[Metric], list[Param], list[RunTag]]:
-    """Check a batch as MLflow's own store does."""
-    check: Any = validation
-    check._validate_run_id(run_id)  # noqa: SLF001 - MLflow's own
-    batch = check._validate_batch_log_data(metrics, params, tags)  # noqa: SLF001 - MLflow's own
-    check._validate_batch_log_limits(*batch)  # noqa: SLF001 - MLflow's own
-    check._validate_param_keys_unique(batch[1])  # noqa: SLF001 - MLflow's own
-    return cast("tuple[list[Metric], list[Param], list[RunTag]]", batch)
+def _again(write: Callable[[], _Result]) -> _Result:
+    """Write; where another writer was quicker, all of it once more."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return write()
+        except MlflowException as error:
+            if not _lost_a_race(error):
+                raise
+    return write()
 
 
 def _lost_a_race(error: MlflowException) -> bool:

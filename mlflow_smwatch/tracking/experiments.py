@@ -61,6 +61,25 @@ class Experiments:
         known = self._known(experiment_id)
         return known.name if known else None
 
+    def meet(self, experiment_id: str) -> None:
+        """Take in an experiment that another process may have made.
+
+        Raises
+        ------
+        JobError
+            When MLflow does not have it.
+        """
+        if self._known(experiment_id) is None:
+            with tracking_errors("looking at the experiment"):
+                found = self._tracking.client.get_experiment(experiment_id)
+            with self._lock:
+                self._by_name[found.name] = found
+
+    def tags_of(self, experiment_id: str) -> Mapping[str, str]:
+        """Return the tags of an experiment as they were when the experiments were read."""
+        known = self._known(experiment_id)
+        return known.tags if known else {}
+
     def find(self, name: str) -> str | None:
         """Return the id of an experiment that exists and is not deleted, else None."""
         known = self._by_name.get(name)
@@ -95,13 +114,20 @@ class Experiments:
         if known and known.lifecycle_stage != "active":
             raise JobError(self._way_back(known))
 
-    def describe(self, name: str, description: str | None, tags: Mapping[str, str]) -> None:
+    def describe(
+        self, name: str, arn: str, description: str | None, tags: Mapping[str, str]
+    ) -> None:
         """Write what AWS says of an experiment, as far as it is new.
+
+        Experiments of one name in several accounts or Regions are one here; it shows what is said
+        of the first that was met, whose ARN it has.
 
         Parameters
         ----------
         name
             Of the experiment; one that is not there, or was deleted, is left alone.
+        arn
+            Of the experiment in SageMaker.
         description
             Becomes its note, unless it has one.
         tags
@@ -115,9 +141,13 @@ class Experiments:
         known = self._by_name.get(name)
         if known is None or known.lifecycle_stage != "active":
             return
+        if known.tags.get(names.ARN, arn) != arn:
+            return
         wanted = {f"{names.RESOURCE_TAG_PREFIX}{key}": value for key, value in tags.items()}
         if description and names.NOTE not in known.tags:
             wanted[names.NOTE] = description
+        if wanted:
+            wanted[names.ARN] = arn
         keys = assign_keys(wanted)
         for tag, value in wanted.items():
             legal = legal_value(value, EXPERIMENT_TAG_LIMIT)

@@ -144,14 +144,13 @@ class LineageRuns:
         return None
 
     def progress(self) -> Progress:
-        """Tell how far the associations were read."""
+        """Tell how far the associations were read when the pass began."""
         if self._experiment_id is None:
             return Progress()
-        with tracking_errors("looking how far lineage was read"):
-            experiment = self._tracking.client.get_experiment(self._experiment_id)
+        tags = self._experiments.tags_of(self._experiment_id)
         return Progress(
-            read_to_ms=_moment(experiment.tags, self._key(READ_TO)),
-            unresolved_ms=_moment(experiment.tags, self._key(UNRESOLVED_FROM)),
+            read_to_ms=_moment(tags, self._key(READ_TO)),
+            unresolved_ms=_moment(tags, self._key(UNRESOLVED_FROM)),
         )
 
     def note_read_to(self, moment_ms: int) -> None:

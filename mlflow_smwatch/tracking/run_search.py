@@ -88,4 +88,5 @@ def known_run(run: Run) -> KnownRun:
         model_ids=frozenset(each.model_id for each in outputs.model_outputs)
         if outputs
         else frozenset(),
+        artifact_uri=run.info.artifact_uri,
     )

@@ -31,4 +31,4 @@ def bulk_store(client: MlflowClient) -> BulkStore | None:
     store = getattr(getattr(client, "_tracking_client", None), "store", None)
     if type(store) is SqlAlchemyStore:
         store = BulkStore(store.db_uri, store.artifact_root_uri)  # type: ignore[no-untyped-call]
-    return store if isinstance(store, BulkStore) and getattr(store, "writes_units", False) else None
+    return store if isinstance(store, BulkStore) and store.writes_units else None

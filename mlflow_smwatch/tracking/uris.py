@@ -41,6 +41,25 @@ def shown_uri(uri: str) -> str:
     return re.sub(r"//[^/]*@", "//***@", uri)
 
 
+def without_password(uri: str) -> str:
+    """Leave out what a URI says of passwords: what is left may be passed on."""
+    if is_sql(uri):
+        return re.sub(r"(://[^:/@]*):[^/]*@", r"\1@", uri)
+    return re.sub(r"//[^/]*@", "//", uri)
+
+
+def with_own_password(uri: str) -> str:
+    """Return the URI that this process has of a store that another one named without password.
+
+    Parameters
+    ----------
+    uri
+        As of :func:`without_password`.
+    """
+    own = chosen_uri(None)
+    return own if without_password(own) == uri else uri
+
+
 def scheme_of(uri: str) -> str:
     """Return the scheme, a database's plain one; ``arn`` for a SageMaker-managed MLflow server."""
     return "arn" if uri.startswith("arn:") else urlsplit(plain_uri(uri)).scheme

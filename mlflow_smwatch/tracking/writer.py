@@ -102,12 +102,12 @@ class RunWriter:
             self._remove_tag(update.run, key)
         return warnings
 
-    def write_texts(self, run_id: str, texts: Mapping[str, str]) -> str | None:
+    def write_texts(self, run: KnownRun, texts: Mapping[str, str]) -> str | None:
         """Store texts as artifacts of a run, such as :data:`DOCUMENT`.
 
         Parameters
         ----------
-        run_id
+        run
             The run.
         texts
             Path → text.
@@ -121,7 +121,7 @@ class RunWriter:
         for path, text in texts.items():
             if self._refused is None:
                 try:
-                    store_text(self._tracking, run_id, path, text)
+                    store_text(self._tracking, run, path, text)
                 except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
                     self._refused = (
                         f"{path} could not be stored ({first_line(error)[:200]}):"

@@ -53,7 +53,7 @@ EXTRAS_REQUIRE = {
         "joblib>=1.3,<2",
         "psutil>=5.9,<8",
     ],
-    "dask": ["distributed>=2024.8"],
+    "dask": ["distributed>=2024.8,<2027"],
     "test": [
         "pytest>=8.2,<10",
         "pytest-xdist>=3.6,<4",

@@ -41,7 +41,8 @@ def sync(*names: str, **options: Any) -> SyncReport:
     **options
         The fields of :class:`mlflow_smwatch.options.SyncOptions`, such as ``since="7d"``,
         ``tracking_uri``, ``region``, ``experiment``, ``metrics``. ``tags`` may be a dict, ``since``
-        and ``until`` datetimes.
+        and ``until`` datetimes. Of ``region`` and ``assume_role`` there may be several, in a
+        sequence: then each role's account is mirrored in each Region.
 
     Returns
     -------
@@ -62,10 +63,10 @@ def sync(*names: str, **options: Any) -> SyncReport:
     >>> report.jobs["failed"]  # doctest: +SKIP
     0
     """
-    from mlflow_smwatch.engine.mirror import sync as run_sync
-    from mlflow_smwatch.options import SyncOptions
+    from mlflow_smwatch.engine.targets import sync as run_sync
+    from mlflow_smwatch.options import each_place
 
-    return run_sync(SyncOptions(names=names, **_plain(options)))
+    return run_sync(each_place(names=names, **_plain(options)))
 
 
 def verify(*names: str, repair: bool = False, **options: Any) -> VerifyReport:
@@ -101,10 +102,10 @@ def verify(*names: str, repair: bool = False, **options: Any) -> VerifyReport:
     >>> report.differences, report.failed  # doctest: +SKIP
     ([], [])
     """
-    from mlflow_smwatch.audit.verify import verify as run_verify
-    from mlflow_smwatch.options import SyncOptions
+    from mlflow_smwatch.audit.targets import verify as run_verify
+    from mlflow_smwatch.options import each_place
 
-    return run_verify(SyncOptions(names=names, **_plain(options)), repair=repair)
+    return run_verify(each_place(names=names, **_plain(options)), repair=repair)
 
 
 def lineage(

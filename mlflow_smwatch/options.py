@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from mlflow_smwatch.core.errors import JobError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
@@ -13,6 +14,8 @@ from mlflow_smwatch.tracking.locations import overlaid_below
 
 METRIC_SOURCES = ("auto", "cloudwatch", "logs", "off")
 ARTIFACT_MODES = ("none", "link", "overlay")
+DASK = "dask"
+EXECUTORS = ("threads", DASK)
 
 _AGO = re.compile(r"(\d+)([smhdw])")
 _MODEL_NAME = re.compile(r'[^/:"]+')
@@ -20,6 +23,9 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _ARTIFACT_BASE = re.compile(
     r"(file://(?=/)|(?=/)|(s3|gs|wasbs)://(?=[^/]))(?!//)[^?#\x00-\x1f\x7f]+"
 )
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]{1,576}")
+"""``CreateRole``: a path of up to 512 characters, a name of up to 64."""
+
 _FOLDER = 32 * "0"
 _MAX_WORKERS = 64
 _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -43,6 +49,9 @@ class SyncOptions:
         MLflow tracking URI; None for MLflow's own choice.
     region, profile
         AWS Region and profile; None for boto3's own choice.
+    assume_role
+        ARN of a role that is assumed to read the account; None to read with the credentials that
+        boto3 finds.
     experiment
         Put everything into this MLflow experiment.
     tags
@@ -62,7 +71,13 @@ class SyncOptions:
     register
         Name of the MLflow registered model of which the models become versions; None for none.
     workers
-        How many threads read and write.
+        How many threads read and write; with ``dask`` in each thread of the cluster's workers too.
+    executor
+        ``threads`` reads and writes in this process; ``dask`` has it done by a Dask cluster, in
+        :func:`mlflow_smwatch.sync` alone.
+    scheduler
+        Address of the cluster's scheduler, such as ``tcp://host:8786``. Without ``dask`` it has no
+        effect.
     settle_s
         How old a CloudWatch period must be before it is mirrored, seconds.
     give_up_denied
@@ -85,6 +100,7 @@ class SyncOptions:
     tracking_uri: str | None = None
     region: str | None = None
     profile: str | None = None
+    assume_role: str | None = None
     experiment: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     name_contains: str | None = None
@@ -93,6 +109,8 @@ class SyncOptions:
     artifact_base: str | None = None
     register: str | None = None
     workers: int = 8
+    executor: str = "threads"
+    scheduler: str | None = None
     settle_s: int = 180
     give_up_denied: bool = False
     dry_run: bool = False
@@ -113,6 +131,11 @@ class SyncOptions:
         _require_known("--kinds", self.kinds, KINDS)
         _require_known("--metrics", [self.metrics], METRIC_SOURCES)
         _require_known("--artifacts", [self.artifacts], ARTIFACT_MODES)
+        _require_known("--executor", [self.executor], EXECUTORS)
+        if self.executor == DASK and not self.scheduler:
+            message = "--executor dask: give --scheduler ADDRESS, such as tcp://host:8786"
+            raise UsageError(message)
+        self._require_place()
         self._require_base()
         if self.register is not None and not _MODEL_NAME.fullmatch(self.register):
             message = (
@@ -124,6 +147,19 @@ class SyncOptions:
             raise UsageError(message)
         if self.settle_s < 0:
             message = f"--settle {self.settle_s}: give seconds, 0 or more"
+            raise UsageError(message)
+
+    def _require_place(self) -> None:
+        """Refuse several Regions or roles, and what is no role's ARN."""
+        given: tuple[object, ...] = (self.region, self.assume_role)
+        if not all(each is None or isinstance(each, str) for each in given):
+            message = "give one --region and one --assume-role: several are for sync and verify"
+            raise UsageError(message)
+        if self.assume_role is not None and not _ROLE.fullmatch(self.assume_role):
+            message = (
+                f"--assume-role {self.assume_role!r}: give the ARN of a role,"
+                " arn:aws:iam::123456789012:role/NAME"
+            )
             raise UsageError(message)
 
     def _require_base(self) -> None:
@@ -142,6 +178,38 @@ class SyncOptions:
         except JobError as error:
             message = f"--artifact-base {base!r}: {error}"
             raise UsageError(message) from error
+
+
+def each_place(**options: Any) -> tuple[SyncOptions, ...]:
+    """Make the options of each account and Region.
+
+    Parameters
+    ----------
+    **options
+        The fields of :class:`SyncOptions`; of ``region`` and ``assume_role`` there may be several.
+
+    Returns
+    -------
+    tuple of SyncOptions
+        One for each role in each Region; at least one.
+
+    Raises
+    ------
+    UsageError
+        When a value cannot be understood.
+    """
+    regions, roles = _several(options.get("region")), _several(options.get("assume_role"))
+    return tuple(
+        SyncOptions(**{**options, "region": region, "assume_role": role})
+        for role in roles
+        for region in regions
+    )
+
+
+def _several(given: str | Iterable[str] | None) -> tuple[str | None, ...]:
+    """Give each value once; none is boto3's own choice."""
+    each = (given,) if isinstance(given, str) else given or ()
+    return tuple(dict.fromkeys(each)) or (None,)
 
 
 def moment(text: str, now: datetime, option: str) -> datetime:

@@ -128,6 +128,9 @@ class SyncReport:
         One entry each.
     dry_run
         True where the numbers are forecasts.
+    found, expected
+        How many jobs were found by now, and how many there will be as far as is known; 0 before
+        that, and where they are named. Not in the JSON document.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -140,6 +143,18 @@ class SyncReport:
     warnings: list[Warned] = field(default_factory=list)
     registered: list[Registered] | None = None
     dry_run: bool = False
+    found: int = 0
+    expected: int = 0
+
+    def add(self, other: SyncReport) -> None:
+        """Enter what was done elsewhere; its calls, price and time are those of whoever adds."""
+        self.counts += other.counts
+        self.points += other.points
+        self.runs += other.runs
+        self.failed += other.failed
+        self.warnings += other.warnings
+        if other.registered is not None:
+            self.registered = [*(self.registered or ()), *other.registered]
 
     def warn(self, arn: str | None, warnings: Iterable[str]) -> None:
         """Enter what was left out of a job, or of all (arn is None)."""
@@ -234,8 +249,12 @@ class WatchReport:
 
     def _judge(self, report: SyncReport, asked: Iterable[str]) -> None:
         written = (text for line in report.runs for text in (line.arn, line.name))
-        tried = {text.lower() for text in (NOT_REACHED, *written, *asked)}
-        earlier = [each for each in self.failed if each.arn.lower() not in tried]
+        tried = {text.lower() for text in (*written, *asked)}
+        earlier = [
+            each
+            for each in self.failed
+            if each.arn.lower() not in tried and not each.arn.startswith(NOT_REACHED)
+        ]
         latest = {each.arn.lower(): each for each in (*earlier, *report.failed)}
         self.failed = list(latest.values())[-KEPT:]
 

@@ -45,7 +45,7 @@ _IDS_KEPT = 10_000
 
 
 def watch(
-    options: SyncOptions,
+    targets: Sequence[SyncOptions],
     *,
     interval_s: float,
     queue_url: str | None,
@@ -60,8 +60,8 @@ def watch(
 
     Parameters
     ----------
-    options
-        What to mirror, from where, to where.
+    targets
+        What to mirror, from where, to where; several differ in Region and role alone.
     interval_s
         Seconds from the start of a pass to the start of the next.
     queue_url
@@ -78,17 +78,17 @@ def watch(
     Raises
     ------
     UsageError
-        When the options are those of a single pass.
+        When the options are those of a single pass, or there is a queue for several targets.
     StopError
         When the first pass cannot be made: no credentials, no access, no queue, no MLflow.
     """
+    options = targets[0]
     _require_watchable(options, interval_s)
-    from mlflow_smwatch.engine.mirror import Mirror
 
-    def connect() -> Mirror:
-        mirror = Mirror(options, stopped.is_set, slack_s=interval_s)
+    def connect() -> Follower:
+        mirror, region = _mirror(targets, stopped, interval_s)
         if not watcher.has_begun:
-            listener.connected(mirror.aws.region)
+            listener.connected(region)
         return mirror
 
     watcher = Watcher(
@@ -109,6 +109,20 @@ def _require_watchable(options: SyncOptions, interval_s: float) -> None:
     if not interval_s > 0:
         message = f"--interval {interval_s:g}: give seconds above 0"
         raise UsageError(message)
+
+
+def _mirror(
+    targets: Sequence[SyncOptions], stopped: threading.Event, slack_s: float
+) -> tuple[Follower, str]:
+    """Make the mirror of one or of several; name its Regions."""
+    from mlflow_smwatch.engine.mirror import Mirror
+    from mlflow_smwatch.engine.targets import Mirrors
+
+    if len(targets) > 1:
+        regions = dict.fromkeys(each.region or "default" for each in targets)
+        return Mirrors(targets, stopped.is_set, slack_s), ", ".join(regions)
+    mirror = Mirror(targets[0], stopped.is_set, slack_s)
+    return mirror, mirror.aws.region
 
 
 def pause_s(failures: int, interval_s: float) -> float:
@@ -293,7 +307,7 @@ class Watcher:
     def _disconnect(self) -> None:
         """Enter what a mirror's calls have cost, and let go of it."""
         if self._mirror is not None:
-            ledger = self._mirror.aws.ledger
+            ledger = self._mirror.ledger
             self._report.aws_calls = Counter(self._report.aws_calls) + ledger.calls
             self._report.estimated_cost_usd += ledger.cost_usd
         self._mirror = self._queue = None

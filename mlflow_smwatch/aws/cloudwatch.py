@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -9,12 +10,14 @@ from itertools import chain
 from typing import Any
 
 from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND, GET_METRIC_DATA
-from mlflow_smwatch.aws.packing import MetricRequest, Query, halves
+from mlflow_smwatch.aws.packing import MAX_POINTS, MetricRequest, Query, halves
 from mlflow_smwatch.aws.session import Aws, aws_errors
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import RetriableError
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.windows import kept_from_ms
+
+logger = logging.getLogger(__name__)
 
 _ROUNDS = 5
 _RECENT = timedelta(hours=3)
@@ -42,6 +45,7 @@ class SeriesReading:
 @dataclass(slots=True)
 class _Answer:
     status: str = ""
+    said: str = ""
     values: dict[int, float] = field(default_factory=dict)
 
 
@@ -71,7 +75,10 @@ def _read_whole(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
         waiting = [each for each in waiting if answers[each].status not in _SETTLED]
         if not waiting:
             return _readings(request.queries, answers.values())
-    message = f"{GET_METRIC_DATA} gave only part of {len(waiting)} series; run again later"
+    said = "".join(
+        dict.fromkeys(f" ({answers[each].said})" for each in waiting if answers[each].said)
+    )
+    message = f"{GET_METRIC_DATA} gave only part of {len(waiting)} series{said}; run again later"
     raise RetriableError(message)
 
 
@@ -85,24 +92,34 @@ def _read_pages(
         "StartTime": _moment(request.start_ms),
         "EndTime": _moment(request.end_ms),
         "ScanBy": "TimestampAscending",
+        "MaxDatapoints": MAX_POINTS,
         "MetricDataQueries": [_metric_query(each, request.queries[int(each[1:])]) for each in ids],
     }
     recent = _moment(request.start_ms) > datetime.now(tz=timezone.utc) - _RECENT
-    aws.ledger.spend_datapoints(request.datapoints, recent=recent)
+    aws.ledger.spend_datapoints(request.periods * len(ids), recent=recent)
     while True:
         _require_stored(request)
         aws.ledger.charge_metrics(len(ids))
         with aws_errors(GET_METRIC_DATA):
             page = aws.cloudwatch.get_metric_data(**call)
+        if said := _words(page):
+            logger.warning("%s answered: %s", GET_METRIC_DATA, said)
         for result in page.get("MetricDataResults") or ():
             answer = answers[result["Id"]]
             answer.status = result.get("StatusCode") or "Complete"
+            answer.said = _words(result)
             stamps = (to_ms(moment) for moment in result.get("Timestamps") or ())
             answer.values.update(zip(stamps, result.get("Values") or (), strict=True))
         if not page.get("NextToken"):
             _require_stored(request)  # the call may have waited for its turn, or been repeated
             return
         call["NextToken"] = page["NextToken"]
+
+
+def _words(answer: dict[str, Any]) -> str:
+    """Give the messages of an answer or of one result, as text."""
+    messages = answer.get("Messages") or ()
+    return "; ".join(f"{each.get('Code')}: {each.get('Value')}" for each in messages)
 
 
 def _require_stored(request: MetricRequest) -> None:

@@ -13,7 +13,7 @@ from mlflow_smwatch.aws.discovery import Answer, JobFilter
 from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
 from mlflow_smwatch.aws.listing import list_pages
 from mlflow_smwatch.aws.operations import LIST_TRIAL_COMPONENTS
-from mlflow_smwatch.aws.search import Record, Searcher, equals
+from mlflow_smwatch.aws.search import Record, Searcher, SearchPage, equals
 from mlflow_smwatch.aws.trials import Trials
 from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import (
@@ -73,6 +73,13 @@ def stands_alone(component: Mapping[str, Any]) -> bool:
     return job_arn(component) is None or is_elsewhere(component)
 
 
+def job_details(record: Mapping[str, Any]) -> tuple[str, Record] | None:
+    """Give the kind and the description of the job that a component's record of ``Search`` has."""
+    details = record.get("SourceDetail") or {}
+    told = ((word, details.get(member)) for member, word in _DETAILS.items())
+    return next(((word, job) for word, job in told if job), None)
+
+
 def answer_of(record: Record) -> Answer | None:
     """Take a component's record of ``Search`` for what it stands for: its job, or itself.
 
@@ -82,13 +89,13 @@ def answer_of(record: Record) -> Answer | None:
         None for the component of a job of this account and Region of which the record has no
         details.
     """
-    details = record.get("SourceDetail") or {}
-    for member, word in _DETAILS.items():
-        if job := details.get(member):
-            # a transform job's record has no LastModifiedTime; its component follows it closely
-            modified = {"LastModifiedTime": record.get("LastModifiedTime")}
-            return with_component(Answer(word=word, content={**modified, **job}), record)
-    return itself(record) if stands_alone(record) else None
+    known = job_details(record)
+    if known is None:
+        return itself(record) if stands_alone(record) else None
+    word, job = known
+    # a transform job's record has no LastModifiedTime; its component follows it closely
+    modified = {"LastModifiedTime": record.get("LastModifiedTime")}
+    return with_component(Answer(word=word, content={**modified, **job}), record)
 
 
 def itself(record: Record) -> Answer:
@@ -121,7 +128,7 @@ class Components:
     _unlisted: SmwatchError | None = None
     _without_trials: SmwatchError | None = None
 
-    def modified(self, wanted: JobFilter) -> Iterator[list[Record]]:
+    def modified(self, wanted: JobFilter) -> Iterator[SearchPage]:
         """Search for components by their window; their trials are in no order.
 
         Raises
@@ -129,14 +136,15 @@ class Components:
         AccessDeniedError, RetriableError, InvalidRequestError
             When ``Search`` is denied or keeps failing.
         """
-        for page in self.searcher.pages(COMPONENTS, wanted.search_filters()):
-            yield page.records
+        return self.searcher.pages(COMPONENTS, wanted.search_filters())
 
     def listed(self, wanted: JobFilter) -> Iterator[list[Record]]:
         """List components instead, without their trials (``ListTrialComponents``)."""
         request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Ascending"}
         if wanted.created_after:
             request["CreatedAfter"] = wanted.created_after
+        if wanted.created_before:
+            request["CreatedBefore"] = wanted.created_before
         for records in self._pages(request):
             self.remember(records)
             yield records
@@ -221,6 +229,11 @@ class Components:
     def remember_searched(self, records: Iterable[Record]) -> None:
         """Keep the same as ``Search`` gives them: those without ``Parents`` are in no trial."""
         self.remember({"Parents": [], **each} for each in records)
+
+    def forget(self, arn: str) -> None:
+        """Let the component of a job go that needs no description of its own."""
+        with self._lock:
+            self._of_jobs.pop(arn.lower(), None)
 
     def find(self, arns: Iterable[str]) -> None:
         """Find the components of jobs, 20 a call, for :meth:`join`."""

@@ -7,7 +7,7 @@ Where an operation is denied, or keeps failing, only what it alone tells is miss
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from mlflow_smwatch.aws.components import Components
@@ -19,6 +19,7 @@ from mlflow_smwatch.aws.search import Searcher
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.aws.trials import ExperimentFacts, Trials, experiments
 from mlflow_smwatch.aws.window import WindowFinder
+from mlflow_smwatch.core.decay import WHOLE, CreatedSpan
 from mlflow_smwatch.core.job_kinds import KINDS
 
 __all__ = ["ExperimentFacts", "JobFinder", "with_tags"]
@@ -62,17 +63,31 @@ class JobFinder:
         """All endpoints that there are, by ARN, whenever modified; None until they are listed."""
         return self._window.endpoints
 
-    def modified(self, wanted: JobFilter) -> Iterator[Page]:
+    def expected(self, found: int) -> int:
+        """Tell how many jobs :meth:`modified` will find, of which some were found."""
+        return self._window.expected.jobs(found)
+
+    def modified(
+        self, wanted: JobFilter, spans: Sequence[CreatedSpan] = (WHOLE,)
+    ) -> Generator[Page]:
         """Find the jobs that pass a filter, page by page: groups first, endpoints last.
 
-        A job may come twice. What a kind's listing does not carry has no ``job``.
+        A job may come twice. What a kind's listing does not carry has no ``job``. The pages may be
+        taken by one thread while others find and describe jobs by name.
+
+        Parameters
+        ----------
+        wanted
+            The filter.
+        spans
+            Spans of CreationTime, in the order in which they are gone through; together, all times.
 
         Raises
         ------
         StopError
             When no kind could be listed.
         """
-        return self._window.pages(wanted)
+        return self._window.pages(wanted, spans)
 
     def named(
         self, asked: Sequence[str], known_names: Mapping[str, str] = _NONE_KNOWN

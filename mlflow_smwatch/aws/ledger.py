@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,41 @@ from mlflow_smwatch.aws.operations import (
 logger = logging.getLogger(__name__)
 
 _IAM_PREFIX = {"cloudwatch-logs": "logs"}
+_FINDING = "sagemaker:"
+_COORDINATOR_FINDS = 0.8
+_COORDINATOR_READS = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """The part of an account's rates that one of several processes may spend.
+
+    Attributes
+    ----------
+    finding
+        Of SageMaker's own operations, which find and describe jobs: from 0 to 1.
+    reading
+        Of all others, which read metrics and logs, and of CloudWatch's datapoints.
+    """
+
+    finding: float = 1.0
+    reading: float = 1.0
+
+    @classmethod
+    def of_coordinator(cls) -> Share:
+        """Give the share of the process that finds jobs for others, and reads what they do not."""
+        return cls(finding=_COORDINATOR_FINDS, reading=_COORDINATOR_READS)
+
+    @classmethod
+    def of_reader(cls, readers: int) -> Share:
+        """Give the share of each of a number that read jobs; with the other, all make one."""
+        return cls(
+            finding=(1 - _COORDINATOR_FINDS) / readers, reading=(1 - _COORDINATOR_READS) / readers
+        )
+
+    def of(self, action: str) -> float:
+        """Tell the part of one operation's rate."""
+        return self.finding if action.startswith(_FINDING) else self.reading
 
 
 @dataclass
@@ -49,13 +84,18 @@ class Pacer:
     _free_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def change(self, rate: float, burst: float) -> None:
+        """Go on at another rate; what was spent stays spent."""
+        with self._lock:
+            self.rate, self.burst = rate, burst
+
     def spend(self, units: float = 1.0) -> None:
         """Wait until the quota has room, then take that many units of it."""
         with self._lock:
             now = self.clock()
             start = max(now, self._free_at)
             self._free_at = start + units / self.rate
-        wait_s = start - self.burst / self.rate - now
+            wait_s = start - self.burst / self.rate - now
         if wait_s > 0:
             self.sleep(wait_s)
 
@@ -85,6 +125,14 @@ class Ledger:
         }
         self._datapoints = Pacer(DATAPOINTS_PER_SECOND)
         self._lock = threading.Lock()
+        self._region = region
+
+    def share(self, share: Share) -> None:
+        """Spend no more than a part of each rate from now on; the rest is other processes'."""
+        for action, each in OPERATIONS.items():
+            part = share.of(action)
+            self._pacers[action].change(each.rate_in(self._region) * part, each.burst * part)
+        self._datapoints.change(DATAPOINTS_PER_SECOND * share.reading, 0.0)
 
     def attach(self, client: Any) -> None:
         """Follow a boto3 client from now on."""
@@ -109,6 +157,20 @@ class Ledger:
             self.calls[action] += calls
             if action in OPERATIONS:
                 self.cost_usd += calls * OPERATIONS[action].price_per_call_usd
+
+    def settle(self) -> tuple[dict[str, int], float]:
+        """Close the books and begin new ones: give the calls so far, and their price in USD."""
+        with self._lock:
+            closed = dict(self.calls), self.cost_usd
+            self.calls.clear()
+            self.cost_usd = 0.0
+        return closed
+
+    def enter(self, calls: Mapping[str, int], cost_usd: float) -> None:
+        """Enter what another process spent."""
+        with self._lock:
+            self.calls.update(calls)
+            self.cost_usd += cost_usd
 
     def charge_metrics(self, metrics: int) -> None:
         """Enter the price of metrics that a ``GetMetricData`` call asks for."""

@@ -9,17 +9,30 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeAlias, TypeVar
 
+from mlflow_smwatch.aws.log_listing import (
+    STREAMS_PER_PAGE,
+    CallAllowance,
+    StreamListings,
+    log_stream,
+)
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.errors import InvalidRequestError
-from mlflow_smwatch.core.log_streams import START, LogStream, StreamPosition
+from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.log_streams import (
+    NAMESAKE_MS,
+    START,
+    LogStream,
+    StreamPosition,
+    made_for,
+)
+from mlflow_smwatch.core.stream_evidence import are_all
 
-_STREAMS_PER_PAGE = 50
 _NOTES_KEPT = 10_000
 _SHORT_PAGE = 1_000
 
@@ -100,9 +113,15 @@ class LogReader:
     ----------
     aws
         Account and Region.
+
+    Attributes
+    ----------
+    listings
+        The streams of whole log groups.
     """
 
     def __init__(self, aws: Aws) -> None:
+        self.listings = StreamListings(aws)
         self._aws = aws
         self._kept: OrderedDict[_StreamKey, _Cursor] = OrderedDict()
         self._listed: OrderedDict[_StreamKey, float] = OrderedDict()
@@ -131,17 +150,48 @@ class LogReader:
         request = {
             "logGroupName": group,
             "logStreamNamePrefix": f"{job}/",
-            "limit": _STREAMS_PER_PAGE,
+            "limit": STREAMS_PER_PAGE,
         }
         describe = self._aws.logs.describe_log_streams
         streams: list[LogStream] = []
         while True:
             answer = ask(DESCRIBE_LOG_STREAMS, describe, request, "logStreams")
-            streams += [_log_stream(each, job) for each in answer["logStreams"]]
+            streams += [log_stream(each, job) for each in answer["logStreams"]]
             if not answer.get("nextToken"):
                 self._note(self._listed, (group, job), time.monotonic())
                 return tuple(streams)
             request["nextToken"] = answer["nextToken"]
+
+    def find_streams(
+        self, job: Job, allowance: CallAllowance, stopped: Callable[[], bool]
+    ) -> tuple[LogStream, ...] | None:
+        """Find the streams of a job that has ended in the listing of its log group.
+
+        Parameters
+        ----------
+        job
+            The job.
+        allowance, stopped
+            As :meth:`.StreamListings.find` says.
+
+        Returns
+        -------
+        tuple[LogStream, ...] or None
+            As :meth:`list_streams` gives them, without those of an earlier job of the name; None
+            where that has to be called.
+
+        Raises
+        ------
+        StopError
+            When nothing more can be done.
+        """
+        since_ms = job.created_ms - NAMESAKE_MS
+        found = self.listings.find(job.log_group, job.name, since_ms, allowance, stopped)
+        streams = made_for(found.streams, job.created_ms) if found else ()
+        if found is None or not are_all(job, streams, found.listed_ms):
+            return None
+        self._note(self._listed, (job.log_group, job.name), time.monotonic())
+        return streams
 
     def listed_s_ago(self, group: str, job: str) -> float | None:
         """Tell how long ago a job's streams were listed, seconds; None for never."""
@@ -226,14 +276,6 @@ class LogReader:
             notes.move_to_end(key)
             if len(notes) > _NOTES_KEPT:
                 notes.popitem(last=False)
-
-
-def _log_stream(described: Mapping[str, Any], job: str) -> LogStream:
-    return LogStream(
-        name=described["logStreamName"].removeprefix(f"{job}/"),
-        created_ms=described.get("creationTime", 0),
-        first_event_ms=described.get("firstEventTimestamp"),
-    )
 
 
 def _position(position: StreamPosition, timestamps_ms: Sequence[int]) -> StreamPosition:

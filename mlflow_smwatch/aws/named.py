@@ -19,6 +19,7 @@ from mlflow_smwatch.aws.search import Filter, Record, Searcher, chunks, equals
 from mlflow_smwatch.aws.trials import Trials
 from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import (
+    NOT_THERE,
     AccessDeniedError,
     JobError,
     RetriableError,
@@ -284,7 +285,7 @@ class NamedFinder:
         first = questions[0]
         what = KINDS[first.word].noun if len(questions) == 1 else "job"
         return UnknownJobError(
-            f"AWS has no {what} {first.name!r} in {self.searcher.aws.region}:"
+            f"{NOT_THERE} {what} {first.name!r} in {self.searcher.aws.region}:"
             " check the name, --region and --profile"
         )
 

@@ -33,6 +33,9 @@ EXECUTIONS = "PipelineExecution"
 
 _ARN = "PipelineExecutionArn"
 _TITLE = "PipelineExecutionDisplayName"
+_KEPT = 1000
+"""Records at hand for those who describe: some pages more than are found ahead of them."""
+
 _ID_LENGTH = 12
 """The last part of an execution's ARN, letters and digits."""
 
@@ -177,7 +180,10 @@ class Executions:
 
     def _remember(self, records: Iterable[Record]) -> None:
         with self._lock:
-            self._records.update((each[_ARN].lower(), each) for each in records)
+            for each in records:
+                self._records[each[_ARN].lower()] = each
+            while len(self._records) > _KEPT:
+                del self._records[next(iter(self._records))]
 
     def _wanted(self, records: list[Record], wanted: JobFilter) -> list[Found | NotFound]:
         named = [

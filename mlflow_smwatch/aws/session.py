@@ -18,7 +18,7 @@ from botocore.config import Config
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.aws import raw_events
 from mlflow_smwatch.aws.ledger import Ledger
-from mlflow_smwatch.aws.operations import ASSUME_ROLE, GET_CALLER_IDENTITY
+from mlflow_smwatch.aws.operations import GET_CALLER_IDENTITY
 from mlflow_smwatch.aws.refusals import ask, aws_errors, no_credentials
 from mlflow_smwatch.aws.roles import give, role_credentials
 from mlflow_smwatch.core.errors import AwsUnreachableError, CredentialsError, UsageError
@@ -110,9 +110,7 @@ class Aws:
 def connect(
     region: str | None, profile: str | None, workers: int, role_arn: str | None = None
 ) -> Aws:
-    """Find credentials, Region and endpoints as every AWS tool does.
-
-    No call is made, but for the one that assumes a role.
+    """Find credentials, Region and endpoints as every AWS tool does; no call is made.
 
     Parameters
     ----------
@@ -121,8 +119,8 @@ def connect(
     workers
         How many threads will call at once.
     role_arn
-        Of a role that is assumed by these credentials, now and whenever its own are about to
-        expire (``AssumeRole``); None to use them as they are.
+        Of a role that is assumed with these credentials, before the first call and whenever its own
+        are about to expire (``AssumeRole``); None to use them as they are.
 
     Returns
     -------
@@ -131,7 +129,7 @@ def connect(
     Raises
     ------
     CredentialsError
-        When there are no credentials or no Region, or the role cannot be assumed.
+        When there are no credentials or no Region.
     UsageError
         When the profile does not exist.
     """
@@ -163,8 +161,6 @@ def connect(
     ledger = Ledger(region)
     if role_arn is not None:
         assumed = role_credentials(role_arn, session, config, ledger)
-        with aws_errors(ASSUME_ROLE):
-            assumed.get_frozen_credentials()
         core = _botocore_session(profile)
         give(core, assumed)
         session = boto3.Session(botocore_session=core, region_name=region)

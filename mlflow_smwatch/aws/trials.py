@@ -25,6 +25,8 @@ from mlflow_smwatch.core.redact import redact_answer
 TRIALS = "ExperimentTrial"
 """What ``Search`` calls trials."""
 
+_KEPT = ("TrialName", "ExperimentName", "CreationTime")
+
 Parent = dict[str, str]
 """``TrialName`` and, where it is known, ``ExperimentName``."""
 
@@ -35,12 +37,15 @@ class ExperimentFacts:
 
     Attributes
     ----------
+    arn
+        Of the experiment.
     description
         None where it has none.
     tags
         Name and value pairs, sorted by name.
     """
 
+    arn: str
     description: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
 
@@ -57,9 +62,11 @@ class Trials:
     _lock: Lock = field(default_factory=Lock)
 
     def remember(self, records: Iterable[Record]) -> None:
-        """Keep what a listing told of trials."""
+        """Keep of trials what tells their order."""
         with self._lock:
-            self._records.update((each["TrialName"], each) for each in records)
+            for each in records:
+                known = {key: each[key] for key in _KEPT if key in each}
+                self._records[each["TrialName"]] = known
 
     def search(self, asked: Iterable[str]) -> dict[str, Record]:
         """Find trials by name or ARN, 20 a call.
@@ -195,4 +202,8 @@ def _warn(searcher: Searcher, error: SmwatchError) -> None:
 
 def _facts(record: Mapping[str, Any]) -> ExperimentFacts:
     tags = ((str(tag["Key"]), str(tag.get("Value") or "")) for tag in record.get("Tags") or ())
-    return ExperimentFacts(description=record.get("Description") or None, tags=tuple(sorted(tags)))
+    return ExperimentFacts(
+        arn=str(record["ExperimentArn"]),
+        description=record.get("Description") or None,
+        tags=tuple(sorted(tags)),
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from mlflow_smwatch.aws.component_pages import ComponentPage, ComponentPages
 from mlflow_smwatch.aws.components import Components, answer_of, itself, job_arn, stands_alone
 from mlflow_smwatch.aws.describing import JobDescriber
 from mlflow_smwatch.aws.discovery import (
@@ -18,12 +19,14 @@ from mlflow_smwatch.aws.discovery import (
     passing,
     with_tags,
 )
+from mlflow_smwatch.aws.expected import Expected
 from mlflow_smwatch.aws.jobless import Jobless
 from mlflow_smwatch.aws.kinds import CALLS, WITH_COMPONENT
 from mlflow_smwatch.aws.listing import list_pages
 from mlflow_smwatch.aws.pipelines import Executions
 from mlflow_smwatch.aws.search import Record, Searcher
 from mlflow_smwatch.aws.trials import TRIALS, Trials, list_trials, trials_exist
+from mlflow_smwatch.core.decay import WHOLE, CreatedSpan
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
@@ -50,17 +53,13 @@ _ABOUT_COMPONENTS = WITH_COMPONENT | {TRIAL.word, TRIAL_COMPONENT.word}
 _Pages = Iterator[Iterable[Found | NotFound]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ComponentPage:
-    """A page of components: whole ones of ``Search``, or what a listing tells."""
-
-    records: list[Record] = field(default_factory=list)
-    listed: Page = ()
-
-
 @dataclass
 class WindowFinder:
     """Finds what was modified in a time window; made for one pass.
+
+    One thread takes the pages. What it shares with the other finders of a pass, and with those who
+    describe, may be used by several threads; the rest is its own, but for ``endpoints``, which are
+    complete once all pages were taken, and ``expected``, which only counts.
 
     Attributes
     ----------
@@ -77,34 +76,42 @@ class WindowFinder:
     executions: Executions
     describer: JobDescriber
     endpoints: dict[str, Found] | None = None
+    expected: Expected = field(init=False)
     _through: dict[str, int] = field(default_factory=dict)
     _known_training: int = 0
     _failures: dict[str, SmwatchError] = field(default_factory=dict)
     _listed: set[str] = field(default_factory=set)
+    _component_pages: ComponentPages = field(init=False)
     _jobless: Jobless = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin without components whose job is not known."""
         self._jobless = Jobless(self.kinds, self.describer)
+        self.expected = Expected(self.kinds)
+        self._component_pages = ComponentPages(self.components, self.expected)
 
-    def pages(self, wanted: JobFilter) -> Iterator[Page]:
+    def pages(self, wanted: JobFilter, spans: Sequence[CreatedSpan] = (WHOLE,)) -> Generator[Page]:
         """Find the jobs that pass a filter, page by page.
+
+        Parameters
+        ----------
+        wanted
+            The filter.
+        spans
+            Of CreationTime, all times in all, in the order in which they are gone through.
+            Pipelines' executions and trials are found before, endpoints after all of them.
 
         Raises
         ------
         StopError
             When no kind could be listed.
         """
-        for word in (PIPELINE_EXECUTION.word, AUTOML_JOB.word, TUNING_JOB.word):
-            yield from self._kind(word, wanted)
-        yield from self._experiments(wanted)
-        for word in (
-            TRAINING_JOB.word,
-            PROCESSING_JOB.word,
-            TRANSFORM_JOB.word,
-            ENDPOINT.word,
-        ):
-            yield from self._kind(word, wanted)
+        if len(spans) > 1:
+            self.expected.count(self.searcher, wanted)
+        yield from self._kind(PIPELINE_EXECUTION.word, wanted)
+        for span in spans:
+            yield from self._created_in(replace(wanted, created=span))
+        yield from self._kind(ENDPOINT.word, wanted)
         for each in self._jobless.found(wanted, self._failures):
             yield self._tagged((each,), wanted)
         if self._failures and not self._listed:
@@ -114,9 +121,20 @@ class WindowFinder:
             raise StopError(message)
         for word, error in self._failures.items():
             self.searcher.warn(f"{error}; {KINDS[word].noun}s are left out")
+        self.expected.end()
+
+    def _created_in(self, wanted: JobFilter) -> Iterator[Page]:
+        """Find what was created in one span."""
+        self._through.clear()
+        self._known_training = 0
+        for word in (AUTOML_JOB.word, TUNING_JOB.word):
+            yield from self._kind(word, wanted)
+        yield from self._experiments(wanted)
+        for word in (TRAINING_JOB.word, PROCESSING_JOB.word, TRANSFORM_JOB.word):
+            yield from self._kind(word, wanted)
 
     def _kind(self, word: str, wanted: JobFilter) -> Iterator[Page]:
-        if word not in self.kinds:
+        if word not in self.kinds or word in self._failures:
             return
         reads: dict[str, Callable[[JobFilter], _Pages]] = {
             PIPELINE_EXECUTION.word: self._executions,
@@ -166,39 +184,26 @@ class WindowFinder:
         """
         if not self.kinds & _ABOUT_COMPONENTS:
             return
-        pages = self._guarded_components(wanted)
-        first = next(pages, _ComponentPage())
-        if TRIAL.word in self.kinds:
+        pages = self._component_pages.of(wanted)
+        first = next(pages, ComponentPage())
+        if TRIAL.word in self.kinds - self._listed - self._failures.keys():
             in_trials = any(record.get("Parents") for record in first.records)
-            trials = self._trials(wanted, known=in_trials)
-            yield from self._guarded(TRIAL.word, trials, wanted)
+            everywhen = replace(wanted, created=WHOLE)
+            trials = self._trials(everywhen, known=in_trials)
+            yield from self._guarded(TRIAL.word, trials, everywhen)
         for page in chain((first,), pages):
-            found = page.listed or self._of_components(page.records, wanted)
-            yield self._tagged(found, wanted)
+            told = self._listed_components(page.summaries, wanted)
+            yield self._tagged(told or self._of_components(page.records, wanted), wanted)
+        self._note_components()
 
-    def _guarded_components(self, wanted: JobFilter) -> Iterator[_ComponentPage]:
-        try:
-            yield from self._component_pages(wanted)
-        except _FAILURES as error:
-            self.components.not_listed(error)
-            if TRIAL_COMPONENT.word in self.kinds:
-                self._failures[TRIAL_COMPONENT.word] = error
-            else:
-                self.searcher.warn(f"{error}; jobs are mirrored without their trials")
-        else:
+    def _note_components(self) -> None:
+        error = self._component_pages.error
+        if error is None:
             self._listed |= {TRIAL_COMPONENT.word} & self.kinds
-
-    def _component_pages(self, wanted: JobFilter) -> Iterator[_ComponentPage]:
-        if self.searcher.works:
-            try:
-                for records in self.components.modified(wanted):
-                    yield _ComponentPage(records=records)
-            except _FAILURES as error:
-                self.searcher.give_up(error, "ListTrialComponents and DescribeTrialComponent")
-            else:
-                return
-        for summaries in self.components.listed(wanted):
-            yield _ComponentPage(listed=self._listed_components(summaries, wanted))
+        elif TRIAL_COMPONENT.word in self.kinds:
+            self._failures[TRIAL_COMPONENT.word] = error
+        else:
+            self.searcher.warn(f"{error}; jobs are mirrored without their trials")
 
     def _listed_components(self, summaries: list[Record], wanted: JobFilter) -> Page:
         alone: list[Found | NotFound] = []
@@ -235,7 +240,8 @@ class WindowFinder:
         key = found.arn.lower()
         accepted = found.job is not None and wanted.accepts(found.job)
         if found.kind == TRAINING_JOB.word and key not in self._through:
-            self._known_training += accepted and wanted.in_search_time(found.modified_ms)
+            here = wanted.created.holds(found.created_ms)
+            self._known_training += accepted and here and wanted.in_search_time(found.modified_ms)
         if found.kind != TRIAL_COMPONENT.word:
             self._through[key] = found.modified_ms
         modified = component.get("LastModifiedTime")
@@ -281,13 +287,17 @@ class WindowFinder:
     def _searched_training_jobs(self, wanted: JobFilter) -> _Pages:
         """Search for training jobs until all are known that came without their component."""
         filters = wanted.search_filters("TrainingJobName")
+        others = 0
         for number, page in enumerate(self.searcher.pages("TrainingJob", filters)):
             answers = (Answer(word=TRAINING_JOB.word, content=each) for each in page.records)
             found = [self.components.join(each).found() for each in answers]
             new = [each for each in found if self._is_new(each)]
             yield new
-            if number == 0 and page.total == self._known_training and not new:
+            is_all = page.is_exact and page.hits == self._known_training
+            if number == 0 and is_all and not new:
                 return
+            others += len(new)
+            self.expected.to_come = max(0, page.hits - self._known_training - others)
 
     def _list(self, word: str, wanted: JobFilter) -> _Pages:
         calls = CALLS[word]
@@ -295,7 +305,13 @@ class WindowFinder:
             return
         request = wanted.list_request(calls)
         for page in list_pages(self.searcher.aws, calls.listing, request, calls.summaries):
-            yield [each for each in (listed(word, one) for one in page) if self._is_new(each)]
+            new = []
+            for each in (listed(word, one) for one in page):
+                if self._is_new(each):
+                    new.append(each)
+                elif isinstance(each, Found):
+                    self.components.forget(each.arn)
+            yield new
 
     def _endpoints(self, wanted: JobFilter) -> _Pages:
         """List every endpoint: one that is not there any more was deleted."""

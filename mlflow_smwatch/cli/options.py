@@ -10,9 +10,9 @@ import click
 
 from mlflow_smwatch.cli.config import config_option, file_that_was_read, naming_the_file
 from mlflow_smwatch.cli.diagnostics import Diagnostics, log_as_json
-from mlflow_smwatch.cli.values import tag, time, words
+from mlflow_smwatch.cli.values import role, tag, time, words
 from mlflow_smwatch.core.errors import UsageError
-from mlflow_smwatch.options import ARTIFACT_MODES, METRIC_SOURCES, SyncOptions
+from mlflow_smwatch.options import ARTIFACT_MODES, EXECUTORS, METRIC_SOURCES, SyncOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Decorator = Callable[[_Command], _Command]
@@ -91,6 +91,13 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> bo
     return value
 
 
+def _once(
+    _: click.Context, __: click.Parameter, given: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...]:
+    """Join what was given in lists and repeatedly."""
+    return tuple(dict.fromkeys(each for some in given for each in some))
+
+
 json_option = option(
     "--json", "as_json", is_flag=True, callback=_remember, help="One JSON document on stdout."
 )
@@ -127,8 +134,21 @@ job_options = _together(
             " always looked at.",
         ),
         option("--until", type=time, help="Jobs modified until: ISO time (UTC) or 90m, 36h, 7d."),
-        option("--region", help="AWS Region. Default: boto3's own choice."),
+        option(
+            "--region",
+            type=words,
+            multiple=True,
+            callback=_once,
+            help="AWS Region; a comma list or repeated for several. Default: boto3's own choice.",
+        ),
         option("--profile", help="AWS profile. Default: boto3's own choice."),
+        option(
+            "--assume-role",
+            type=role,
+            metavar="ARN",
+            multiple=True,
+            help="Read AWS in this IAM role; repeatable, for several accounts.",
+        ),
         option(
             "--tag",
             "tags",
@@ -204,6 +224,25 @@ work_options = _together(
     ]
 )
 """How fast, and how soon."""
+
+scale_options = _together(
+    [
+        option(
+            "--executor",
+            type=click.Choice(EXECUTORS),
+            default=_DEFAULTS["executor"],
+            show_default=True,
+            help="Where jobs are read and written: threads of this process, or the workers of a"
+            " Dask cluster (extra [dask]).",
+        ),
+        option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Address of the Dask scheduler, such as tcp://host:8786, with --executor dask.",
+        ),
+    ]
+)
+"""By how many machines."""
 
 tracking_uri_option = option(
     "--tracking-uri",

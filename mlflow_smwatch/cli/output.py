@@ -14,13 +14,16 @@ import click
 SOME_FAILED = 1
 
 _USUAL_SIZE = (80, 24)
+_OF_TOTAL = "{desc}: {n_fmt}/{total_fmt} {bar} {elapsed}<{remaining} {rate_noinv_fmt}{postfix}"
+_SMOOTHING = 0.02
+"""How much the last jobs say of the rate: they come in bursts, as they are written."""
 
 
 class Advance(Protocol):
     """Moves a bar to a number of jobs that are done."""
 
-    def __call__(self, done: int, **figures: int) -> None:
-        """Move the bar; the figures stand at its end."""
+    def __call__(self, done: int, expected: int = 0, figures: str = "") -> None:
+        """Move the bar, towards a number of jobs where one is known; the figures end its line."""
 
 
 def print_result(document: dict[str, Any], text: Iterator[str], *, as_json: bool) -> None:
@@ -65,12 +68,15 @@ def progress_bar(*, shown: bool = True) -> Iterator[Advance]:
         file=sys.stderr,
         disable=None if shown else True,
         leave=False,
+        smoothing=_SMOOTHING,
         ncols=columns,
         nrows=rows,
     ) as bar:
 
-        def advance(done: int, **figures: int) -> None:
-            bar.set_postfix(figures, refresh=False)
+        def advance(done: int, expected: int = 0, figures: str = "") -> None:
+            if expected:
+                bar.total, bar.bar_format = max(done, expected), _OF_TOTAL
+            bar.set_postfix_str(figures, refresh=False)
             bar.update(done - bar.n)
 
         yield advance

@@ -15,12 +15,13 @@ from mlflow_smwatch.cli.options import (
     mirror_options,
     option,
     register_option,
+    scale_options,
     service_options,
     tracking_options,
     work_options,
 )
 from mlflow_smwatch.cli.output import SOME_FAILED, print_result, progress_bar
-from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.options import each_place
 
 
 @click.command(cls=Command)
@@ -29,6 +30,7 @@ from mlflow_smwatch.options import SyncOptions
 @mirror_options
 @register_option
 @work_options
+@scale_options
 @denied_option
 @option("--dry-run", is_flag=True, help="Read job lists only; forecast calls and price.")
 @tracking_options
@@ -48,20 +50,22 @@ def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None
       smwatch sync --since 2026-01-31 --tag team=vision --experiment vision
       smwatch sync my-trial --register churn
       smwatch sync --dry-run --json
+      smwatch sync --assume-role arn:aws:iam::123456789012:role/smwatch --region eu-west-1,us-east-1
+      smwatch sync --since 400d --executor dask --scheduler tcp://scheduler:8786
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
-    options = SyncOptions(**chosen)
+    targets = each_place(**chosen)
+    options = targets[0]
     say = Diagnostics(as_records=log_json)
     with quiet(verbose=verbose, log_json=log_json):
         say.name_default_store(options.tracking_uri)
-        from mlflow_smwatch.engine.mirror import sync as run_sync
+        from mlflow_smwatch.cli.forecast import figures
+        from mlflow_smwatch.engine.targets import sync as run_sync
         from mlflow_smwatch.render import sync_text
 
         with progress_bar(shown=not log_json) as advance:
             report = run_sync(
-                options,
-                lambda so_far: advance(
-                    so_far.jobs["seen"], points=so_far.points, failed=len(so_far.failed)
-                ),
+                targets,
+                lambda so_far: advance(so_far.jobs["seen"], so_far.expected, figures(so_far)),
             )
     print_result(report.to_dict(), sync_text(report, options.names), as_json=as_json)
     say.troubles(report.failed, report.warnings)

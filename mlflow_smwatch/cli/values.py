@@ -38,6 +38,22 @@ def time(value: str) -> str:
     return value
 
 
+def role(value: str) -> str:
+    """Take the ARN of a role, whose name may have commas in it.
+
+    Parameters
+    ----------
+    value
+        Text.
+
+    Returns
+    -------
+    str
+        The same.
+    """
+    return value
+
+
 def tag(value: str | tuple[str, str]) -> tuple[str, str]:
     """Split a resource tag ``KEY=VALUE`` at the first equals sign; a pair stays one.
 

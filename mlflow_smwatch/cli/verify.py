@@ -22,7 +22,7 @@ from mlflow_smwatch.cli.options import (
 )
 from mlflow_smwatch.cli.output import SOME_FAILED, print_result, progress_bar
 from mlflow_smwatch.core.visible import visible
-from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.options import each_place
 
 if TYPE_CHECKING:
     from mlflow_smwatch.audit.verify import Difference, VerifyReport
@@ -52,24 +52,28 @@ def verify(*, repair: bool, as_json: bool, log_json: bool, verbose: bool, **chos
       smwatch verify my-job --json
       smwatch verify --since 30d --repair
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
-    options = SyncOptions(**chosen)
+    targets = each_place(**chosen)
     say = Diagnostics(as_records=log_json)
     with quiet(verbose=verbose, log_json=log_json):
-        say.name_default_store(options.tracking_uri)
-        from mlflow_smwatch.audit.verify import verify as run_verify
+        say.name_default_store(targets[0].tracking_uri)
+        from mlflow_smwatch.audit.targets import verify as run_verify
 
         with progress_bar(shown=not log_json) as advance:
             report = run_verify(
-                options,
+                targets,
                 repair=repair,
-                listener=lambda so_far: advance(
-                    so_far.jobs, differences=len(so_far.differences), failed=len(so_far.failed)
-                ),
+                listener=lambda so_far: advance(so_far.jobs, figures=_figures(so_far)),
             )
     print_result(report.to_dict(), _text(report, repair=repair), as_json=as_json)
     say.troubles(report.failed, report.warnings)
     if report.differences or report.failed:
         sys.exit(SOME_FAILED)
+
+
+def _figures(so_far: VerifyReport) -> str:
+    """Say what the bar shows beside the number of jobs."""
+    failed = f", {len(so_far.failed)} failed" if so_far.failed else ""
+    return f"{len(so_far.differences)} differences{failed}"
 
 
 def _text(report: VerifyReport, *, repair: bool) -> Iterator[str]:

@@ -27,7 +27,7 @@ from mlflow_smwatch.cli.options import (
 from mlflow_smwatch.cli.output import print_result
 from mlflow_smwatch.cli.signals import stopping
 from mlflow_smwatch.core.errors import UsageError
-from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.options import each_place
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.server.status_file import StatusFile
 
@@ -100,7 +100,7 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
       smwatch watch --queue https://sqs.eu-west-1.amazonaws.com/123456789012/smwatch
       smwatch watch --config /etc/smwatch.toml --log-json
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
-    options = SyncOptions(**chosen)
+    targets = each_place(**chosen)
     if not _SHORTEST_S <= interval_s <= _LONGEST_S:
         message = f"--interval {interval_s:g}: give seconds from {_SHORTEST_S} to {_LONGEST_S}"
         raise UsageError(message)
@@ -116,7 +116,9 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
     listener = _listener(
         say,
         kept,
-        lambda region: _say_what_begins(say, region, options.tracking_uri, interval_s, queue_url),
+        lambda region: _say_what_begins(
+            say, region, targets[0].tracking_uri, interval_s, queue_url
+        ),
         as_json=as_json,
     )
     try:
@@ -125,7 +127,7 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
                 from mlflow_smwatch.watch import watch as run_watch
 
                 report = run_watch(
-                    options,
+                    targets,
                     interval_s=interval_s,
                     queue_url=queue_url,
                     stopped=stopped,

@@ -75,7 +75,9 @@ def created_spans(
     edges = [edge for period_s in reversed(PERIODS_S) for edge in _fading(now_ms, period_s)]
     early = [edge for edge in edges if since_ms is not None and edge <= since_ms + _WORTH_A_SPAN_MS]
     cuts = [edge for edge in edges[len(early) :] if until_ms is None or edge <= until_ms]
-    spans = [CreatedSpan(begin_ms=begin, end_ms=end) for begin, end in pairwise((None, *cuts, None))]
+    spans = [
+        CreatedSpan(begin_ms=begin, end_ms=end) for begin, end in pairwise((None, *cuts, None))
+    ]
     is_second = len(early) % 2  # of the spans between all edges, every second one fades
     fading, others = spans[1 - is_second :: 2], spans[is_second::2]
     return (*fading, *reversed(others))

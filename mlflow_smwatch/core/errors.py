@@ -20,6 +20,10 @@
 from __future__ import annotations
 
 
+NOT_THERE = "AWS has no"
+"""How it is said of a name that it stands for nothing in one account and Region."""
+
+
 class SmwatchError(Exception):
     """Base of every error that this package raises on purpose."""
 

@@ -129,6 +129,8 @@ class Job:
         When the job ended, None while it has not.
     launched_ms
         When its hosts were last started, restarts included.
+    restarted
+        Whether its description tells that hosts were started again.
     hosts
         Names of its hosts, ``algo-1`` to ``algo-n``.
     billable_s
@@ -171,6 +173,7 @@ class Job:
     secondary_status: str | None = None
     ended_ms: int | None = None
     launched_ms: int | None = None
+    restarted: bool = False
     failure_reason: str | None = None
     image: str | None = None
     algorithm: str | None = None

@@ -73,6 +73,10 @@ class JobKind:
     state_from_children: bool = False
     endless: bool = False
 
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        """Pickle as a word, so that a kind is the same row of the table in every process."""
+        return _row, (self.word,)
+
     @property
     def known_statuses(self) -> frozenset[str]:
         """The statuses that have an MLflow status."""
@@ -244,6 +248,11 @@ KINDS: dict[str, JobKind] = {
     )
 }
 """Word → kind."""
+
+
+def _row(word: str) -> JobKind:
+    return KINDS[word]
+
 
 _BY_RESOURCE_TYPE = {kind.resource_type: kind for kind in KINDS.values()}
 _EXECUTION = "/execution/"

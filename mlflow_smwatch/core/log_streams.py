@@ -48,6 +48,9 @@ class StreamPosition:
 START = StreamPosition(-1, 0)
 """Before the first event of any stream."""
 
+NAMESAKE_MS = 60_000
+"""A stream that is so much older than its job is that of an earlier job of the same name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogStream:
@@ -61,11 +64,14 @@ class LogStream:
         When the stream was made.
     first_event_ms
         Timestamp of its first event, which may have expired by now; None if AWS does not say.
+    last_event_ms
+        Timestamp of its last event as far as AWS knows, which lags behind; None if it does not say.
     """
 
     name: str
     created_ms: int = 0
     first_event_ms: int | None = None
+    last_event_ms: int | None = None
 
     @property
     def host(self) -> str:
@@ -82,6 +88,20 @@ class LogStream:
             return self.created_ms
         epoch = int(named["epoch"])
         return epoch if epoch >= _MILLISECONDS_FROM else epoch * 1000
+
+
+def made_for(streams: Iterable[LogStream], created_ms: int) -> tuple[LogStream, ...]:
+    """Return a job's streams without those of an earlier job of its name, which AWS has deleted.
+
+    Parameters
+    ----------
+    streams
+        All whose names begin with the job's.
+    created_ms
+        CreationTime of the job, milliseconds since the epoch.
+    """
+    oldest_ms = created_ms - NAMESAKE_MS
+    return tuple(each for each in streams if not 0 < each.created_ms < oldest_ms)
 
 
 def by_host(streams: Iterable[LogStream]) -> dict[str, tuple[LogStream, ...]]:

@@ -18,9 +18,7 @@ from mlflow_smwatch.demo import long_poll
 from mlflow_smwatch.demo.account_contents import AccountContents
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.errors import AwsError, NotOursError, refuse
-from mlflow_smwatch.demo.experiment_store import ExperimentStore
 from mlflow_smwatch.demo.faults import Breakage, Faults
-from mlflow_smwatch.demo.lineage_store import LineageStore
 from mlflow_smwatch.demo.moto_server import ACCOUNT_ID, MotoApplication
 from mlflow_smwatch.demo.region import Region
 from mlflow_smwatch.demo.server import LoopbackServer
@@ -160,16 +158,6 @@ class EmulatedAccount(AccountContents):
         """Forget the requests served so far."""
         self.calls.clear()
         self.requests.clear()
-
-    @property
-    def experiments(self) -> ExperimentStore:
-        """Experiments, trials and trial components of the account's own Region."""
-        return self._home.experiments
-
-    @property
-    def lineage(self) -> LineageStore:
-        """Lineage, the model registry and SageMaker Metrics of the account's own Region."""
-        return self._home.lineage
 
     @property
     def _home(self) -> Region:

@@ -9,12 +9,14 @@ from typing import Any
 
 from mlflow_smwatch.demo import job_life
 from mlflow_smwatch.demo.clock import Clock
+from mlflow_smwatch.demo.experiment_store import ExperimentStore
+from mlflow_smwatch.demo.lineage_store import LineageStore
 from mlflow_smwatch.demo.metrics import dimension_set
 from mlflow_smwatch.demo.region import Region
 
 
 class AccountContents(ABC):
-    """The account's own Region, filled and changed directly.
+    """An account's Region, filled and changed directly.
 
     Attributes
     ----------
@@ -28,6 +30,16 @@ class AccountContents(ABC):
     @abstractmethod
     def _home(self) -> Region:
         """What the account has in its own Region."""
+
+    @property
+    def experiments(self) -> ExperimentStore:
+        """Experiments, trials and trial components of the account's own Region."""
+        return self._home.experiments
+
+    @property
+    def lineage(self) -> LineageStore:
+        """Lineage, the model registry and SageMaker Metrics of the account's own Region."""
+        return self._home.lineage
 
     def put_training_job(
         self, answer: Mapping[str, Any], tags: Mapping[str, str] | None = None

@@ -70,6 +70,7 @@ class Faults:
             self._page_sizes: dict[str, int] = {}
             self._empty_pages: set[str] = set()
             self._rates: dict[str, _Bucket] = {}
+            self._known_ends: dict[str, int | None] = {}
 
     def deny(self, operation: str) -> None:
         """Refuse an operation, as IAM does when the caller lacks the permission."""
@@ -125,6 +126,23 @@ class Faults:
         """Throttle beyond a rate; the burst is the rate of one second, at least 1."""
         with self._lock:
             self._rates[operation] = _Bucket(per_second, max(1.0, per_second))
+
+    def lag_last_events(self, streams: str, known_ms: int | None = None) -> None:
+        """Let DescribeLogStreams know an earlier last event of log streams, as AWS may for hours.
+
+        Parameters
+        ----------
+        streams
+            Name or pattern.
+        known_ms
+            Timestamp that it knows, milliseconds since the epoch; None for none at all.
+        """
+        with self._lock:
+            self._known_ends[streams] = known_ms
+
+    def known_last_event(self, stream: str, last_ms: int | None) -> int | None:
+        """Tell which last event of a log stream is known."""
+        return next(iter(_matching(self._known_ends, stream)), last_ms)
 
     def page_limit(self, operation: str, size: int) -> int:
         """Give the size of a page: what was asked for, or less."""

@@ -43,7 +43,7 @@ class Logs:
     clock
         Timestamps are judged by it.
     faults
-        May shorten pages.
+        May shorten pages, and let times of last events lag behind.
     published
         Called with group, stream and the events that were taken.
     """
@@ -57,6 +57,7 @@ class Logs:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._faults = faults
         self._published = published
         self._event_pages = LogPages(faults, clock)
         self._filter_pager = Pager(faults, "logs:FilterLogEvents", _bad_token)
@@ -89,7 +90,7 @@ class Logs:
         group = self._store.group(_group_of(parameters))
         chosen = [s for name, s in group.streams.items() if name.startswith(prefix or "")]
         chosen.sort(
-            key=lambda s: (_last_timestamp(s) if by_time else 0, s.log_stream_name),
+            key=lambda s: ((self._last_event_ms(s) or 0) if by_time else 0, s.log_stream_name),
             reverse=parameters.get("descending", False),
         )
         page, token = self._stream_pager.cut(
@@ -98,7 +99,7 @@ class Logs:
             size=parameters.get("limit", STREAMS_PER_PAGE),
             token=parameters.get("nextToken"),
         )
-        answer: Answer = {"logStreams": [_described(stream) for stream in page]}
+        answer: Answer = {"logStreams": [self._described(stream) for stream in page]}
         if token:
             answer["nextToken"] = token
         return answer
@@ -159,6 +160,16 @@ class Logs:
             answer["nextToken"] = token
         return answer
 
+    def _last_event_ms(self, stream: LogStream) -> int | None:
+        last_ms = stream.events[-1].timestamp if stream.events else None
+        return self._faults.known_last_event(stream.log_stream_name, last_ms)
+
+    def _described(self, stream: LogStream) -> Answer:
+        answer = {**stream.to_describe_dict(), "storedBytes": 0}
+        answer.pop("lastEventTimestamp", None)
+        known_ms = self._last_event_ms(stream)
+        return answer if known_ms is None else {**answer, "lastEventTimestamp": known_ms}
+
     def _chosen_streams(self, parameters: Parameters) -> Iterable[LogStream]:
         names, prefix = parameters.get("logStreamNames"), parameters.get("logStreamNamePrefix")
         if names is not None and prefix is not None:
@@ -185,14 +196,6 @@ def _group_of(parameters: Parameters) -> str:
         _refuse("Exactly one of logGroupName and logGroupIdentifier is required.")
     name: str = given[0]
     return name
-
-
-def _last_timestamp(stream: LogStream) -> int:
-    return stream.events[-1].timestamp if stream.events else 0
-
-
-def _described(stream: LogStream) -> Answer:
-    return {**stream.to_describe_dict(), "storedBytes": 0}
 
 
 def _is_from_head(parameters: Parameters) -> bool:

@@ -55,6 +55,23 @@ class Copied:
     warnings: tuple[str, ...] = ()
 
 
+class Recent:
+    """The associations that the next pass reads again, of which all are stored."""
+
+    def __init__(self) -> None:
+        self._created_ms: dict[tuple[str, str, str], int] = {}
+
+    def __contains__(self, each: Association) -> bool:
+        """Whether an association was stored by an earlier pass."""
+        return _key(each) in self._created_ms
+
+    def keep(self, page: Page) -> None:
+        """Remember what was stored now; forget what is too old to be read again."""
+        first_ms = page[-1].created_ms - _OVERLAP_MS
+        kept = {key: ms for key, ms in self._created_ms.items() if ms >= first_ms}
+        self._created_ms = kept | {_key(each): each.created_ms for each in page}
+
+
 class AssociationMirror:
     """Copies associations of one account and Region, in one pass.
 
@@ -69,9 +86,19 @@ class AssociationMirror:
         The store.
     entities
         Tells what artifacts and contexts stand for; may serve many passes.
+    recent
+        Saves reading from MLflow what an earlier pass of this process has stored; may serve many
+        passes.
     """
 
-    def __init__(self, context: PassContext, tracking: Tracking, entities: EntityReader) -> None:
+    def __init__(
+        self,
+        context: PassContext,
+        tracking: Tracking,
+        entities: EntityReader,
+        recent: Recent | None = None,
+    ) -> None:
+        self._recent = Recent() if recent is None else recent
         self._pass = context
         self._tracking = tracking
         self._entities = entities
@@ -170,7 +197,9 @@ class AssociationMirror:
         settled_ms = self._pass.now_ms - _OVERLAP_MS
         noted, settled = before, 0
         for page in read_associations(self._pass.aws, start):
-            self._write(runs, page, again=again)
+            self._write(runs, page if again else self._unknown(page), again=again)
+            if page:
+                self._recent.keep(page)
             noted = self._note(runs, page, noted)
             settled += sum(each.created_ms < settled_ms for each in page)
             if self._pass.stopped():
@@ -179,6 +208,9 @@ class AssociationMirror:
             runs.note_unresolved(None)
         if settled >= PAGE_SIZE:  # else they cost no call when they are read again
             runs.note_read_to(self._pass.now_ms)
+
+    def _unknown(self, page: Page) -> Page:
+        return tuple(each for each in page if each not in self._recent)
 
     def _note(self, runs: LineageRuns, page: Page, noted: Progress) -> Progress:
         """Note how far was read, and from where on artifacts are to be read again."""
@@ -229,6 +261,10 @@ class AssociationMirror:
                 self._months.clear()
             self._months[name] = runs.month(name)
         return self._months[name]
+
+
+def _key(association: Association) -> tuple[str, str, str]:
+    return association.source.arn, association.target.arn, association.type
 
 
 def _month(association: Association) -> str:

@@ -58,6 +58,11 @@ class Books:
         self.created.update({arn: found.created_ms for arn, found in jobs.items()})
         return new
 
+    def expect(self, found: int, jobs: int) -> None:
+        """Enter how many jobs were found, and how many there will be as far as is known."""
+        self.report.found, self.report.expected = found, jobs
+        self._listener(self.report)
+
     def close(self, outcome: Outcome) -> None:
         """Enter what became of a job."""
         report = self.report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from mlflow_smwatch.aws.entities import EntityReader
@@ -12,7 +12,7 @@ from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core.describe import to_ms
-from mlflow_smwatch.engine.associations import AssociationMirror
+from mlflow_smwatch.engine.associations import AssociationMirror, Recent
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.own_runs import OwnRuns
@@ -45,6 +45,8 @@ class Connection:
         Tells what the artifacts and contexts of lineage stand for.
     own_runs
         Remembers which runs are the jobs' own.
+    recent
+        Remembers which associations are stored.
     overlays
         Makes experiments on the overlay, and has asked the server what it shows; None where jobs
         are mirrored without it.
@@ -58,6 +60,7 @@ class Connection:
     lineage: LineagePages
     entities: EntityReader
     own_runs: OwnRuns
+    recent: Recent = field(default_factory=Recent)
     overlays: Overlays | None = None
     writes: bool = True
 
@@ -77,7 +80,7 @@ class Connection:
         StopError
             When there are no credentials, or MLflow cannot be used.
         """
-        aws = connect(options.region, options.profile, options.workers)
+        aws = connect(options.region, options.profile, options.workers, options.assume_role)
         tracking = open_tracking(options.tracking_uri, create=create)
         overlaid = options.artifacts == "overlay"
         return cls(
@@ -137,7 +140,7 @@ class Connection:
 
     def associations(self, context: PassContext) -> AssociationMirror:
         """Make what copies the associations of one pass."""
-        return AssociationMirror(context, self.tracking, self.entities)
+        return AssociationMirror(context, self.tracking, self.entities, self.recent)
 
 
 def _now_ms() -> int:

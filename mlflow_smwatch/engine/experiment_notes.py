@@ -30,7 +30,7 @@ def write_experiments(context: PassContext) -> list[str]:
     refused = []
     for name, facts in context.finder.experiments(sorted(names)).items():
         try:
-            context.experiments.describe(name, facts.description, dict(facts.tags))
+            context.experiments.describe(name, facts.arn, facts.description, dict(facts.tags))
         except JobError as error:
             refused.append(f"the experiment {name} is not described: {reason(error)}")
     return refused

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
@@ -13,6 +13,25 @@ from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, JobKind
 from mlflow_smwatch.core.kinship import GROUP_KINDS, GroupRef, noted
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.runs import RunIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyFacts:
+    """What a pass knows of the groups of some jobs and a look at these jobs does not tell.
+
+    Attributes
+    ----------
+    executions
+        ARN of a job → ARN of the pipeline execution that says the job is one of its steps'.
+    given_up
+        Groups that stay without a run.
+    refused
+        Groups that could not be had, and why, in words.
+    """
+
+    executions: Mapping[str, str] = field(default_factory=dict)
+    given_up: tuple[GroupRef, ...] = ()
+    refused: Mapping[GroupRef, str] = field(default_factory=dict)
 
 
 class Families:
@@ -95,6 +114,33 @@ class Families:
         group = job.kinship.group
         with self._lock:
             return self._refused.get(_key(group)) if group else None
+
+    def facts_of(self, jobs: Iterable[Job]) -> FamilyFacts:
+        """Say what another pass over these jobs has to know."""
+        jobs = list(jobs)
+        groups = {group for job in jobs if (group := job.kinship.group)}
+        arns = [str(job.arn) for job in jobs]
+        with self._lock:
+            return FamilyFacts(
+                executions={arn: self._executions[arn] for arn in arns if arn in self._executions},
+                given_up=tuple(
+                    sorted(group for group in groups if self._runs.get(_key(group), group) is None)
+                ),
+                refused={
+                    group: self._refused[_key(group)]
+                    for group in groups
+                    if _key(group) in self._refused
+                },
+            )
+
+    def take_over(self, facts: FamilyFacts) -> None:
+        """Go on from what another pass knows."""
+        with self._lock:
+            self._executions.update(facts.executions)
+        for group in facts.given_up:
+            self.give_up(group)
+        for group, why in facts.refused.items():
+            self.refuse(group, why)
 
     def awaits(self, run: KnownRun) -> bool:
         """Whether a run of the mirror's has no parent, and the run of its group is there by now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +13,28 @@ from mlflow_smwatch.core.errors import SmwatchError
 from mlflow_smwatch.report import SyncReport, WatchReport
 
 
+class Book(Protocol):
+    """What is needed of :class:`mlflow_smwatch.aws.ledger.Ledger`."""
+
+    @property
+    def calls(self) -> Counter[str]:
+        """IAM action → number of calls."""
+
+    @property
+    def cost_usd(self) -> float:
+        """What they cost."""
+
+
 class Follower(Protocol):
-    """What a watcher needs of :class:`mlflow_smwatch.engine.mirror.Mirror`."""
+    """What a watcher needs of a mirror, or of several: `.mirror.Mirror`, `.targets.Mirrors`."""
 
     @property
     def aws(self) -> Aws:
-        """The clients."""
+        """The clients of its one account and Region."""
+
+    @property
+    def ledger(self) -> Book:
+        """What was called so far, and what it costs."""
 
     @property
     def open_jobs(self) -> int:
@@ -43,7 +60,7 @@ class Listener:
     Attributes
     ----------
     connected
-        Called once, before the first pass, with the Region.
+        Called once, before the first pass, with the Region, or the names of several.
     begins
         Called before each pass, with the mirror that makes it.
     passed

@@ -168,15 +168,21 @@ class JobPass:
             for missing in (one for one in page if isinstance(one, NotFound)):
                 self.books.close(Outcome(missing.asked, "failed", error=str(missing.error)))
             new = self.books.meet([one for one in page if isinstance(one, Found)])
-            work = self._admission.admit(new, self._pools.calls) if new else []
-            self.books.seen.update(each.arn for each in work)
-            for admitted in work:
-                if isinstance(admitted, Outcome):
-                    self.books.close(admitted)
-                else:
-                    self._start(admitted)
-            self._read_components([each for each in work if isinstance(each, Task)])
+            if new:
+                self.take_admitted(partial(self._admission.admit, new))
             self._wait_until(self._options.workers * 2)
+
+    def take_admitted(self, admit: Callable[[Executor], list[Task | Outcome]]) -> None:
+        """Start the work on jobs that are admitted by a function, which may use these threads."""
+        work = admit(self._pools.calls)
+        self.books.seen.update(each.arn for each in work)
+        self._logs.expect(each for each in work if isinstance(each, Task))
+        for admitted in work:
+            if isinstance(admitted, Outcome):
+                self.books.close(admitted)
+            else:
+                self._start(admitted)
+        self._read_components([each for each in work if isinstance(each, Task)])
 
     def close_missing(self, run: KnownRun, missing: NotFound) -> None:
         """End the run of a job that AWS has deleted; report one that cannot be asked for."""
@@ -211,6 +217,24 @@ class JobPass:
         """End after an error that stops everything; tell whether any job was written by then."""
         self.interrupt()
         return self.books.abandon(error)
+
+    def wait_for(self, awaited: Future[Any]) -> None:
+        """Handle finished calls until something else is done.
+
+        Raises
+        ------
+        Interrupted
+            When the pass is to end.
+        StopError
+            When nothing more can be done.
+        """
+        self._write_ready()
+        while not awaited.done():
+            finished, _ = wait({awaited, *self._running}, return_when=FIRST_COMPLETED)
+            self._require_going()
+            for future in finished - {awaited}:
+                self._running.pop(future)(future)
+            self._write_ready()
 
     def _is_over(self) -> bool:
         return self._over.is_set() or self._pass.stopped()

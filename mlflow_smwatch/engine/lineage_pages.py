@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 from mlflow_smwatch.core.job import Job
@@ -13,6 +15,25 @@ from mlflow_smwatch.core.lineage_index import LineageIndex
 from mlflow_smwatch.tracking.lineage import read_lineage
 from mlflow_smwatch.tracking.store import Tracking
 from mlflow_smwatch.tracking.uris import is_sql
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A job whose lineage was taken in.
+
+    Attributes
+    ----------
+    piece
+        The job, first of its nodes, and what is around it.
+    run_id
+        Its run.
+    digest
+        Of what its page shows; None where no page was drawn.
+    """
+
+    piece: Lineage
+    run_id: str
+    digest: str | None = None
 
 
 class LineagePages:
@@ -33,7 +54,44 @@ class LineagePages:
         self._index: LineageIndex | None = None
         self._own: set[str] = set()
         self._changed: dict[str, None] = {}
-        self._drawn: dict[str, int] = {}
+        self._drawn: dict[str, str] = {}
+        self._told: list[Told] | None = None
+
+    def begin_to_tell(self) -> None:
+        """Keep what is taken in from now on, for :meth:`told`."""
+        self._told = []
+
+    def told(self) -> tuple[Told, ...]:
+        """Give the jobs that were taken in since it was asked last."""
+        with self._lock:
+            told, self._told = self._told or [], []
+        return tuple(told)
+
+    def enter_told(self, told: Iterable[Told]) -> None:
+        """Take in the jobs of another process, which has drawn their pages.
+
+        Raises
+        ------
+        TrackingError
+            When MLflow cannot be read.
+        """
+        for each in told:
+            if each.digest is None:
+                self.add(each.piece)
+                continue
+            with self._lock:
+                self._begun().add(each.piece)
+                self._enter_drawn(each)
+
+    def _enter_drawn(self, told: Told) -> None:
+        self._own.add(told.run_id)
+        self._changed[told.piece.nodes[0].id] = None
+        if told.digest is not None:
+            self._drawn[told.run_id] = told.digest
+
+    def _tell(self, told: Told) -> None:
+        if self._told is not None:
+            self._told.append(told)
 
     def add(self, lineage: Lineage) -> None:
         """Take in what is stored by now, or will be with this pass."""
@@ -55,17 +113,20 @@ class LineagePages:
         """
         own = _node(job, run_id)
         with self._lock:
-            index = self._begun()
-            index.add(_around(own, job))
+            index, piece = self._begun(), _around(own, job)
+            index.add(piece)
             near = index.near(own.id)
-            self._own.add(run_id)
-            self._changed[own.id] = None
-            self._drawn[run_id] = _digest(near)
+            told = Told(piece=piece, run_id=run_id, digest=_digest(near))
+            self._enter_drawn(told)
+            self._tell(told)
         return _drawn(own, near) if near.edges else None
 
     def enter(self, job: Job, run_id: str) -> None:
         """Take in a job that needs no page: those of others tell of it."""
-        self.add(_around(_node(job, run_id), job))
+        piece = _around(_node(job, run_id), job)
+        self.add(piece)
+        with self._lock:
+            self._tell(Told(piece=piece, run_id=run_id))
 
     def outdated(self) -> Iterator[tuple[str, str]]:
         """Draw the pages that show less than what is known by now, each once.
@@ -126,5 +187,7 @@ def _drawn(own: Node, near: Lineage) -> str:
     return LineageGraph.of([near]).around(own.id).to_html(title=f"Lineage of {own.name}")
 
 
-def _digest(near: Lineage) -> int:
-    return hash((frozenset(near.edges), frozenset(near.nodes)))
+def _digest(near: Lineage) -> str:
+    """Digest what a page shows, the same in every process."""
+    parts = sorted({repr(each) for each in (*near.edges, *near.nodes)})
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

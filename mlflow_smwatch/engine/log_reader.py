@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 
+from mlflow_smwatch.aws.log_listing import STREAMS_PER_PAGE, CallAllowance
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.core.definitions import RUNAWAY, MetricReader
 from mlflow_smwatch.core.errors import AccessDeniedError, LogsGoneError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS, LogPart
-from mlflow_smwatch.core.log_streams import START, LogStream, by_host
+from mlflow_smwatch.core.log_streams import START, LogStream, by_host, made_for
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch, UnappliedPage
 from mlflow_smwatch.engine.task import LogReading, PassContext, Task
@@ -57,6 +58,29 @@ class JobLogReader:
         self._pages = pages
         self._commit = commit
         self._stopped = stopped
+        self._allowance = CallAllowance()
+        self._forecast_streams = 0
+
+    def expect(self, tasks: Iterable[Task]) -> None:
+        """Tell which jobs are about to be read, so that many may have their streams listed at once.
+
+        To be called by one thread, before :meth:`read` and :meth:`forecast` of these jobs.
+        """
+        if self._pass.options.names:
+            return
+        ended_ms: dict[str, list[int]] = {}
+        for job in (each.job for each in tasks if self._is_in_bulk(each)):
+            ended_ms.setdefault(job.log_group, []).append(job.ended_ms or job.modified_ms)
+        for group, of_group in ended_ms.items():
+            self._pass.logs.listings.prepare(group, of_group)
+            self._allowance.jobs += len(of_group)
+
+    def _is_in_bulk(self, task: Task) -> bool:
+        """Whether a listing of all streams may be used: for a job that nobody has read before."""
+        job = task.job
+        described = job.ended and job.hosts and not job.kind.hosts_in_streams
+        new = not task.watermark.streams and task.takes_logs(self._pass.options.metrics)
+        return bool(described and new)
 
     def read(self, task: Task) -> LogReading:
         """Read what is new in a job's logs into ``task.logs``.
@@ -91,15 +115,30 @@ class JobLogReader:
         return LogReading()
 
     def forecast(self, task: Task) -> Counter[str]:
-        """Give the AWS calls that reading a job's logs takes, if each stream has one page."""
+        """Give the AWS calls that reading a job's logs takes, if each stream has one page.
+
+        Of many jobs, as if their log group held their streams alone.
+        """
         live = self._live_streams(task)
         if live:
             return Counter({GET_LOG_EVENTS: len(live)})
-        return Counter({DESCRIBE_LOG_STREAMS: 1, GET_LOG_EVENTS: 2 * len(task.job.hosts)})
+        hosts, listings = len(task.job.hosts), 1
+        if self._allowance.worthwhile and self._is_in_bulk(task):
+            pages = -(-self._forecast_streams // STREAMS_PER_PAGE)
+            self._forecast_streams += hosts
+            listings = -(-self._forecast_streams // STREAMS_PER_PAGE) - pages
+        return Counter({DESCRIBE_LOG_STREAMS: listings, GET_LOG_EVENTS: 2 * hosts})
 
     def _streams(self, task: Task) -> tuple[LogStream, ...]:
         live = self._live_streams(task)
-        return live or self._pass.logs.list_streams(task.job.log_group, task.job.name)
+        if live:
+            return live
+        job, streams = task.job, None
+        if self._allowance.worthwhile and self._is_in_bulk(task):
+            streams = self._pass.logs.find_streams(job, self._allowance, self._stopped)
+        if streams is None:
+            streams = self._pass.logs.list_streams(job.log_group, job.name)
+        return made_for(streams, job.created_ms)
 
     def _live_streams(self, task: Task) -> tuple[LogStream, ...]:
         """Give the streams that may have grown, where nothing tells of new ones; else none.

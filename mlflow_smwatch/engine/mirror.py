@@ -5,22 +5,26 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from mlflow_smwatch.aws.discovery import Found
+from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.session import Aws
-from mlflow_smwatch.core.errors import StopError
+from mlflow_smwatch.core.errors import StopError, UsageError
 from mlflow_smwatch.engine.admission import Admission
 from mlflow_smwatch.engine.books import Books, Listener
+from mlflow_smwatch.engine.cluster import ClusterPass
 from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.engine.experiment_notes import write_experiments
 from mlflow_smwatch.engine.job_pass import Interrupted, JobPass
 from mlflow_smwatch.engine.job_writer import JobWriter
 from mlflow_smwatch.engine.registration import is_model_package
 from mlflow_smwatch.engine.scope import Scope
+from mlflow_smwatch.engine.shipment import Cluster
 from mlflow_smwatch.engine.task import PassContext
-from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.options import DASK, SyncOptions, moment
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.tracking.lineage import forget
 from mlflow_smwatch.tracking.writer import LINEAGE_PAGE
@@ -45,7 +49,28 @@ def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
     StopError
         When nothing can be done: no credentials, no access, no MLflow.
     """
-    return Mirror(options).sync(listener)
+    with cluster_of(options) as cluster:
+        return Mirror(options, cluster=cluster).sync(listener)
+
+
+def cluster_of(options: SyncOptions) -> AbstractContextManager[Cluster | None]:
+    """Connect to the cluster that is to read and write; None where that is done here.
+
+    Parameters
+    ----------
+    options
+        What is wanted; a dry run needs no cluster.
+
+    Raises
+    ------
+    StopError
+        When the cluster cannot be had.
+    """
+    if options.executor != DASK or options.dry_run:
+        return nullcontext()
+    from mlflow_smwatch.engine.dask_cluster import open_cluster
+
+    return open_cluster(options.scheduler or "")
 
 
 class Mirror:
@@ -64,9 +89,13 @@ class Mirror:
         read: what is newer comes with the next pass.
     connection
         Of another mirror with the same place to go to; None to connect.
+    cluster
+        Reads and writes jobs that have series; None to do that here.
 
     Raises
     ------
+    UsageError
+        When the options ask for a cluster and there is none.
     StopError
         When there are no credentials, or MLflow cannot be used.
     """
@@ -77,7 +106,12 @@ class Mirror:
         stopped: Callable[[], bool] = lambda: False,
         slack_s: float = 0,
         connection: Connection | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
+        if options.executor == DASK and not (cluster or options.dry_run):
+            message = "--executor dask is for sync: what follows jobs reads them with threads"
+            raise UsageError(message)
+        self._cluster = cluster
         self._options = options
         self._stopped = stopped
         self._slack_s = slack_s
@@ -88,6 +122,11 @@ class Mirror:
     def aws(self) -> Aws:
         """The clients, with the ledger of all passes."""
         return self._connection.aws
+
+    @property
+    def ledger(self) -> Ledger:
+        """What all passes have called."""
+        return self.aws.ledger
 
     @property
     def open_jobs(self) -> int:
@@ -170,13 +209,13 @@ class Mirror:
         return self._run(lambda scope: scope.take_changed(jobs), None)
 
     def _run(self, take: Callable[[Scope], None], listener: Listener | None) -> SyncReport:
-        started, ledger = time.monotonic(), self.aws.ledger
-        calls, cost_usd = Counter(ledger.calls), ledger.cost_usd
+        started, bill = time.monotonic(), _Bill(self.aws.ledger)
         slack_ms = round(self._slack_s * 1000)
         context = self._connection.context(self._options, self._stopped, slack_ms)
         admission, writer = Admission(context), JobWriter(context)
-        books = Books(context.trials, listener or (lambda _: None))
-        with JobPass(context, admission, writer, books) as job_pass:
+        books = Books(context.trials, bill.telling(listener))
+        local = JobPass(context, admission, writer, books)
+        with self._spread(context, local) as job_pass:
             scope = Scope(context, job_pass, self._connection.associations(context))
             try:
                 take(scope)
@@ -200,9 +239,15 @@ class Mirror:
         report.warn(None, scope.warnings)
         report.seconds = time.monotonic() - started
         report.dry_run = self._options.dry_run
-        report.aws_calls = dict(Counter(ledger.calls) - calls)
-        report.estimated_cost_usd = ledger.cost_usd - cost_usd
+        bill.enter(report)
         return report
+
+    def _spread(self, context: PassContext, local: JobPass) -> JobPass | ClusterPass:
+        """Choose the pass: here, or with the cluster's workers too."""
+        if self._cluster is None:
+            return local
+        place = {"region": self.aws.region, "tracking_uri": self._connection.tracking.uri}
+        return ClusterPass(context, local, self._cluster, **place)
 
     def _draw(self, context: PassContext) -> None:
         """Draw the pages of lineage again that show less than what the pass found."""
@@ -211,7 +256,7 @@ class Mirror:
         for run_id, page in context.lineage.outdated():
             run = context.index.get(run_id)
             if run and run.active and not context.experiments.shows_job(run.experiment_id):
-                context.writer.write_texts(run_id, {LINEAGE_PAGE: page})
+                context.writer.write_texts(run, {LINEAGE_PAGE: page})
 
     def _look_at_overlay(self, context: PassContext, report: SyncReport, gone: set[str]) -> None:
         """Say which of the runs that were written show nothing of AWS, and why."""
@@ -248,9 +293,32 @@ class Mirror:
         report.registered = list(registration.finish(self._connection.tracking))
         report.warn(None, registration.warnings)
 
-    def _remember(self, job_pass: JobPass, gone: set[str]) -> None:
+    def _remember(self, job_pass: JobPass | ClusterPass, gone: set[str]) -> None:
         """Keep the jobs that are not final, as they were described."""
         done = job_pass.books.seen - {failure.arn for failure in job_pass.books.report.failed}
         for arn in done | gone:
             self._open.pop(arn, None)
         self._open.update(job_pass.books.open)
+
+
+class _Bill:
+    """What one pass has called, and what that costs."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._calls, self._cost_usd = Counter(ledger.calls), ledger.cost_usd
+
+    def enter(self, report: SyncReport) -> None:
+        """Enter it into the report of the pass."""
+        report.aws_calls = dict(Counter(self._ledger.calls) - self._calls)
+        report.estimated_cost_usd = self._ledger.cost_usd - self._cost_usd
+
+    def telling(self, listener: Listener | None) -> Listener:
+        """Return a listener that hears the bill so far too."""
+
+        def tell(report: SyncReport) -> None:
+            if listener is not None:
+                self.enter(report)
+                listener(report)
+
+        return tell

@@ -73,6 +73,17 @@ class Registration:
         with self._lock:
             self._candidates[source] = Candidate(source=source, run_id=run_id, tags=known)
 
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The models that were noted so far."""
+        with self._lock:
+            return tuple(self._candidates.values())
+
+    def enter_candidates(self, candidates: Iterable[Candidate]) -> None:
+        """Note models that another process has found."""
+        with self._lock:
+            self._candidates.update({each.source: each for each in candidates})
+
     def enter_packages(self, aws: Aws, since: datetime) -> None:
         """Note the model packages that changed since a moment."""
         try:

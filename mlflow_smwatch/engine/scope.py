@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timezone
+from typing import Any, Protocol
 
 from mlflow_smwatch.aws.discovery import Found, JobFilter, NotFound
 from mlflow_smwatch.aws.finder import with_tags
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.decay import created_spans
 from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import (
     CredentialsError,
@@ -19,12 +22,33 @@ from mlflow_smwatch.core.errors import (
 )
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, kind_of
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.moments import to_ms
+from mlflow_smwatch.engine.ahead import made_ahead
 from mlflow_smwatch.engine.associations import AssociationMirror
-from mlflow_smwatch.engine.job_pass import JobPass
+from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import moment
 
 logger = logging.getLogger(__name__)
+
+_PAGES_AHEAD = 2
+
+
+class TakesJobs(Protocol):
+    """A pass that takes jobs."""
+
+    @property
+    def books(self) -> Books:
+        """Where it is entered what becomes of each job."""
+
+    def take(self, found: Iterable[Found | NotFound]) -> None:
+        """Start the work on jobs, a page at a time, however many come."""
+
+    def wait_for(self, awaited: Future[Any]) -> None:
+        """Go on with what was taken until something else is done."""
+
+    def close_missing(self, run: KnownRun, missing: NotFound) -> None:
+        """End the run of a job that AWS has deleted; report one that cannot be asked for."""
 
 
 class Scope:
@@ -50,12 +74,13 @@ class Scope:
     def __init__(
         self,
         context: PassContext,
-        job_pass: JobPass,
+        job_pass: TakesJobs,
         associations: AssociationMirror | None = None,
     ) -> None:
         self._associations = associations
         self._aws = context.aws
         self._options = context.options
+        self._now_ms = context.now_ms
         self._index = context.index
         self._trials = context.trials
         self._job_pass = job_pass
@@ -70,13 +95,27 @@ class Scope:
         return [*self._finder.warnings, *self._families.warnings]
 
     def take_modified(self, since: datetime) -> None:
-        """Take the jobs that were modified since a moment, and what is new of associations."""
+        """Take the jobs that were modified since a moment, and what is new of associations.
+
+        They are found in a thread of their own, some pages ahead; in a window that reaches far
+        back, what fades first is found first.
+        """
+        wanted, books = self.wanted(since), self._job_pass.books
+        until_ms = to_ms(wanted.until) if wanted.until else None
+        spans = created_spans(self._now_ms, to_ms(since), until_ms)
         copied = False
-        for page in self._finder.modified(self.wanted(since)):
-            if page and not copied:
-                self.take_associations(_account_of(page))
-                copied = True
-            self._job_pass.take(page)
+        found = self._finder.modified(wanted, spans)
+        with made_ahead(found, _PAGES_AHEAD, self._job_pass.wait_for) as pages:
+            for page in pages:
+                if not page:
+                    continue
+                if not copied:
+                    self.take_associations(_account_of(page))
+                    copied = True
+                count = len(books.seen) + len(page)
+                books.expect(count, self._finder.expected(count))
+                self._job_pass.take(page)
+        books.expect(len(books.seen), len(books.seen))
         if not copied:
             self.take_associations()
 

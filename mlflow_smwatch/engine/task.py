@@ -270,13 +270,13 @@ class Task:
         """Give what is to be asked of the hosts' utilisation, window by window."""
         for window in self.reading.windows:
             for each in instance_series(self.job):
-                yield Query(self.arn, each, window)
+                yield Query(self.arn, each, window, since_ms=self.job.created_ms)
 
     def algorithm_queries(self, windows: Iterable[TimeWindow]) -> Iterator[Query]:
         """Give what is to be asked of the algorithm metrics, window by window."""
         for window in windows:
             for each in algorithm_series(self.job):
-                yield Query(self.arn, each, window)
+                yield Query(self.arn, each, window, since_ms=self.job.created_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,13 @@ DAYS_KEPT = 31
 class Book(Protocol):
     """What is needed of :class:`mlflow_smwatch.aws.ledger.Ledger`."""
 
-    calls: Counter[str]
-    cost_usd: float
+    @property
+    def calls(self) -> Counter[str]:
+        """IAM action → number of calls."""
+
+    @property
+    def cost_usd(self) -> float:
+        """What they cost."""
 
 
 class Spending:

@@ -99,7 +99,7 @@ class StatusFile:
     def begins(self, mirror: Follower) -> None:
         """Note that a pass begins."""
         self._mirror = mirror
-        self._spending.follow(mirror.aws.ledger)
+        self._spending.follow(mirror.ledger)
         self._is_passing = True
         self._note(state="passing", pass_began_at=moment_text(time.time()), next_pass_at=None)
 

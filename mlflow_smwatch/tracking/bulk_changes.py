@@ -174,20 +174,20 @@ def _checked_points(change: RunChange, sanitize: Sanitize) -> list[Point]:
 
 
 def _checked_params(params: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for key, value in params.items():
+    for index, (key, value) in enumerate(params.items()):
         if _is_plain(key) and len(value) <= validation.MAX_PARAM_VAL_LENGTH:
             yield key, value
         else:
-            param: Param = _check._validate_param(key, value)  # noqa: SLF001 - MLflow's own
+            param: Param = _check._validate_param(key, value, f"params[{index}]")  # noqa: SLF001 - MLflow's own
             yield param.key, param.value
 
 
 def _checked_tags(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for key, value in tags.items():
+    for index, (key, value) in enumerate(tags.items()):
         if _is_plain(key) and len(value) <= validation.MAX_TAG_VAL_LENGTH:
             yield key, value
         else:
-            tag: RunTag = _check._validate_tag(key, value)  # noqa: SLF001 - MLflow's own
+            tag: RunTag = _check._validate_tag(key, value, f"tags[{index}]")  # noqa: SLF001 - MLflow's own
             yield tag.key, tag.value
 
 

@@ -27,7 +27,7 @@ Sanitize = Callable[[float], tuple[bool, float]]
 
 POINT = ("run_uuid", "key", "step", "timestamp", "value", "is_nan")
 
-_METRICS = Insertion(
+NEW_POINTS = Insertion(
     table=SqlMetric.__table__,
     columns=POINT,
     if_there="DO NOTHING",
@@ -149,7 +149,7 @@ def write_points(connection: Connection, points: Sequence[Point]) -> None:
     The latest point is that of the highest step, then timestamp, then value; the first among
     equals. Where no point is new it stays as it is.
     """
-    if insert_rows(connection, _METRICS, points):
+    if insert_rows(connection, NEW_POINTS, points):
         insert_rows(connection, _LATEST, _latest(points))
 
 

@@ -71,7 +71,7 @@ def insert_rows(connection: Connection, insertion: Insertion, rows: Sequence[Row
         return sum(
             _insert_columns(connection, insertion, some) for some in chunks(rows, insertion.at_once)
         )
-    statement = _statement(insertion, connection.dialect.name)
+    statement = row_statement(insertion, connection.dialect.name, connection.dialect.paramstyle)
     changed = connection.exec_driver_sql(statement, list(rows)).rowcount
     return changed if connection.dialect.name == "sqlite" else len(rows)
 
@@ -83,15 +83,19 @@ def chunks(items: Sequence[_Item], size: int = KEYS_AT_ONCE) -> Iterator[Sequenc
 
 
 @cache
-def _statement(insertion: Insertion, dialect: str) -> str:
-    """Write the statement for a driver that takes rows."""
-    mark, quote = ("%s", "`") if dialect == "mysql" else ("?", '"')
+def row_statement(insertion: Insertion, dialect: str, paramstyle: str) -> str:
+    """Write the statement for a driver that takes rows: that of SQLite or MySQL."""
+    mark = "?" if paramstyle == "qmark" else "%s"
+    in_mysql = dialect != "sqlite"
+    quote = "`" if in_mysql else '"'
     names = ", ".join(f"{quote}{name}{quote}" for name in insertion.columns)
     values = ", ".join([mark] * len(insertion.columns))
     said = f"INSERT INTO {insertion.table.name} ({names}) VALUES ({values})"  # noqa: S608 - constants
-    if dialect == "mysql" and insertion.if_there_in_mysql:
+    if not insertion.if_there:
+        return said
+    if in_mysql:
         return f"{said} ON DUPLICATE KEY UPDATE {insertion.if_there_in_mysql}"
-    return f"{said} ON CONFLICT {insertion.if_there}" if insertion.if_there else said
+    return f"{said} ON CONFLICT {insertion.if_there}"
 
 
 @cache

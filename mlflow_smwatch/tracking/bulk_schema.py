@@ -9,26 +9,89 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils import validation
 from sqlalchemy import Engine
 
+from mlflow_smwatch.tracking.bulk_points import has_known_fields
+
 _RUN = ("run_uuid",)
 _POINT = ("key", "timestamp", "step", "value", "is_nan")
 _MODEL_POINT = ("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "run_id")
+_DATASET = ("experiment_id", "name", "digest")
+_LINK = ("source_type", "source_id", "destination_type", "destination_id")
 _MODEL_MORE = ("metric_value", "experiment_id", "dataset_uuid", "dataset_name", "dataset_digest")
 
 _SHAPES: dict[str, tuple[Iterable[str], Iterable[str]]] = {
+    "runs": (
+        (
+            *(*_RUN, "name", "source_type", "source_name", "entry_point_name", "user_id"),
+            *("status", "start_time", "end_time", "deleted_time", "source_version"),
+            *("lifecycle_stage", "artifact_uri", "experiment_id"),
+        ),
+        _RUN,
+    ),
     "params": ((*_RUN, "key", "value"), (*_RUN, "key")),
     "tags": ((*_RUN, "key", "value"), (*_RUN, "key")),
     "metrics": ((*_RUN, *_POINT), (*_RUN, *_POINT)),
     "latest_metrics": ((*_RUN, *_POINT), (*_RUN, "key")),
     "logged_model_metrics": ((*_MODEL_POINT, *_MODEL_MORE), _MODEL_POINT),
+    "experiments": (
+        (
+            *("experiment_id", "name", "artifact_location", "lifecycle_stage"),
+            *("creation_time", "last_update_time"),
+        ),
+        ("experiment_id",),
+    ),
+    "datasets": (
+        (
+            *("dataset_uuid", "dataset_source_type", "dataset_source"),
+            *(*_DATASET, "dataset_schema", "dataset_profile"),
+        ),
+        _DATASET,
+    ),
+    "inputs": (("input_uuid", *_LINK), _LINK),
+    "input_tags": (("input_uuid", "name", "value"), ("input_uuid", "name")),
+    "logged_models": (
+        (
+            *("model_id", "experiment_id", "name", "artifact_location", "status"),
+            *("creation_timestamp_ms", "last_updated_timestamp_ms", "lifecycle_stage"),
+            *("model_type", "source_run_id", "status_message"),
+        ),
+        ("model_id",),
+    ),
+    "logged_model_tags": (
+        ("model_id", "experiment_id", "tag_key", "tag_value"),
+        ("model_id", "tag_key"),
+    ),
+    "logged_model_params": (
+        ("model_id", "experiment_id", "param_key", "param_value"),
+        ("model_id", "param_key"),
+    ),
 }
-"""Columns and primary key of each table that a batch is written to."""
+"""Columns and primary key of each table that is written to, or read before."""
 
-_STORE_PARTS = ("_get_run", "_check_run_is_active", "sanitize_metric_value", "log_batch")
+_LATER_COLUMNS = {"inputs": {"step"}, "experiments": {"workspace"}}
+"""Columns that a known revision may lack; each has a default."""
+
+_STORE_PARTS = (
+    "_get_run",
+    "_check_run_is_active",
+    "_check_experiment_is_active",
+    "get_experiment",
+    "sanitize_metric_value",
+    "log_batch",
+    "ARTIFACTS_FOLDER_NAME",
+    "MODELS_FOLDER_NAME",
+)
 _CHECKS = (
     "_validate_run_id",
     "_validate_batch_log_data",
     "_validate_batch_log_limits",
     "_validate_param_keys_unique",
+    "_validate_metric",
+    "_validate_param",
+    "_validate_tag",
+    "_validate_dataset_inputs",
+    "_validate_logged_model_name",
+    "MAX_PARAM_VAL_LENGTH",
+    "MAX_TAG_VAL_LENGTH",
 )
 
 KNOWN_REVISIONS = frozenset(
@@ -76,7 +139,7 @@ KNOWN_REVISIONS = frozenset(
 )
 """Revisions of MLflow's schema, from the first of 3.0 to that of 3.17, in their order.
 
-None of them changes what a batch means (``mlflow/store/db_migrations/versions``).
+None of them changes what is written here (``mlflow/store/db_migrations/versions``).
 """
 
 
@@ -97,6 +160,8 @@ def unknown_part(engine: Engine) -> str | None:
         return f"the database is {engine.dialect.name}"
     missing = [name for name in _STORE_PARTS if not hasattr(SqlAlchemyStore, name)]
     missing += [name for name in _CHECKS if not hasattr(validation, name)]
+    if not has_known_fields():
+        missing.append("metrics of the known kind")
     if missing:
         return f"this MLflow has no {missing[0]}"
     with engine.connect() as connection:
@@ -110,7 +175,7 @@ def _odd_table(engine: Engine) -> str | None:
     inspector = sqlalchemy.inspect(engine)
     for table, (columns, key) in _SHAPES.items():
         found = {column["name"] for column in inspector.get_columns(table)}
-        if found != set(columns):
+        if found - _LATER_COLUMNS.get(table, set()) != set(columns):
             return f"table {table} has the columns {', '.join(sorted(found))}"
         if set(inspector.get_pk_constraint(table)["constrained_columns"]) != set(key):
             return f"table {table} has another primary key"

@@ -62,7 +62,7 @@ def sample(name: str, option: click.Option) -> tuple[str, Any]:
         return json.dumps(word), word
     if isinstance(option.type, click.types.IntParamType):
         return "7", 7
-    return '"some text"', "some text"
+    return '"some text"', ("some text",) if option.multiple else "some text"
 
 
 @pytest.mark.parametrize(("command", "name"), EVERY_OPTION)
@@ -93,17 +93,18 @@ def test_only_config_and_help_cannot(command: str) -> None:
 
 PRECEDENCE = [
     pytest.param("since", ["1d", "2d", "3d", "4d"], "7d", id="text"),
-    pytest.param("region", ["one", "two", "three", "four"], None, id="text without default"),
+    pytest.param("profile", ["one", "two", "three", "four"], None, id="text without default"),
     pytest.param("workers", [1, 2, 3, 4], 8, id="whole number"),
     pytest.param("interval", [1.5, 2.5, 3.5, 4.5], 60.0, id="number"),
     pytest.param("metrics", ["off", "cloudwatch", "off", "cloudwatch"], "auto", id="choice"),
     pytest.param("kinds", ["a,b", "c", "d", "e"], tuple(KINDS), id="comma list"),
+    pytest.param("region", ["a,b", "c", "d", "e"], (), id="repeatable comma list"),
     pytest.param("tag", ["a=1", "b=2", "c=3", "d=4"], (), id="repeatable"),
 ]
 
 
 def _expected(name: str, value: Any) -> Any:
-    if name == "kinds":
+    if name in {"kinds", "region"}:
         return tuple(value.split(","))
     return (tuple(value.split("=")),) if name == "tag" else value
 
@@ -159,35 +160,35 @@ def test_which_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / FILE).write_text('region = "here"\nprofile = "here"\n')
     (folder / "named.toml").write_text('region = "named"\n')
     (folder / "other.toml").write_text('region = "other"\n')
-    assert parsed("sync").params["region"] == "here"
+    assert parsed("sync").params["region"] == ("here",)
     monkeypatch.setenv("SMWATCH_CONFIG", "named.toml")
-    assert parsed("sync").params["region"] == "named"
+    assert parsed("sync").params["region"] == ("named",)
     assert parsed("sync").params["profile"] is None
     # The file is read before all other options, wherever it is named.
     arguments = ("--workers", "3", "--config", "other.toml")
-    assert parsed("sync", *arguments).params["region"] == "other"
-    assert parsed("sync", "--config", "/dev/null").params["region"] is None
+    assert parsed("sync", *arguments).params["region"] == ("other",)
+    assert parsed("sync", "--config", "/dev/null").params["region"] == ()
 
 
 def test_the_table_of_another_command(folder: Path) -> None:
     """What stands there is for that command alone."""
     (folder / FILE).write_text('[sync]\nregion = "there"\n')
-    assert parsed("watch").params["region"] is None
-    assert parsed("sync").params["region"] == "there"
+    assert parsed("watch").params["region"] == ()
+    assert parsed("sync").params["region"] == ("there",)
 
 
 def test_what_another_command_has(folder: Path) -> None:
     """A key at the top that the command does not have is for the others."""
     (folder / FILE).write_text('interval = 5\nregion = "here"\ndir = "x"\n[watch]\nqueue = "y"\n')
     assert parsed("status").params["tracking_uri"] is None
-    assert parsed("sync").params["region"] == "here"
+    assert parsed("sync").params["region"] == ("here",)
     assert parsed("demo").params["folder"] == Path("x")
 
 
 def test_a_byte_order_mark(folder: Path) -> None:
     """Editors on Windows put one before the text."""
     (folder / FILE).write_bytes('\ufeffregion = "here"\r\n'.encode())
-    assert parsed("sync").params["region"] == "here"
+    assert parsed("sync").params["region"] == ("here",)
 
 
 SYNC_OPTIONS = ", ".join(sorted(options_of(main.commands["sync"])))
@@ -218,7 +219,7 @@ WRONG = [
     pytest.param("workers = true", "workers: give a whole number", id="flag for a number"),
     pytest.param("interval = '60'", "interval: give a number", id="text for seconds"),
     pytest.param("region = 5", "region: give a text", id="number for a text"),
-    pytest.param("region = ['x']", "region: give a text", id="list for a text"),
+    pytest.param("profile = ['x']", "profile: give a text", id="list for a text"),
     pytest.param("experiment = 2026-01-31", "experiment: give a text", id="date for a text"),
     pytest.param("since = 7", "since: give a text or a TOML time", id="number for a time"),
     pytest.param("since = 12:00:00", "since: give a text or a TOML time", id="time of day"),

@@ -179,7 +179,8 @@ def test_progress_bar_on_a_terminal(
     finally:
         os.close(ours)
     assert program.returncode == 0
-    assert b"jobs: " in shown
+    assert b"/2 " in shown
+    assert b" points " in shown
     assert b"\r" in shown
     assert out.startswith("{")
 

@@ -265,3 +265,22 @@ def test_groups_are_the_underlying_emulators_too(
     assert messages(by_arn) == ["m0"]
     clients.logs.delete_log_stream(**STREAM)
     assert clients.logs.describe_log_streams(logGroupName=GROUP)["logStreams"] == []
+
+
+def test_times_of_last_events_may_lag_behind(account: EmulatedAccount, clients: Clients) -> None:
+    """DescribeLogStreams says and orders by what it knows: an early time, or none."""
+    for i in range(3):
+        account.put_log_events(GROUP, f"job-{i}/algo-1-1", [(NOW_MS - i, "x")])
+    account.faults.lag_last_events("job-0/*", NOW_MS - 9)
+    account.faults.lag_last_events("job-1/*")
+    found = clients.logs.describe_log_streams(
+        logGroupName=GROUP, orderBy="LastEventTime", descending=True
+    )
+    known = [
+        (each["logStreamName"], each.get("lastEventTimestamp")) for each in found["logStreams"]
+    ]
+    assert known == [
+        ("job-2/algo-1-1", NOW_MS - 2),
+        ("job-0/algo-1-1", NOW_MS - 9),
+        ("job-1/algo-1-1", None),
+    ]

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 import mlflow_smwatch as smwatch
 from mlflow_smwatch.aws.operations import (
+    ASSUME_ROLE,
     DATAPOINTS_PER_SECOND,
     DESCRIBE_LOG_STREAMS,
     GET_CALLER_IDENTITY,
@@ -45,13 +46,14 @@ def _actions(statement: dict[str, Any]) -> list[str]:
 
 
 def test_the_policy_allows_every_operation_and_no_other() -> None:
-    """All but the one that needs no permission."""
+    """All but the one that needs no permission, and the one that leads to the policy's role."""
     allowed = [action for statement in _statements(PAGE) for action in _actions(statement)]
-    needed = {permission(action) for action in OPERATIONS} - {GET_CALLER_IDENTITY}
+    sts = {GET_CALLER_IDENTITY, ASSUME_ROLE}
+    needed = {permission(action) for action in OPERATIONS} - sts
     assert sorted(allowed) == sorted(needed)
     table = rows(PAGE, "action", "when it is called")
     explained = {each for actions, _ in table for each in names(actions)}
-    assert explained == needed | {GET_CALLER_IDENTITY}
+    assert explained == needed | sts
 
 
 def test_the_queue_has_a_statement_of_its_own() -> None:

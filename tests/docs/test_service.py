@@ -69,7 +69,7 @@ def test_the_configuration_file(tmp_path: Path) -> None:
     with click.Context(main, info_name="smwatch") as parent:
         context = command.make_context("watch", ["--config", str(path)], parent=parent)
     assert context.params["tracking_uri"] == "http://mlflow.example.internal:5000"
-    assert context.params["region"] == "eu-west-1"
+    assert context.params["region"] == ("eu-west-1",)
     assert context.params["interval_s"] == 60
     assert context.params["queue_url"].endswith("/smwatch")
 

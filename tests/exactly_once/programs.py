@@ -63,6 +63,10 @@ class Program:
         self._process.send_signal(signal.SIGTERM)
         return self.wait()
 
+    def interrupt(self) -> None:
+        """Do as Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
     def wait(self) -> int:
         """Let it end by itself, and give its exit code."""
         return self._process.wait(timeout=LONGEST_S)

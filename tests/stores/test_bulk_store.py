@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from mlflow.entities import LifecycleStage, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy.dialects import mysql
 
-from mlflow_smwatch.tracking.bulk_sql import passing_over_in_mysql
+from mlflow_smwatch.tracking.bulk_points import NEW_POINTS
+from mlflow_smwatch.tracking.bulk_rows import row_statement
 from mlflow_smwatch.tracking.bulk_store import BulkStore
 
 MODEL = "the run's model"
@@ -316,6 +316,6 @@ def test_an_unknown_schema(
 
 def test_statement_for_mysql() -> None:
     """Only a duplicate key is passed over."""
-    said = str(passing_over_in_mysql().compile(dialect=mysql.dialect()))
-    assert said.startswith("INSERT INTO metrics (`key`,")
+    said = row_statement(NEW_POINTS, "mysql", "format")
+    assert said.startswith("INSERT INTO metrics (`run_uuid`, `key`,")
     assert said.endswith("ON DUPLICATE KEY UPDATE run_uuid = metrics.run_uuid")

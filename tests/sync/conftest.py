@@ -84,6 +84,14 @@ class Mirror:
         """MLflow's own client of the store."""
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
+    def refuse_units(self) -> None:
+        """Give the database a schema that the mirror does not know: MLflow's own calls write then.
+
+        Points, and the watermark that vouches for them, are committed one after the other.
+        """
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("ALTER TABLE metrics ADD COLUMN a_later_addition TEXT")
+
     def options(self, **options: Any) -> SyncOptions:
         """Give the options of a pass into this store."""
         return SyncOptions(**{**self._usual, **options})

@@ -103,6 +103,7 @@ def check_whole(mirror: Mirror, expected: dict[str, Points]) -> None:
 
 def test_killed_in_the_middle_of_the_points(mirror: Mirror) -> None:
     """A pass killed between two batches is completed by the next: all points, once."""
+    mirror.refuse_units()
     expected = put_jobs(mirror, 2)
     assert killed(mirror, rows=700)
     mirror.sync()
@@ -116,6 +117,7 @@ def test_killed_in_the_middle_of_the_points(mirror: Mirror) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_again_and_again(mirror: Mirror, seed: int) -> None:
     """Whenever passes are killed, the end is one run, one model and the right points a job."""
+    mirror.refuse_units()
     chance = random.Random(seed)
     expected = put_jobs(mirror, 6)
     kills = [killed(mirror, chance.choice((1, 3, 9, 20, 900, 1500, 3000))) for _ in range(4)]

@@ -40,6 +40,7 @@ def forget(mirror: Mirror) -> None:
 def created_ms(mirror: Mirror) -> int:
     """Put a job and kill a pass that has written some of its points."""
     created_ms = put_running_job(mirror.account)
+    mirror.refuse_units()
     assert killed(mirror, 1200)
     assert mirror.watermark("job").points == {}
     return created_ms
@@ -120,6 +121,7 @@ def test_names_of_other_hosts(mirror: Mirror) -> None:
     for host in ("algo-1", "algo-2"):
         events = [(created_ms + n * 10, f"value={n}") for n in range(2500)]
         put_log(mirror.account, "job", events, host=host)
+    mirror.refuse_units()
     assert killed(mirror, 4000)
     put_log(mirror.account, "job", [(created_ms + 5, "value=0.5")], host="algo-2")
     mirror.sync()

@@ -22,6 +22,7 @@ from typing import Any
 import boto3
 import pytest
 
+from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.queue import QueueMessage
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core.errors import (
@@ -92,6 +93,10 @@ class StandIn:
     calls: list[Follow] = field(default_factory=list)
     made: int = 0
     open_jobs: int = 0
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.aws.ledger
 
     def connect(self) -> StandIn:
         self.made += 1
@@ -312,7 +317,11 @@ def test_options_of_a_single_pass(watching: Making) -> None:
     ):
         with pytest.raises(UsageError, match=why):
             watch(
-                options, interval_s=interval_s, queue_url=None, stopped=stopped, listener=listener
+                (options,),
+                interval_s=interval_s,
+                queue_url=None,
+                stopped=stopped,
+                listener=listener,
             )
 
 
@@ -705,7 +714,7 @@ def watched(
     with ThreadPoolExecutor(1) as pool:
         watching = pool.submit(
             watch,
-            options,
+            (options,),
             interval_s=interval_s,
             queue_url=queue_url,
             stopped=stopped,

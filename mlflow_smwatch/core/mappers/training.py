@@ -28,6 +28,7 @@ from mlflow_smwatch.core.mappers.answers import (
 _END_PHASES = frozenset(
     {"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded"}
 )
+_RESTARTS = frozenset({"Interrupted", "Restarting"})
 
 
 def training_job(answer: Answer) -> Job:
@@ -41,6 +42,7 @@ def training_job(answer: Answer) -> Job:
         job,
         secondary_status=text(answer, "SecondaryStatus"),
         launched_ms=_launched_ms(transitions),
+        restarted=_restarted(transitions),
         image=text(algorithm, "TrainingImage"),
         algorithm=text(algorithm, "AlgorithmName"),
         instance_type=instance_type,
@@ -108,6 +110,11 @@ def _launched_ms(transitions: Iterable[Answer]) -> int | None:
         if entry.get("Status") in TRAINING_JOB.launch_phases
     )
     return max((start for start in starts if start is not None), default=None)
+
+
+def _restarted(transitions: Iterable[Answer]) -> bool:
+    statuses = [entry.get("Status") for entry in transitions]
+    return statuses.count("Training") > 1 or not _RESTARTS.isdisjoint(statuses)
 
 
 def _phases(transitions: Iterable[Answer]) -> Iterator[Phase]:

@@ -55,6 +55,7 @@ EXTRAS_REQUIRE = {
     ],
     "dask": ["distributed>=2024.8,<2027"],
     "test": [
+        "distributed>=2024.8,<2027",
         "pytest>=8.2,<10",
         "pytest-xdist>=3.6,<4",
         "coverage>=7.10,<8",

@@ -21,6 +21,7 @@ from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.operations import GET_CALLER_IDENTITY
 from mlflow_smwatch.aws.refusals import ask, aws_errors, no_credentials
 from mlflow_smwatch.aws.roles import give, role_credentials
+from mlflow_smwatch.aws.timestamps import parse_fast
 from mlflow_smwatch.core.errors import AwsUnreachableError, CredentialsError, UsageError
 
 __all__ = ["Aws", "ask", "aws_errors", "connect"]
@@ -170,6 +171,7 @@ def connect(
 def _botocore_session(profile: str | None) -> botocore.session.Session:
     core = botocore.session.Session(profile=profile)
     core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    parse_fast(core)
     return core
 
 

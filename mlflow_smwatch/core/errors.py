@@ -19,7 +19,6 @@
 
 from __future__ import annotations
 
-
 NOT_THERE = "AWS has no"
 """How it is said of a name that it stands for nothing in one account and Region."""
 

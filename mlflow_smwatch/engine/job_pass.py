@@ -392,6 +392,7 @@ class JobPass:
             for future in finished:
                 self._running.pop(future)(future)
             self._write_ready()
+        self._require_going()
 
     def _close_written(self) -> None:
         """Enter the jobs whose writing was finished after the pass had ended."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    InputTag,
     LoggedModelOutput,
     LoggedModelStatus,
     RunTag,
@@ -22,10 +18,11 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
-from mlflow_smwatch.core.record import DatasetRecord, ModelRecord
+from mlflow_smwatch.core.record import ModelRecord
 from mlflow_smwatch.tracking.artifacts import store_text
 from mlflow_smwatch.tracking.batches import batches
 from mlflow_smwatch.tracking.bulk_unit import BulkUnit
+from mlflow_smwatch.tracking.dataset_inputs import dataset_input
 from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.store import Tracking, tracking_errors
 from mlflow_smwatch.tracking.units import Unit, UnitLimits
@@ -236,7 +233,7 @@ class RunWriter:
                 self._tracking.client.update_run(update.run.run_id, status)
 
     def _write_datasets(self, update: RunUpdate) -> None:
-        inputs = [_dataset_input(each) for each in update.new_datasets]
+        inputs = [dataset_input(each) for each in update.new_datasets]
         if inputs:
             log = partial(self._tracking.client.log_inputs, update.run.run_id, inputs)
             self._write("writing the datasets", log)
@@ -293,13 +290,3 @@ class RunWriter:
         own = [each for each in models if each.tags.get(names.ARN) == update.record.arn]
         own.sort(key=lambda each: (each.creation_timestamp, each.model_id))
         return own[0].model_id if own else None
-
-
-def _dataset_input(record: DatasetRecord) -> DatasetInput:
-    dataset = Dataset(
-        name=record.name,
-        digest=record.digest,
-        source_type="s3",
-        source=json.dumps({"uri": record.uri}),
-    )
-    return DatasetInput(dataset, [InputTag(_CONTEXT_TAG, record.context)])

@@ -585,7 +585,9 @@ def test_groups_members_and_experiments(
     assert isinstance(missing.error, UnknownJobError)
     members = sorted(shown(finder.members(["trial"])))
     assert members == [("training-job", "training"), ("trial-component", "component")]
-    facts = ExperimentFacts(description="Why?", tags=(("team", "vision"),))
+    facts = ExperimentFacts(
+        arn=kinds.kind_arn("experiment/study"), description="Why?", tags=(("team", "vision"),)
+    )
     assert finder.experiments(["study", "none"]) == {"study": facts}
 
 

@@ -16,9 +16,9 @@ from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.store import open_tracking
-from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.writer import RunWriter
 from tests.jobs import (
     HOUR_MS,

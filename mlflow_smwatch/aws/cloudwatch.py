@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND, GET_METRIC_DATA
-from mlflow_smwatch.aws.packing import MAX_POINTS, MetricRequest, Query, halves
+from mlflow_smwatch.aws.packing import MAX_POINTS, MetricRequest, Query, halves, since
 from mlflow_smwatch.aws.session import Aws, aws_errors
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import RetriableError
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _ROUNDS = 5
 _RECENT = timedelta(hours=3)
+_OUTLIVED = "the pass outlived what CloudWatch stores at this period; run again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,14 @@ class SeriesReading:
         Its points within its own window, in time order; may be empty.
     forbidden
         True where CloudWatch refused this one metric.
+    error
+        Why this one series was not read: CloudWatch no longer stores its start at its period.
     """
 
     query: Query
     points: tuple[Point, ...] = ()
     forbidden: bool = False
+    error: RetriableError | None = None
 
 
 @dataclass(slots=True)
@@ -52,19 +56,29 @@ class _Answer:
 def read_metrics(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
     """Read all points of a request.
 
+    Queries whose start is no longer stored by now are readings with an error; the others are read
+    without them.
+
     Raises
     ------
     AccessDeniedError
         When ``cloudwatch:GetMetricData`` is denied.
     RetriableError
-        When CloudWatch goes on giving partial results or failing, or no longer stores the start.
+        When CloudWatch goes on giving partial results or failing, or stores no query's start.
     """
     try:
         return _read_whole(aws, request)
     except RetriableError:
-        if request.datapoints <= DATAPOINTS_PER_SECOND or not _is_stored(request):
+        stored, faded = since(request, _kept_from_ms(request))
+        if stored and faded:
+            return chain(map(_faded, faded), read_metrics(aws, stored))
+        if faded or request.datapoints <= DATAPOINTS_PER_SECOND:
             raise
         return chain.from_iterable(read_metrics(aws, half) for half in halves(request))
+
+
+def _faded(query: Query) -> SeriesReading:
+    return SeriesReading(query=query, error=RetriableError(_OUTLIVED))
 
 
 def _read_whole(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
@@ -124,14 +138,12 @@ def _words(answer: dict[str, Any]) -> str:
 
 def _require_stored(request: MetricRequest) -> None:
     """Refuse a start that has faded: CloudWatch gives nothing then, as if there were no points."""
-    if not _is_stored(request):
-        message = "the pass outlived what CloudWatch stores at this period; run again"
-        raise RetriableError(message)
+    if request.start_ms < _kept_from_ms(request):
+        raise RetriableError(_OUTLIVED)
 
 
-def _is_stored(request: MetricRequest) -> bool:
-    now_ms = to_ms(datetime.now(tz=timezone.utc))
-    return request.start_ms >= kept_from_ms(now_ms, request.period_s)
+def _kept_from_ms(request: MetricRequest) -> int:
+    return kept_from_ms(to_ms(datetime.now(tz=timezone.utc)), request.period_s)
 
 
 def _metric_query(query_id: str, query: Query) -> dict[str, Any]:

@@ -85,7 +85,10 @@ class ComponentPages:
 
 
 def is_found_in(component: Mapping[str, Any], span: CreatedSpan) -> bool:
-    """Whether what a component stands for is found in a span: as its job, else it, was created.
+    """Whether what a component stands for is found in a span; of spans of all times, in one.
+
+    That is the span in which its job was created, where the component was made beside it; else,
+    and where no job is known, the one in which the component was.
 
     Parameters
     ----------
@@ -95,10 +98,9 @@ def is_found_in(component: Mapping[str, Any], span: CreatedSpan) -> bool:
         Of CreationTime.
     """
     known = job_details(component)
-    own, job_created = component.get("CreationTime"), known and known[1].get("CreationTime")
-    is_own = own is None or span.holds(to_ms(own))
-    if not job_created:
-        return is_own
-    created_ms = to_ms(job_created)
-    is_far = not span.widened(_BESIDE_MS).holds(created_ms)
-    return span.holds(created_ms) or (is_own and is_far)
+    own, of_job = component.get("CreationTime"), known and known[1].get("CreationTime")
+    if not own:
+        return not of_job or span.holds(to_ms(of_job))
+    own_ms = to_ms(own)
+    job_ms = to_ms(of_job) if of_job else own_ms
+    return span.holds(job_ms if abs(own_ms - job_ms) <= _BESIDE_MS else own_ms)

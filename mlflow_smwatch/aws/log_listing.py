@@ -89,6 +89,8 @@ class _Listing:
         Job → its streams; without those that were taken.
     kept
         Number of these streams.
+    turning
+        Held by who looks into it, and asks for the next page; all but ``begun_ms`` is under it.
     """
 
     begun_ms: int
@@ -97,6 +99,7 @@ class _Listing:
     stopped: bool = False
     streams: dict[str, list[LogStream]] = field(default_factory=dict)
     kept: int = 0
+    turning: threading.Lock = field(default_factory=threading.Lock)
 
     def reaches(self, since_ms: int) -> bool:
         return self.reached_ms is not None and self.reached_ms < since_ms
@@ -124,7 +127,8 @@ class _Listing:
 class StreamListings:
     """Lists log groups, each once for many jobs; may live as long as the process.
 
-    May be used from several threads: one asks for the next page, the others wait for it.
+    May be used from several threads: one asks for the next page of a listing, those who look for
+    streams of the same group wait for it; nobody else does.
 
     Parameters
     ----------
@@ -138,7 +142,9 @@ class StreamListings:
         self._lock = threading.Lock()
 
     def prepare(self, group: str, ended_ms: Collection[int]) -> None:
-        """Begin a listing, unless one was begun after most of the jobs have ended; no call is made.
+        """Begin a listing, unless one was begun after most of the jobs have ended.
+
+        No call is made, and none is waited for.
 
         Parameters
         ----------
@@ -184,17 +190,27 @@ class StreamListings:
         StopError
             When nothing more can be done. For any other error there is no listing.
         """
-        while True:
-            with self._lock:
-                listing = self._listings.get(group)
-                if listing is None:
-                    return None
+        while listing := self._listing(group):
+            with listing.turning:
                 if listing.reaches(since_ms):
                     return listing.take(job)
-                if listing.stopped or not allowance.is_left or stopped():
+                if self._listing(group) is not listing:
+                    continue
+                if listing.stopped or stopped() or not self._spend(allowance):
                     return None
-                allowance.spent += 1
                 self._turn_page(group, listing)
+        return None
+
+    def _listing(self, group: str) -> _Listing | None:
+        with self._lock:
+            return self._listings.get(group)
+
+    def _spend(self, allowance: CallAllowance) -> bool:
+        """Take one more call, if it may be spent."""
+        with self._lock:
+            is_left = allowance.is_left
+            allowance.spent += is_left
+        return is_left
 
     def _turn_page(self, group: str, listing: _Listing) -> None:
         request: dict[str, Any] = {
@@ -212,9 +228,14 @@ class StreamListings:
             raise
         except SmwatchError as error:
             if isinstance(error, InvalidRequestError) and listing.token:  # dead after 24 hours
-                self._listings[group] = _Listing(_now_ms())
+                self._begin_anew(group, listing)
             else:
                 listing.stopped = True
+
+    def _begin_anew(self, group: str, dead: _Listing) -> None:
+        with self._lock:
+            if self._listings[group] is dead:
+                self._listings[group] = _Listing(_now_ms())
 
 
 def log_stream(described: Mapping[str, Any], job: str) -> LogStream:

@@ -12,15 +12,17 @@ request that is refused. The smaller quota for the last three hours never binds 
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND
 from mlflow_smwatch.core.request_plan import fill_requests, plan_requests
 from mlflow_smwatch.core.request_share import Limits, Share, Stretch
 from mlflow_smwatch.core.series import Series
-from mlflow_smwatch.core.windows import TimeWindow
+from mlflow_smwatch.core.windows import MARGIN_MS, MINUTE_MS, TimeWindow, fades_ms
 
 MAX_QUERIES = 500
 MAX_POINTS = 100_800
@@ -33,6 +35,14 @@ LIMITS = Limits(
 )
 MAX_WAITING = 4_000
 """How many queries may wait for others to share a request with."""
+
+_MAX_WAIT_MS = 60 * MINUTE_MS
+"""How long a query waits; so long, too, are jobs that are read but for it kept unwritten."""
+
+_NEVER = float("inf")
+
+_IN_TIME_MS = MARGIN_MS // 2
+"""How long before the start of a query fades its request is sent: calls wait for their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,8 @@ class Packer:
 
     Queries wait for others of their period. Once more than half of the places are taken by one
     period, its requests of 500 are given, those first that wait longest; once all places are taken,
-    half of the period with the most is, the fullest first.
+    half of the period with the most is, the fullest first. A query that has waited for an hour, or
+    whose start fades within half an hour, waits no longer, whatever else its request holds.
 
     Parameters
     ----------
@@ -107,18 +118,26 @@ class Packer:
         Those of a request.
     max_waiting
         How many queries may wait.
+    clock_ms
+        Tells the present, milliseconds since the epoch.
     """
 
-    def __init__(self, limits: Limits = LIMITS, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self,
+        limits: Limits = LIMITS,
+        max_waiting: int = MAX_WAITING,
+        clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+    ) -> None:
         self._limits = limits
         self._max_waiting = max_waiting
+        self._clock_ms = clock_ms
         self._waiting: dict[int, _Waiting] = {}
 
     def add(self, query: Query) -> Iterator[MetricRequest]:
         """Take a query; give the requests that are complete by it."""
         period_s = query.window.period_s
         queries = self._waiting.setdefault(period_s, _Waiting(period_s, self._limits))
-        queries.add(query)
+        queries.add(query, self._clock_ms())
         half = self._max_waiting // 2
         if queries.count > half and queries.unplanned >= self._limits.series:
             yield from queries.filled(half, only_full=True)
@@ -131,11 +150,25 @@ class Packer:
         """How many queries wait for others."""
         return sum(each.count for each in self._waiting.values())
 
+    def overdue(self) -> Iterator[MetricRequest]:
+        """Give the requests of queries that can wait no longer; cheap where there are none."""
+        now_ms = self._clock_ms()
+        for each in self._waiting.values():
+            yield from each.overdue(now_ms)
+
     def flush(self) -> Iterator[MetricRequest]:
         """Give the requests of all that still wait."""
         for each in self._waiting.values():
             yield from each.all()
         self._waiting.clear()
+
+
+class _Place(NamedTuple):
+    """A query that waits: as the how-manieth it came, and until when it can wait."""
+
+    arrived: int
+    due_ms: int
+    query: Query
 
 
 class _Waiting:
@@ -147,19 +180,38 @@ class _Waiting:
         self._period_s = period_s
         self._limits = limits
         self._arrived = 0
-        self._queries: dict[Stretch, deque[tuple[int, Query]]] = {}
+        self._due_ms: float = _NEVER
+        self._queries: dict[Stretch, deque[_Place]] = {}
 
-    def add(self, query: Query) -> None:
+    def add(self, query: Query, now_ms: int) -> None:
         """Take a query in."""
-        self._queries.setdefault(_stretch(query), deque()).append((self._arrived, query))
+        in_time_ms = fades_ms(query.window.start_ms, self._period_s) - _IN_TIME_MS
+        due_ms = min(now_ms + _MAX_WAIT_MS, in_time_ms)
+        place = _Place(self._arrived, due_ms, query)
+        self._queries.setdefault(_stretch(query), deque()).append(place)
+        self._due_ms = min(self._due_ms, due_ms)
         self._arrived += 1
         self.unplanned += 1
         self.count += 1
 
+    def overdue(self, now_ms: int) -> Iterator[MetricRequest]:
+        """Give requests until none is left whose time has come."""
+        if now_ms < self._due_ms:
+            return
+        if now_ms >= self._first_due_ms(self._queries):
+            for share in self._plan():
+                if now_ms >= self._first_due_ms(share.parts.keys() & self._queries.keys()):
+                    yield self._request(share)
+        self._due_ms = self._first_due_ms(self._queries)
+
+    def _first_due_ms(self, stretches: Iterable[Stretch]) -> float:
+        """Tell until when all of some stretches can wait; of one, what came first is due first."""
+        return min((self._queries[each][0].due_ms for each in stretches), default=_NEVER)
+
     def filled(self, keep: int, *, only_full: bool) -> Iterator[MetricRequest]:
         """Give requests, full ones first, those that wait longest first, until few are left."""
         self.unplanned = 0
-        plan = fill_requests(self._wanted(), self._limits, backward=self._comes_backward())
+        plan = self._plan()
         if only_full:
             plan = [share for share in plan if share.series >= self._limits.series]
         for share in sorted(
@@ -174,18 +226,21 @@ class _Waiting:
         for share in plan_requests(self._wanted(), self._limits):
             yield self._request(share)
 
+    def _plan(self) -> list[Share]:
+        return fill_requests(self._wanted(), self._limits, backward=self._comes_backward())
+
     def _wanted(self) -> dict[Stretch, int]:
         return {stretch: len(queries) for stretch, queries in self._queries.items()}
 
     def _comes_backward(self) -> bool:
         """Whether what arrived first is rather the newest."""
-        arrived = [self._queries[stretch][0][0] for stretch in sorted(self._queries)]
+        arrived = [self._queries[stretch][0].arrived for stretch in sorted(self._queries)]
         middle = len(arrived) // 2
         return sum(arrived[:middle]) > sum(arrived[-middle:])
 
     def _age(self, share: Share) -> int:
         """Tell when the query arrived that waits longest of those that a share is of."""
-        return min(self._queries[stretch][0][0] for stretch in share.parts)
+        return min(self._queries[stretch][0].arrived for stretch in share.parts)
 
     def _request(self, share: Share) -> MetricRequest:
         """Take a share's queries out."""
@@ -197,7 +252,7 @@ class _Waiting:
         for stretch, count in share.parts.items():
             queries = self._queries[stretch]
             for _ in range(count):
-                yield queries.popleft()[1]
+                yield queries.popleft().query
             if not queries:
                 del self._queries[stretch]
 
@@ -210,6 +265,26 @@ def _stretch(query: Query) -> Stretch:
         end=window.end_ms // period_ms,
         since=since_ms // period_ms,
     )
+
+
+def since(request: MetricRequest, start_ms: int) -> tuple[MetricRequest | None, tuple[Query, ...]]:
+    """Part the queries of a request by their starts.
+
+    Parameters
+    ----------
+    request
+        Of at least one query.
+    start_ms
+        Milliseconds since the epoch.
+
+    Returns
+    -------
+    tuple
+        A request for those that start at that moment or later, None for none; and the others.
+    """
+    later = [each for each in request.queries if each.window.start_ms >= start_ms]
+    earlier = tuple(each for each in request.queries if each.window.start_ms < start_ms)
+    return _opened(later) if later else None, earlier
 
 
 def halves(request: MetricRequest) -> tuple[MetricRequest, MetricRequest]:

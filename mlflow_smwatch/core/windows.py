@@ -21,7 +21,8 @@ _RETENTION_DAYS = {FINEST_PERIOD_S: 15, 300: 63, 3600: 455}
 PERIODS_S = tuple(_RETENTION_DAYS)
 """Periods at which CloudWatch keeps points, finest first."""
 
-_MARGIN_MS = 60 * MINUTE_MS
+MARGIN_MS = 60 * MINUTE_MS
+"""How long what is planned is still stored, at the least."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -149,10 +150,23 @@ def kept_from_ms(now_ms: int, period_s: int) -> int:
     return now_ms - _RETENTION_DAYS[period_s] * DAY_MS
 
 
+def fades_ms(start_ms: int, period_s: int) -> int:
+    """Tell until when CloudWatch stores points at a period that begins at a moment.
+
+    Parameters
+    ----------
+    start_ms
+        The moment.
+    period_s
+        60, 300 or 3600.
+    """
+    return start_ms + _RETENTION_DAYS[period_s] * DAY_MS
+
+
 def _planned_from_ms(now_ms: int, period_s: int) -> int:
     """Return what will be stored for the next hour too, aligned to the next coarser period."""
     coarser_s = {60: 300, 300: 3600, 3600: 3600}[period_s]
-    return _up(kept_from_ms(now_ms, period_s) + _MARGIN_MS, coarser_s)
+    return _up(kept_from_ms(now_ms, period_s) + MARGIN_MS, coarser_s)
 
 
 def _down(moment_ms: int, period_s: int) -> int:

@@ -1,42 +1,23 @@
-"""Writes what was read of one job, and ends its part of the pass."""
+"""Writes jobs that were read: many in one unit of work where the store takes them so."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from mlflow_smwatch.aws.discovery import found_job
-from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.advice import warnings as advice_on
-from mlflow_smwatch.core.arn import Arn
-from mlflow_smwatch.core.describe import iso_utc, with_log_streams
 from mlflow_smwatch.core.errors import JobError, StopError, reason
-from mlflow_smwatch.core.job_kinds import kind_of
-from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
-from mlflow_smwatch.core.kinship import noted
-from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
-from mlflow_smwatch.core.watermark import Watermark, to_tags
-from mlflow_smwatch.engine.recognition import Recognition, is_ended_otherwise
-from mlflow_smwatch.engine.task import ENDED, LogReading, Outcome, PassContext, Task
-from mlflow_smwatch.report import Word
-from mlflow_smwatch.tracking.run_update import RunUpdate
-from mlflow_smwatch.tracking.units import Unit, UnitLimits
-from mlflow_smwatch.tracking.writer import DOCUMENT, LINEAGE_PAGE
+from mlflow_smwatch.engine.job_recorder import JobRecorder
+from mlflow_smwatch.engine.recognition import Recognition
+from mlflow_smwatch.engine.task import Outcome, PassContext, Task
+from mlflow_smwatch.tracking.units import UnitLimits
 
 logger = logging.getLogger(__name__)
 
-_EXPIRED = (
-    "a part of its logs is gone: its metrics are those of CloudWatch, one-minute averages;"
-    " --metrics logs takes what is left of the logs instead, for a job whose source is not chosen"
-)
-_IDENTITY = (names.ARN, names.CREATED, names.KIND, names.NAME, names.REGION)
-_GONE = "AWS no longer knows this job: nothing more is read"
+_WRITTEN = frozenset({"created", "updated"})
 
 
 class JobWriter:
@@ -50,6 +31,7 @@ class JobWriter:
 
     def __init__(self, context: PassContext) -> None:
         self._pass = context
+        self._recorder = JobRecorder(context)
         self._recognition = Recognition(context)
 
     @property
@@ -60,105 +42,14 @@ class JobWriter:
     def write(self, unit: Sequence[Task]) -> list[Outcome]:
         """Write what was read of jobs; a job without news is not written at all.
 
-        Where jobs are written in one transaction and that is refused, each is written by itself.
+        Where several are refused together, each is written by itself.
         """
-        together = self._write_together(unit) if len(unit) > 1 else None
-        outcomes = together or [self._write_alone(task) for task in unit]
+        write = self._write_together if len(unit) > 1 else self._write_each
+        outcomes = [self._settled(*pair) for pair in zip(unit, write(unit), strict=True)]
         for task, outcome in zip(unit, outcomes, strict=True):
             if task.run and outcome.error is None:
                 self._pass.registration.enter(task.run.run_id, dict(task.record.tags))
         return outcomes
-
-    def _write_together(self, tasks: Sequence[Task]) -> list[Outcome] | None:
-        """Write jobs in one unit; None where it was refused."""
-        unit = self._pass.writer.unit()
-        outcomes = [self._bordered(task, partial(self._write_seen, task, unit)) for task in tasks]
-        try:
-            unit.commit()
-            self._remove_displaced(tasks)
-        except JobError as error:
-            logger.debug("a unit of %d jobs was refused, each follows alone: %s", len(tasks), error)
-            return None
-        return outcomes
-
-    def _write_alone(self, task: Task) -> Outcome:
-        """Write a job; where another mirror may be at the same run, look at it again."""
-
-        def write() -> Outcome:
-            before = (task.run, task.watermark)
-            try:
-                return self._write_now(task)
-            except JobError:
-                if task.error:
-                    raise
-                if self._look_again(task):
-                    return self._without_news(task)
-                if (task.run, task.watermark) == before:
-                    raise
-                return self._write_now(task)
-
-        return self._bordered(task, write)
-
-    def _write_now(self, task: Task) -> Outcome:
-        unit = self._pass.writer.unit()
-        outcome = self._write_seen(task, unit)
-        unit.commit()
-        self._remove_displaced((task,))
-        return outcome
-
-    def _bordered(self, task: Task, write: Callable[[], Outcome]) -> Outcome:
-        try:
-            return write()
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return self._failed(task, error)
-
-    def _remove_displaced(self, tasks: Iterable[Task]) -> None:
-        """Remove the runs whose place others take, which are written now."""
-        for task in tasks:
-            if task.displaced and task.run:
-                self._recognition.remove(task.displaced, task.run)
-
-    def forecast(self, task: Task) -> Outcome:
-        """Say what :meth:`write` would do at most, for a dry run."""
-        points = sum(query.window.periods for query in task.instance_queries())
-        if task.source(self._pass.options.metrics) == CLOUDWATCH:
-            windows = task.reading.windows
-            points += sum(query.window.periods for query in task.algorithm_queries(windows))
-        word: Word = "updated" if task.run else "created"
-        as_written = task.record.fingerprint == task.watermark.fingerprint
-        same = as_written and task.reading.complete == task.watermark.final
-        if task.run and same and not points and self._is_sealed(task, task.run):
-            word = "unchanged"
-        line = self._pass.line(task.record, task.run, points, word)
-        return Outcome(task.arn, word, line, final=task.reading.complete)
-
-    def close_gone(self, run: KnownRun) -> Outcome:
-        """Finish the run of a job that AWS has deleted; its outcome may never have been seen."""
-        arn = run.tags[names.ARN]
-        kind = kind_of(Arn.parse(arn))
-        warnings = () if kind and kind.endless else (_GONE,)
-        line = self._pass.known_line(run, "updated")
-        if self._pass.options.dry_run:
-            return Outcome(arn, "updated", line, warnings=warnings)
-        try:
-            self._close(run, warnings)
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return Outcome(arn, "failed", error=reason(error))
-        return Outcome(arn, "updated", line, None, warnings, final=True)
-
-    def _close(self, run: KnownRun, warnings: Sequence[str]) -> None:
-        """End a run; what is endless ends when it is found gone, a job when it changed last."""
-        watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
-        if run.status not in ENDED and warnings:
-            self._pass.writer.end(run, "KILLED", watermark.modified_ms or run.start_ms)
-        elif run.status not in ENDED:
-            self._pass.writer.end(run, "FINISHED", self._pass.now_ms)
-        notes = self._notes(run.tags.get(names.NAME, ""), replace(watermark, final=True), warnings)
-        self._pass.writer.write_points(run, (), notes)
 
     def write_gathered(self, task: Task) -> None:
         """Write what is gathered of a job's logs, with the watermark that vouches for it.
@@ -168,235 +59,76 @@ class JobWriter:
         JobError, TrackingError
             When MLflow refuses, or is gone.
         """
-        recovering = task.recovering_from is not None
-        if not task.made and task.watermark.fingerprint is None:
-            overtaken = self._look_again(task) and recovering
-            if overtaken:
-                message = "another mirror writes the same run: the next pass goes on"
-                raise JobError(message)
-        run = self._run_of(task)
-        points, after = task.gathered()
-        self._claim(task, run, after)
-        vouched = task.recovering_from or after
-        self._pass.writer.write_points(run, points, self._notes(task.job.name, vouched, ()))
-        task.move_on(after)
-        task.logged += len(points)
+        self._recorder.write_gathered(task)
 
-    def _write_seen(self, task: Task, unit: Unit) -> Outcome:
-        """Write a job; where another mirror may be at the same run, look at it before."""
-        if task.error:
-            raise task.error
-        if not task.made and task.watermark.fingerprint is None and self._look_again(task):
-            return self._without_news(task)
-        return self._write(task, unit)
+    def forecast(self, task: Task) -> Outcome:
+        """Say what :meth:`write` would do at most, for a dry run."""
+        return self._recorder.forecast(task)
 
-    def _look_again(self, task: Task) -> bool:
-        """Take the run as it is now; tell whether nothing is left to be written."""
-        run = self._pass.index.reread(task.run) if task.run else None
-        if run is None or not run.active:
-            identity = self._pass.identity(found_job(task.job))
-            run = self._recognition.choose(
-                identity, self._pass.index.find([identity]).get(task.arn, ())
-            ).run
-        if run is None or not run.active:
-            message = "the run was deleted while it was written"
-            raise JobError(message)
-        if task.run and run.run_id != task.run.run_id and task.watermark.begun:
-            message = "another mirror has made the run that stays: it is filled by the next pass"
-            raise JobError(message)
-        if task.recovering_from and run.watermark != task.recovering_from:
-            task.yield_to_other(run)
-            return True
-        task.run = run
-        if not task.recovering_from:
-            task.watermark = run.watermark or task.watermark
-        read = self._pass.is_read(task.watermark)
-        return read and task.watermark.fingerprint == task.record.fingerprint
+    def close_gone(self, run: KnownRun) -> Outcome:
+        """Finish the run of a job that AWS has deleted; its outcome may never have been seen."""
+        return self._recorder.close_gone(run)
 
-    def _without_news(self, task: Task) -> Outcome:
-        line = self._pass.line(task.record, task.run, task.logged, "unchanged")
-        warnings = tuple(self._left_out(task, task.watermark))
-        return Outcome(task.arn, "unchanged", line, None, warnings, task.watermark.final)
+    def _write_together(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """Write jobs in one unit; where it is refused, those that had news one by one."""
+        unit = self._pass.writer.unit()
 
-    def _write(self, task: Task, unit: Unit) -> Outcome:
-        run = self._run_of(task)
-        found = self._progress(task, run)
-        described = task.record.fingerprint != task.watermark.fingerprint
-        warnings = self._left_out(task, found.watermark)
-        grown = found.watermark.streams.keys() != task.watermark.streams.keys()
-        streams = _unlisted(task.job.name, found.watermark)
-        due = described or bool(streams and grown)
-        document = self._document(task, run, warnings, streams, due=due)
-        after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
-        points = task.logged + len(found.points)
-        news = points or _is_renewed(task, run) or _state(after) != _state(task.watermark)
-        news = news or not self._is_sealed(task, run)
-        if not news and self._warning(warnings) == run.tags.get(names.WARNING):
-            line = self._pass.line(task.record, run, 0, "unchanged")
-            return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
-        trials = (*task.job.kinship.trials, *noted(run.tags).trials)  # also those that it has left
-        self._pass.trials.open(trials, task.arn)
-        update = RunUpdate(
-            run=run,
-            record=task.record,
-            status=(run.mirrored or after.final) and not task.job.kind.state_from_children,
-            interrupted=not task.made,
-            kept=(names.RESOURCE_TAG_PREFIX,) if task.undescribed else (),
-        )
-        if described or after.final:
-            warnings += unit.write_record(update)
-        self._claim(task, run, after)
-        notes = self._notes(task.job.name, after, warnings, task.streams)
-        notes |= self._seal(task, run)
-        unit.write_points(run, found.points, notes, update.params, update.facts)
-        word: Word = "created" if task.made else "updated"
-        line = self._pass.line(task.record, run, points, word)
-        return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
+        def put(task: Task) -> Outcome:
+            return self._bordered(task, partial(self._recorder.put, task, unit))
 
-    def _is_sealed(self, task: Task, run: KnownRun) -> bool:
-        return not self._seal(task, run)
-
-    def _seal(self, task: Task, run: KnownRun) -> dict[str, str]:
-        """Give the tag that seals a run; none where it has its seal, or is to have none."""
-        job = task.job
-        if not self._recognition.may_seal(self._pass.identity(found_job(job)), run):
-            return {}
-        return self._pass.seals.notes(run, task.arn, job.created_ms, job.role_arn)
-
-    def _run_of(self, task: Task) -> KnownRun:
-        if task.run is None:
-            message = f"no run was made for {task.arn}"
-            raise JobError(message)
-        return task.run
-
-    def _left_out(self, task: Task, after: Watermark) -> list[str]:
-        """Say what of a job could not be mirrored, or not as its user will want it."""
-        logs = task.log_reading or LogReading()
-        advice = advice_on(task.job.definitions, after.findings)
-        expired = [_EXPIRED] if logs.expired else []
+        with ThreadPoolExecutor(self._pass.options.workers, "smwatch-unit") as pool:
+            outcomes = list(pool.map(put, tasks))
+        try:
+            unit.commit()
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of the unit: each job follows alone
+            logger.debug("%d jobs together: %s; each follows alone", len(tasks), reason(error))
+        else:
+            return outcomes
         return [
-            *task.record.warnings,
-            *task.undescribed,
-            *logs.denied,
-            *expired,
-            *task.denied,
-            *advice,
+            self._write_alone(task) if outcome.word in _WRITTEN else outcome
+            for task, outcome in zip(tasks, outcomes, strict=True)
         ]
 
-    def _claim(self, task: Task, run: KnownRun, after: Watermark) -> None:
-        """Note on a run that its job logs itself whose it is, and which keys are the mirror's."""
-        if run.mirrored:
-            return
-        record = dict(task.record.tags)
-        identity = {key: record[key] for key in _IDENTITY if run.tags.get(key) != record[key]}
-        if identity or after.given_keys != task.watermark.given_keys:
-            before = task.recovering_from or task.watermark
-            self._pass.writer.write_tags(run, {**identity, **to_tags(before.claiming(after))})
+    def _write_each(self, tasks: Sequence[Task]) -> list[Outcome]:
+        return [self._write_alone(task) for task in tasks]
 
-    def _document(
-        self, task: Task, run: KnownRun, warnings: list[str], streams: Sequence[str], *, due: bool
-    ) -> bool:
-        """Store the describe answer where it is wanted and new; tell whether it is stored."""
-        options = self._pass.options
-        if not options.stores_document or (task.watermark.document and not due):
-            return task.watermark.document
-        text = task.record.document
-        document = with_log_streams(text, streams) if streams else text
-        page = self._page(task, run)
-        texts = {DOCUMENT: document} | ({LINEAGE_PAGE: page} if page else {})
-        refused = self._pass.writer.write_texts(run, texts)
-        if refused:
-            warnings.append(refused)
-        return refused is None
+    def _write_alone(self, task: Task) -> Outcome:
+        """Write a job; where it is refused, once more next to its run as that is by now."""
 
-    def _page(self, task: Task, run: KnownRun) -> str | None:
-        """Draw the page of lineage, unless it is drawn when somebody looks, or nothing is known."""
-        experiments, lineage = self._pass.experiments, self._pass.lineage
-        shown = experiments.shows_job(run.experiment_id)
-        if shown is None and run.tags.get(names.ARN) == task.arn:
-            seal = self._seal(task, run)
-            experiments.ask_server(
-                run.experiment_id,
-                run.run_id,
-                task.job.kind.word,
-                prepare=lambda: self._pass.writer.write_tags(run, seal),
-            )
-            shown = experiments.shows_job(run.experiment_id)
-        if not shown:
-            return lineage.page(task.job, run.run_id)
-        lineage.enter(task.job, run.run_id)
-        return None
+        def write() -> Outcome:
+            unit, before = self._pass.writer.unit(), (task.run, task.watermark)
+            try:
+                outcome = self._recorder.put(task, unit)
+                unit.commit()
+            except JobError:
+                if task.error:
+                    raise
+                unit = self._pass.writer.unit()
+                again = self._recorder.put_again(task, unit, before)
+                if again is None:
+                    raise
+                unit.commit()
+                return again
+            return outcome
 
-    def _progress(self, task: Task, run: KnownRun) -> Progress:
-        return progress(
-            task.job,
-            task.watermark,
-            task.measured(self._pass.options.metrics),
-            logged_keys=task.logged_keys,
-            written=lambda key: self._pass.index.history(run.run_id, key),
-            give_up_denied=self._pass.options.give_up_denied,
-        )
+        return self._bordered(task, write)
 
-    def _notes(
-        self,
-        name: str,
-        watermark: Watermark,
-        warnings: Sequence[str],
-        streams: Sequence[str] = (),
-    ) -> dict[str, str]:
-        notes = {**to_tags(watermark), names.SYNCED_AT: iso_utc(self._pass.now_ms)}
-        if watermark.final:
-            notes[names.FINAL] = "true"
-        if watermark.source or watermark.final:
-            notes[names.METRIC_SOURCE] = watermark.source or NONE
-        streams = full_names(name, watermark.streams) or streams
-        if streams:
-            notes[names.LOG_STREAMS] = listed(streams)
-        warning = self._warning(warnings)
-        if warning:
-            notes[names.WARNING] = warning
-        return notes
+    def _bordered(self, task: Task, write: Callable[[], Outcome]) -> Outcome:
+        try:
+            return write()
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+            return self._recorder.failed(task, error)
 
-    @staticmethod
-    def _warning(warnings: Iterable[str]) -> str | None:
-        return legal_value("; ".join(warnings), TAG_VALUE_LIMIT) or None
-
-    def _failed(self, task: Task, error: Exception) -> Outcome:
-        """Name the reason on the run too, as far as MLflow takes it."""
-        text = reason(error)
-        with suppress(JobError):
-            if task.run is not None:
-                self._pass.writer.write_warning(task.run, legal_value(text, TAG_VALUE_LIMIT))
-        return Outcome(task.arn, "failed", error=text)
-
-
-def _unlisted(job: str, watermark: Watermark) -> Sequence[str]:
-    """Give the names of all log streams where a tag does not hold them; else none."""
-    streams = full_names(job, watermark.streams)
-    return () if json.loads(listed(streams)) == streams else streams
-
-
-def _is_renewed(task: Task, run: KnownRun) -> bool:
-    """Whether a run is to be written although its facts are the same.
-
-    Its job's group may have got a run by now; its script may have ended it after the last pass; and
-    what is endless was changed, if only for a while.
-    """
-    parent = dict(task.record.tags).get(names.PARENT)
-    gains_parent = run.mirrored and parent is not None and names.PARENT not in run.tags
-    changed = task.job.modified_ms != task.watermark.modified_ms
-    reopened = task.watermark.final and is_ended_otherwise(run, task.record)
-    return gains_parent or reopened or (task.job.kind.endless and changed)
-
-
-def _state(watermark: Watermark) -> tuple[object, ...]:
-    """Give what a user sees of a watermark, apart from its points."""
-    return (
-        watermark.final,
-        watermark.source,
-        watermark.document,
-        watermark.fingerprint,
-        dict(watermark.streams),
-        watermark.logs_denied,
-        watermark.final and watermark.modified_ms,
-    )
+    def _settled(self, task: Task, outcome: Outcome) -> Outcome:
+        """Remove the runs whose place a run takes that is written now."""
+        if not (task.displaced and task.run and outcome.word in _WRITTEN):
+            return outcome
+        try:
+            self._recognition.remove(task.displaced, task.run)
+        except JobError as error:
+            return replace(outcome, warnings=(*outcome.warnings, str(error)), final=False)
+        return outcome

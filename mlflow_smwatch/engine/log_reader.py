@@ -28,7 +28,7 @@ _MANY_POINTS = 5_000
 _KEPT_POINTS = 1_000
 """Points that a job may keep in memory while it waits for its CloudWatch series."""
 _LISTED_FOR_S = 300
-"""A host may be restarted without a word in the job's description: look for streams so often."""
+"""A host may be restarted before the job's description tells: look for streams so often."""
 
 _RESTART_MS = 60 * 60_000
 _SECOND_MS = 1000  # names of streams carry whole seconds

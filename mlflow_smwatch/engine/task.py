@@ -165,7 +165,8 @@ class Task:
     @property
     def points(self) -> int:
         """How many points it holds that may have to be written."""
-        return self.logs.size + sum(len(points) for points in self.series.values())
+        read = (*self.series.values(), *self.iterations.values())
+        return self.logs.size + sum(map(len, read))
 
     def source(self, wanted: str) -> str | None:
         """Tell where its algorithm metrics come from.

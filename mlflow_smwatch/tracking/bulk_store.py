@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -37,6 +38,7 @@ from mlflow_smwatch.tracking.uris import shown_uri
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
+_IN_EACH_OTHERS_WAY = re.compile("deadlock|lock wait timeout|could not serialize", re.IGNORECASE)
 _told: set[str] = set()
 _telling = threading.Lock()
 _Result = TypeVar("_Result")
@@ -281,7 +283,7 @@ def _again(write: Callable[[], _Result]) -> _Result:
 def _lost_a_race(error: MlflowException) -> bool:
     cause = error.__cause__ or error.__context__
     if isinstance(cause, OperationalError):
-        return "deadlock" in str(cause).lower()
+        return bool(_IN_EACH_OTHERS_WAY.search(str(cause)))
     return isinstance(cause, IntegrityError)
 
 

@@ -52,7 +52,7 @@ class BulkUnit:
         former = [key for key in (names.WARNING, names.FINAL) if key in run.tags]
         self._changes.append(
             RunChange(
-                arn=run.tags.get(names.ARN, update.record.arn if update else ""),
+                arn=update.record.arn if update else run.tags.get(names.ARN, ""),
                 run_id=run.run_id,
                 experiment_id=run.experiment_id,
                 status=status,

@@ -11,7 +11,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn, is_arn
-from mlflow_smwatch.core.errors import JobError, UsageError
+from mlflow_smwatch.core.errors import JobError, StopError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.kinship import GroupRef, noted
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
@@ -156,7 +156,9 @@ class RunIndex:
             new = [self._new_run(record, watermark) for record, watermark in jobs]
             with tracking_errors("making runs"), self._tracking.gate:
                 run_ids = bulk.create_runs(new)
-        except JobError:
+        except StopError:
+            raise
+        except Exception:  # noqa: BLE001 - the border of all: each is made alone, and says why not
             return None
         return [_as_made(run, run_id) for run, run_id in zip(new, run_ids, strict=True)]
 

@@ -35,8 +35,6 @@ LINEAGE_PAGE = "sagemaker/lineage.html"
 JOBS_PER_UNIT = 64
 """How many jobs are written in one transaction, where a store takes several."""
 
-_CONTEXT_TAG = "mlflow.data.context"
-_URI_PARAM = "sagemaker.model_artifact"
 _TRIES = 5
 _MADE_BY_ANOTHER = re.compile(r"UNIQUE constraint|IntegrityError|duplicate key|Duplicate entry")
 _GONE = frozenset({"RESOURCE_DOES_NOT_EXIST"})
@@ -270,8 +268,8 @@ class RunWriter:
                 run.experiment_id,
                 name=model.name,
                 source_run_id=run.run_id,
-                tags={names.ARN: update.record.arn, _URI_PARAM: model.uri},
-                params={_URI_PARAM: model.uri},
+                tags={names.ARN: update.record.arn, names.MODEL_ARTIFACT: model.uri},
+                params={names.MODEL_ARTIFACT: model.uri},
             )
             model_id = self._own_model(update) or made.model_id
             if model_id != made.model_id:

@@ -30,7 +30,7 @@ _COORDINATOR_READS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class RateShare:
     """The part of an account's rates that one of several processes may spend.
 
     Attributes
@@ -45,12 +45,12 @@ class Share:
     reading: float = 1.0
 
     @classmethod
-    def of_coordinator(cls) -> Share:
+    def of_coordinator(cls) -> RateShare:
         """Give the share of the process that finds jobs for others, and reads what they do not."""
         return cls(finding=_COORDINATOR_FINDS, reading=_COORDINATOR_READS)
 
     @classmethod
-    def of_reader(cls, readers: int) -> Share:
+    def of_reader(cls, readers: int) -> RateShare:
         """Give the share of each of a number that read jobs; with the other, all make one."""
         return cls(
             finding=(1 - _COORDINATOR_FINDS) / readers, reading=(1 - _COORDINATOR_READS) / readers
@@ -127,7 +127,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._region = region
 
-    def share(self, share: Share) -> None:
+    def share(self, share: RateShare) -> None:
         """Spend no more than a part of each rate from now on; the rest is other processes'."""
         for action, each in OPERATIONS.items():
             part = share.of(action)

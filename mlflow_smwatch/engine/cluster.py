@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound
-from mlflow_smwatch.aws.ledger import Share
+from mlflow_smwatch.aws.ledger import RateShare
 from mlflow_smwatch.core.errors import JobError, StopError
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
@@ -101,7 +101,7 @@ class ClusterPass:
     ) -> None:
         """End; after an error what has not begun is dropped."""
         self._drop()
-        self._pass.aws.ledger.share(Share())
+        self._pass.aws.ledger.share(RateShare())
         self._local.__exit__(kind, error, trace)
 
     def take(self, found: Iterable[Found | NotFound]) -> None:
@@ -237,7 +237,7 @@ class ClusterPass:
                 options=self._options,
                 found=page,
                 facts=self._pass.families.facts_of(jobs),
-                share=Share.of_reader(self._slots),
+                share=RateShare.of_reader(self._slots),
                 counted=frozenset(self._counted),
             )
             self._running[self._cluster.submit(shipment)] = page
@@ -254,7 +254,7 @@ class ClusterPass:
             return 0
         if present and present != self._counted:
             self._counted = present
-            self._pass.aws.ledger.share(Share.of_coordinator())
+            self._pass.aws.ledger.share(RateShare.of_coordinator())
         return sum(present.values())
 
     def _require_company(self, present: Mapping[str, int]) -> None:

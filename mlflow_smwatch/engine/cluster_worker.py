@@ -25,7 +25,10 @@ from mlflow_smwatch.tracking.uris import with_own_password
 _KEPT = 16
 """How many connections a process keeps, so that the next page need not connect."""
 
-_idle: deque[tuple[SyncOptions, Connection]] = deque(maxlen=_KEPT)
+_Place = tuple[SyncOptions, str]
+"""Where a connection leads to: the options, and the account whose jobs it was opened for."""
+
+_idle: deque[tuple[_Place, Connection]] = deque(maxlen=_KEPT)
 _lock = threading.Lock()
 
 
@@ -55,15 +58,15 @@ def mirror_shipment(shipment: Shipment) -> Delivery:
     Delivery
         Also where nothing can be done: that is said in it.
     """
-    options = shipment.options
+    place = shipment.options, Arn.parse(shipment.found[0].arn).account
     try:
-        connection = _kept(options) or _connected(shipment)
+        connection = _kept(place) or _connected(shipment, place)
     except SmwatchError as error:
         return Delivery(stop=_placed(error))
     delivery = _mirrored(connection, shipment)
     if delivery.stop is None:
         with _lock:
-            _idle.append((options, connection))
+            _idle.append((place, connection))
     return delivery
 
 
@@ -100,22 +103,22 @@ def _warnings(context: PassContext, books: Books) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*general, *families, *finder, *context.seals.warnings)))
 
 
-def _kept(options: SyncOptions) -> Connection | None:
+def _kept(wanted: _Place) -> Connection | None:
     """Take a connection that no page uses at the moment; a page that met an error keeps none."""
     with _lock:
         for number, (place, connection) in enumerate(_idle):
-            if place == options:
+            if place == wanted:
                 del _idle[number]
                 return connection
     return None
 
 
-def _connected(shipment: Shipment) -> Connection:
-    options = shipment.options
+def _connected(shipment: Shipment, place: _Place) -> Connection:
+    options, account = place
     uri = with_own_password(options.tracking_uri or "")
     connection = Connection.to(replace(options, tracking_uri=uri))
     connection.aws.ledger.share(shipment.share)
-    _require_account(connection.aws, Arn.parse(shipment.found[0].arn).account)
+    _require_account(connection.aws, account)
     connection.lineage.begin_to_tell()
     return connection
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _ANSWER_S = 10
 """How long the scheduler may take for its first answer."""
 
+_IMPORT_S = 60
+"""How long a worker may take for its first answer: it imports this package."""
+
 
 class DaskCluster:
     """The workers of one scheduler.
@@ -71,7 +74,13 @@ class DaskCluster:
         if not workers:
             return
         try:
-            versions = self._client.run(_version, workers=list(workers), on_error="return")
+            versions = self._client.run(
+                _version, workers=list(workers), on_error="return", callback_timeout=_IMPORT_S
+            )
+        except TimeoutError as error:
+            names = ", ".join(sorted(workers))
+            message = f"of the Dask workers {names} one does not answer within {_IMPORT_S} s"
+            raise StopError(message) from error
         except Exception as error:
             raise StopError(self._lost(error)) from error
         for worker, version in versions.items():

@@ -9,12 +9,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mlflow_smwatch.aws.cloudwatch import SeriesReading, read_metrics
 from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound, found_job
@@ -25,74 +24,26 @@ from mlflow_smwatch.aws.metric_series import (
 )
 from mlflow_smwatch.aws.operations import GET_METRIC_DATA
 from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
+from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobError
-from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH
-from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.log_reader import JobLogReader
+from mlflow_smwatch.engine.pass_roles import Admits, Takes
+from mlflow_smwatch.engine.pass_threads import PassThreads, next_unit
 from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
-from mlflow_smwatch.tracking.units import UnitLimits
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-_POINTS_PER_UNIT = 50_000
+_REQUESTS_AT_ONCE = 3
+"""A request for metrics may count a second's quota of datapoints, and is answered in about one."""
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
     """The pass is to end early; what is written by now stays."""
-
-
-class Admits(Protocol):
-    """Makes tasks of the jobs that are found."""
-
-    def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
-        """Make a task of each job that has something to read; say what becomes of the others."""
-
-    def whole_life(self, job: Job) -> Reading:
-        """Plan the reading of series of which nothing was read before."""
-
-
-class Takes(Protocol):
-    """Takes the tasks once they are read; called from several threads."""
-
-    @property
-    def limits(self) -> UnitLimits:
-        """How many jobs are taken at once."""
-
-    def write(self, unit: Sequence[Task]) -> list[Outcome]:
-        """Take jobs that are read whole."""
-
-    def write_gathered(self, task: Task) -> None:
-        """Take what is gathered of a job's logs so far."""
-
-    def forecast(self, task: Task) -> Outcome:
-        """Say what :meth:`write` would do."""
-
-    def close_gone(self, run: KnownRun) -> Outcome:
-        """Take a run whose job AWS has deleted."""
-
-
-@dataclass
-class _Pools:
-    """The threads of a pass: one pool never waits for another's place in itself."""
-
-    workers: int
-    calls: ThreadPoolExecutor = field(init=False)
-    logs: ThreadPoolExecutor = field(init=False)
-    pages: ThreadPoolExecutor = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.calls = ThreadPoolExecutor(self.workers, thread_name_prefix="smwatch")
-        self.logs = ThreadPoolExecutor(self.workers, thread_name_prefix="smwatch-logs")
-        self.pages = ThreadPoolExecutor(self.workers, thread_name_prefix="smwatch-pages")
-
-    def shutdown(self, *, cancel: bool) -> None:
-        for pool in (self.calls, self.logs, self.pages):
-            pool.shutdown(wait=True, cancel_futures=cancel)
 
 
 class JobPass:
@@ -123,7 +74,7 @@ class JobPass:
         self.books = books
         self._pass = context
         self._options = context.options
-        self._pools = _Pools(context.options.workers)
+        self._pools = PassThreads(context.options.workers)
         self._admission = admission
         self._writer = writer
         self._over = threading.Event()
@@ -135,6 +86,8 @@ class JobPass:
         self._tasks: dict[str, Task] = {}
         self._ready: deque[Task] = deque()
         self._writing = 0
+        self._requests: deque[MetricRequest] = deque()
+        self._reading = 0
         self._running: dict[Future[Any], Callable[[Future[Any]], None]] = {}
 
     def __enter__(self) -> Self:
@@ -228,13 +181,13 @@ class JobPass:
         StopError
             When nothing more can be done.
         """
-        self._write_ready()
+        self._begin_more()
         while not awaited.done():
             finished, _ = wait({awaited, *self._running}, return_when=FIRST_COMPLETED)
             self._require_going()
             for future in finished - {awaited}:
                 self._running.pop(future)(future)
-            self._write_ready()
+            self._begin_more()
 
     def _is_over(self) -> bool:
         return self._over.is_set() or self._pass.stopped()
@@ -327,11 +280,19 @@ class JobPass:
         if self._options.dry_run:
             self._pass.aws.ledger.count(GET_METRIC_DATA)
             self._pass.aws.ledger.charge_metrics(len(request.queries))
-            return
-        future = self._pools.calls.submit(lambda: list(read_metrics(self._pass.aws, request)))
-        self._running[future] = lambda done: self._deliver(request, done)
+        else:
+            self._requests.append(request)
+
+    def _read_next(self) -> None:
+        """Have metrics read; few requests at once, since their answers are large."""
+        while self._requests and self._reading < _REQUESTS_AT_ONCE:
+            request = self._requests.popleft()
+            self._reading += 1
+            future = self._pools.calls.submit(_all_readings, self._pass.aws, request)
+            self._running[future] = partial(self._deliver, request)
 
     def _deliver(self, request: MetricRequest, done: Future[list[SeriesReading]]) -> None:
+        self._reading -= 1
         try:
             for reading in done.result():
                 self._deliver_one(reading)
@@ -365,18 +326,13 @@ class JobPass:
             points += reading.points
             points.sort(key=lambda point: point.timestamp_ms)
 
-    def _write_ready(self) -> None:
+    def _begin_more(self) -> None:
         """Have the jobs written that are read, many in a unit where the store takes them so."""
+        self._read_next()
         limits = self._writer.limits
         while self._ready and self._writing < limits.at_once:
-            unit: list[Task] = []
-            points = 0
-            while self._ready and len(unit) < limits.jobs and points < _POINTS_PER_UNIT:
-                task = self._ready.popleft()
-                unit.append(task)
-                points += task.points
             self._writing += 1
-            future = self._pools.calls.submit(self._writer.write, unit)
+            future = self._pools.calls.submit(self._writer.write, next_unit(self._ready, limits))
             self._running[future] = self._deliver_written
 
     def _deliver_written(self, done: Future[list[Outcome]]) -> None:
@@ -385,13 +341,13 @@ class JobPass:
 
     def _wait_until(self, limit: int) -> None:
         """Handle calls until at most ``limit`` are running and no job waits to be written."""
-        self._write_ready()
-        while len(self._running) > limit or self._ready:
+        self._begin_more()
+        while len(self._running) > limit or self._ready or self._requests:
             finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
             self._require_going()
             for future in finished:
                 self._running.pop(future)(future)
-            self._write_ready()
+            self._begin_more()
         self._require_going()
 
     def _close_written(self) -> None:
@@ -401,3 +357,7 @@ class JobPass:
             if written and not future.cancelled() and future.exception() is None:
                 self._deliver_written(future)
         self._running.clear()
+
+
+def _all_readings(aws: Aws, request: MetricRequest) -> list[SeriesReading]:
+    return list(read_metrics(aws, request))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mlflow_smwatch.aws.discovery import Found
-from mlflow_smwatch.aws.ledger import Share
+from mlflow_smwatch.aws.ledger import RateShare
 from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.engine.families import FamilyFacts
 from mlflow_smwatch.engine.lineage_pages import Told
@@ -43,7 +43,7 @@ class Shipment:
     options: SyncOptions
     found: tuple[Found, ...]
     facts: FamilyFacts
-    share: Share
+    share: RateShare
     counted: frozenset[str]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlflow.entities import LifecycleStage
 from mlflow.store.tracking.dbmodels.models import (
     SqlDataset,
     SqlInput,
@@ -22,12 +23,12 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.tracking.bulk_rows import chunks
 from mlflow_smwatch.tracking.store import listing_errors
 
 if TYPE_CHECKING:
     from mlflow_smwatch.tracking.bulk_store import BulkStore
 
-_AT_ONCE = 500
 _COLUMNS = (
     "run_uuid",
     "experiment_id",
@@ -74,15 +75,47 @@ def runs_of(bulk: BulkStore, arns: Iterable[str]) -> list[KnownRun]:
     wanted = sorted({arn.lower() for arn in arns})
     with listing_errors("looking for runs"), bulk.ManagedSessionMaker() as session:
         connection = session.connection()
-        return [run for some in _chunks(wanted) for run in _runs_of(connection, some)]
+        return [run for some in chunks(wanted) for run in _runs_of(connection, some)]
+
+
+def active_runs_like(bulk: BulkStore, key: str, pattern: str) -> Iterator[KnownRun]:
+    """Give the runs that are not deleted and have a tag like a pattern of SQL's, some at a time.
+
+    Parameters
+    ----------
+    bulk
+        A database whose tables are as MLflow makes them.
+    key, pattern
+        Of the tag.
+
+    Raises
+    ------
+    TrackingError
+        When the database does not answer.
+    """
+    wanted = (
+        select(_TAGS.c.run_uuid)
+        .join(_RUNS, _RUNS.c.run_uuid == _TAGS.c.run_uuid)
+        .where(_TAGS.c.key == key, _TAGS.c.value.like(pattern))
+        .where(_RUNS.c.lifecycle_stage == LifecycleStage.ACTIVE)
+    )
+    with listing_errors("looking for runs"), bulk.ManagedSessionMaker() as session:
+        run_ids = list(session.connection().execute(wanted).scalars())
+    for some in chunks(run_ids):
+        with listing_errors("looking for runs"), bulk.ManagedSessionMaker() as session:
+            found = list(_runs(session.connection(), some))
+        yield from found
 
 
 def _runs_of(connection: Connection, arns: Sequence[str]) -> Iterator[KnownRun]:
     with_arn = select(_TAGS.c.run_uuid).where(
         _TAGS.c.key == names.ARN, func.lower(_TAGS.c.value).in_(arns)
     )
-    run_ids = list(connection.execute(with_arn).scalars())
-    for some in _chunks(run_ids):
+    return _runs(connection, list(connection.execute(with_arn).scalars()))
+
+
+def _runs(connection: Connection, run_ids: Sequence[str]) -> Iterator[KnownRun]:
+    for some in chunks(run_ids):
         parts = _parts(connection, some)
         query = select(*(_RUNS.c[name] for name in _COLUMNS)).where(_RUNS.c.run_uuid.in_(some))
         for row in connection.execute(query):
@@ -96,7 +129,7 @@ def _known(row: Any, parts: _Parts) -> KnownRun:  # noqa: ANN401 - a row
         status=row.status,
         start_ms=row.start_time,
         end_ms=row.end_time,
-        active=row.lifecycle_stage == "active",
+        active=row.lifecycle_stage == LifecycleStage.ACTIVE,
         tags=parts.tags,
         params=parts.params,
         metric_keys=frozenset(parts.last_steps),
@@ -146,8 +179,3 @@ def _models(run_ids: Sequence[str]) -> Select[Any]:
         _INPUTS.c.destination_type == "MODEL_OUTPUT",
         _INPUTS.c.source_id.in_(run_ids),
     )
-
-
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]

@@ -54,7 +54,7 @@ class Experiments:
     @property
     def ids(self) -> list[str]:
         """Ids of all experiments, deleted ones included."""
-        return [each.experiment_id for each in self._by_name.values()]
+        return [each.experiment_id for each in tuple(self._by_name.values())]
 
     def name_of(self, experiment_id: str) -> str | None:
         """Return the name of an experiment, None if it is not known."""
@@ -225,8 +225,8 @@ class Experiments:
         yield from self._overlays.answers()
 
     def _known(self, experiment_id: str) -> Experiment | None:
-        found = (each for each in self._by_name.values() if each.experiment_id == experiment_id)
-        return next(found, None)
+        known = tuple(self._by_name.values())  # other threads add to it
+        return next((each for each in known if each.experiment_id == experiment_id), None)
 
     def _way_back(self, deleted: Experiment) -> str:
         command = f"mlflow experiments restore --experiment-id {deleted.experiment_id}"

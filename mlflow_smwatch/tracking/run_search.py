@@ -50,6 +50,15 @@ class RunSearch:
 
         return runs_of(bulk, arns)
 
+    def active_like(self, key: str, pattern: str) -> Iterator[KnownRun]:
+        """Give the runs that are not deleted and have a tag like a pattern of SQL's."""
+        bulk = self._tracking.bulk
+        if bulk is None:
+            return self.search(f"tags.`{key}` LIKE '{pattern}'", ViewType.ACTIVE_ONLY)
+        from mlflow_smwatch.tracking.bulk_find import active_runs_like
+
+        return active_runs_like(bulk, key, pattern)
+
     def in_range(
         self, condition: str, start_ms: int, end_ms: int, jobs: int
     ) -> list[KnownRun] | None:

@@ -52,11 +52,11 @@ class RunIndex:
 
     def open_runs(self) -> Iterator[KnownRun]:
         """Give the mirrored runs that are not final yet."""
-        return self._runs.search(f"tags.`{STATE_TAG}` LIKE '%{OPEN_MARK}%'", ViewType.ACTIVE_ONLY)
+        return self._runs.active_like(STATE_TAG, f"%{OPEN_MARK}%")
 
     def mirrored_runs(self) -> Iterator[KnownRun]:
         """Give all active runs that the mirror has written."""
-        return self._runs.search(f"tags.`{STATE_TAG}` LIKE '{{%'", ViewType.ACTIVE_ONLY)
+        return self._runs.active_like(STATE_TAG, "{%")
 
     def find_group(self, group: GroupRef, near: Arn) -> KnownRun | None:
         """Find the mirror's run of a group that lies in the account and Region of a job of its own.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,18 @@ from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.series import Series
 from mlflow_smwatch.core.windows import TimeWindow
 from mlflow_smwatch.demo.account import EmulatedAccount
-from tests.jobs import HOUR_MS, MINUTE_MS, NAMESPACE, arn, curve, now_ms, put_loss, whole
+from tests.jobs import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    NAMESPACE,
+    arn,
+    curve,
+    moment,
+    now_ms,
+    put_loss,
+    whole,
+)
 from tests.sync.conftest import METRICS
 
 Answer = dict[str, Any]
@@ -103,6 +116,56 @@ def test_a_series_that_goes_over_pages_is_joined(account: EmulatedAccount) -> No
     assert [[point.timestamp_ms for point in each.points] for each in readings] == [
         [BEGIN_MS + minute * MINUTE_MS for minute in range(3)]
     ] * 2
+
+
+def add_old(request: MetricRequest, name: str, start_ms: int) -> None:
+    """Ask for an hour of one more series too."""
+    window = TimeWindow(start_ms, start_ms + HOUR_MS, 60)
+    series = replace(request.queries[0].series, original=name)
+    request.add(Query(arn("old"), series, window))
+
+
+def test_a_series_that_has_faded_fails_alone(account: EmulatedAccount) -> None:
+    """The others are read, in a request that is no wider than they are; nothing else is paid."""
+    request = put_series(account, ["a", "b", "c"])
+    for name in ("old-1", "old-2"):
+        add_old(request, name, whole(now_ms()) - 15 * DAY_MS - HOUR_MS)
+    aws = connect(None, None, 1)
+    readings = list(read_metrics(aws, request))
+    read = [each for each in readings if each.error is None]
+    assert [(each.query.series.original, len(each.points)) for each in read] == [
+        ("a", 3),
+        ("b", 3),
+        ("c", 3),
+    ]
+    failed = {each.query.series.original: str(each.error) for each in readings if each.error}
+    assert failed.keys() == {"old-1", "old-2"}
+    assert all("outlived what CloudWatch stores" in each for each in failed.values())
+    (call,) = (each.parameters for each in account.requests if each.operation == METRICS)
+    assert call["StartTime"] == moment(BEGIN_MS)
+    assert aws.ledger.cost_usd == pytest.approx(3 * 0.01 / 1000)
+
+
+def test_a_series_that_fades_while_it_is_read_fails_alone(account: EmulatedAccount) -> None:
+    """CloudWatch may have given nothing for any of them, so the others are asked for again."""
+    request = put_series(account, ["a", "b"])
+    start_ms = now_ms() - 15 * DAY_MS + 2000
+    add_old(request, "old", start_ms)
+
+    def lose(answer: Answer) -> None:
+        time.sleep(max(0, start_ms + 15 * DAY_MS - now_ms() + 1) / 1000)
+        for result in answer["MetricDataResults"]:
+            result |= {"Timestamps": [], "Values": []}
+
+    put_answers(account, [lose])
+    readings = list(read_metrics(connect(None, None, 1), request))
+    assert {each.query.series.original: len(each.points) for each in readings} == {
+        "old": 0,
+        "a": 3,
+        "b": 3,
+    }
+    assert [each.query.series.original for each in readings if each.error] == ["old"]
+    assert ids(account) == [["q0", "q1", "q2"], ["q0", "q1"]]
 
 
 def test_a_series_that_is_never_whole_is_no_reading(account: EmulatedAccount) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND
 from mlflow_smwatch.aws.packing import (
+    LIMITS,
     MAX_POINTS,
     MAX_QUERIES,
     MAX_WAITING,
@@ -18,10 +19,18 @@ from mlflow_smwatch.aws.packing import (
     Packer,
     Query,
     halves,
+    since,
 )
 from mlflow_smwatch.core.request_share import Limits
 from mlflow_smwatch.core.series import Series
-from mlflow_smwatch.core.windows import TimeWindow
+from mlflow_smwatch.core.windows import (
+    DAY_MS,
+    PERIODS_S,
+    Life,
+    TimeWindow,
+    kept_from_ms,
+    plan_reading,
+)
 
 MINUTE = 60_000
 
@@ -145,6 +154,95 @@ def test_lone_queries_do_not_wait_for_ever() -> None:
     assert sorted(arns, key=lambda arn: int(arn[4:])) == [f"arn:{number}" for number in range(6)]
 
 
+class Pass:
+    """A packer, and a clock that it looks at, which begins at a full hour."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.now_ms = 500_000 * 60 * MINUTE
+        self.packer = Packer(limits, clock_ms=lambda: self.now_ms)
+        self.requests: list[MetricRequest] = []
+
+    def add(self, *queries: Query) -> None:
+        for each in queries:
+            self.requests += self.packer.add(each)
+
+    def go_on(self, minutes: float) -> list[MetricRequest]:
+        """Let time pass, and see what is given by that."""
+        self.now_ms += int(minutes * MINUTE)
+        given = list(self.packer.overdue())
+        self.requests += given
+        return given
+
+    def planned(self, days: float) -> TimeWindow:
+        """Give the first window of a job of that age that ran for an hour."""
+        created_ms = self.now_ms - int(days * DAY_MS)
+        life = Life(created_ms=created_ms, ended_ms=created_ms + 60 * MINUTE)
+        return plan_reading(life, self.now_ms, 0).windows[0]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_pass_of_less_than_an_hour_takes_no_more_requests(seed: int) -> None:
+    """Looked at after each page of a thousand jobs of six days, three minutes apart."""
+    rng, run = random.Random(seed), Pass()
+    begin = run.now_ms // MINUTE - 6 * 1440
+    starts = newest_first([begin + rng.randrange(5 * 1440) for _ in range(1000)], rng)
+    for first in range(0, 1000, 100):
+        run.add(*jobs_of_an_hour(starts[first : first + 100]))
+        run.go_on(3)
+    run.requests += run.packer.flush()
+    assert [len(each.queries) for each in run.requests] == [500] * 16
+
+
+@pytest.mark.parametrize(("period_s", "days"), [(60, 15), (300, 63), (3600, 455)])
+def test_what_fades_does_not_wait_for_others(period_s: int, days: int) -> None:
+    """However few they are, a job at the edge is asked for while it is stored for half an hour."""
+    run = Pass()
+    run.now_ms += 61 * MINUTE  # so that edges are no full hours
+    edge = run.planned(days - 0.03)
+    assert edge.period_s == period_s
+    run.add(*(query(number, edge) for number in range(3)))
+    left_ms = edge.start_ms - kept_from_ms(run.now_ms, period_s)
+    minutes = left_ms // MINUTE - 30
+    assert minutes >= 30
+    assert run.go_on(min(minutes, 60) - 1) == []
+    (request,) = run.go_on(1)
+    assert len(request.queries) == 3
+    assert request.start_ms - kept_from_ms(run.now_ms, period_s) >= 30 * MINUTE
+    assert run.packer.waiting == 0
+
+
+def test_nothing_waits_for_longer_than_an_hour() -> None:
+    """Not behind thousands of another period; what came since goes on waiting, or fills up."""
+    run = Pass()
+    few = [query(number, run.planned(100)) for number in range(800)]
+    run.add(*few)
+    for page in range(6):
+        assert run.go_on(9) == []
+        run.add(*jobs_of_an_hour([run.now_ms // MINUTE - 6000 + page * 9] * 100))
+    assert all(each.period_s == 60 for each in run.requests)
+    later = [query(number, run.planned(400)) for number in range(7)]
+    run.add(*later)
+    run.requests.clear()
+    due = run.go_on(6)
+    assert [len(each.queries) for each in due if each.period_s == 3600] == [500, 300]
+    assert run.packer.waiting >= len(later)
+    assert [len(each.queries) for each in run.go_on(60) if each.period_s == 3600] == [7]
+    assert run.packer.waiting == 0
+    assert run.go_on(600) == []
+
+
+def test_a_request_is_parted_by_the_starts_of_its_queries() -> None:
+    """What is left is a request of its own, no wider than it must be."""
+    (request,) = packed([query(number, hours(number, 10)) for number in range(4)])
+    later, earlier = since(request, hours(2, 1).start_ms)
+    assert later is not None
+    assert [each.arn for each in later.queries] == ["arn:2", "arn:3"]
+    assert (later.start_ms, later.end_ms) == (hours(2, 1).start_ms, hours(3, 10).end_ms)
+    assert [each.arn for each in earlier] == ["arn:0", "arn:1"]
+    assert since(request, 0) == (request, ())
+    assert since(request, request.end_ms) == (None, tuple(request.queries))
+
+
 def test_an_early_start_is_asked_for_once_a_page() -> None:
     """Points that a live series had before what is wanted fill pages too, and pages are paid."""
     early = query(0, hours(0, 300))
@@ -180,6 +278,39 @@ def test_a_packer_with_little_room_loses_nothing_either(
             assert len(request.queries) <= few.series
             assert request.datapoints <= few.datapoints
             assert sum(each.window.periods for each in request.queries) <= few.points
+
+
+arrivals = st.tuples(
+    st.sampled_from(PERIODS_S), st.integers(0, 460), st.integers(1, 60), st.sampled_from([0, 0, 7])
+)
+
+
+@given(st.lists(arrivals, max_size=60), st.sampled_from([few, LIMITS]))
+def test_no_query_waits_until_it_fades(
+    comes: list[tuple[int, int, int, int]], limits: Limits
+) -> None:
+    """Looked at every seven minutes: each query once, sent within an hour and while it is stored."""
+    run, came = Pass(limits), dict[str, int]()
+    sent: list[str] = []
+
+    def note(requests: list[MetricRequest]) -> None:
+        for each in (each for request in requests for each in request.queries):
+            sent.append(each.arn)
+            assert run.now_ms - came[each.arn] < 68 * MINUTE
+            assert each.window.start_ms >= kept_from_ms(run.now_ms, each.window.period_s)
+
+    for number, (period_s, days, length, minutes) in enumerate(comes):
+        start_ms = max(run.now_ms - days * DAY_MS, kept_from_ms(run.now_ms, period_s) + 60 * MINUTE)
+        start = -(-start_ms // (period_s * 1000))
+        window = TimeWindow(start * period_s * 1000, (start + length) * period_s * 1000, period_s)
+        came[f"arn:{number}"] = run.now_ms
+        run.add(query(number, window))
+        note(run.go_on(minutes))
+    for _ in range(9):
+        note(run.go_on(7))
+    assert run.packer.waiting == 0
+    sent += [each.arn for request in run.requests for each in request.queries]
+    assert set(sent) == came.keys()
 
 
 @given(st.lists(windows, max_size=80))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_smwatch.aws.ledger import Ledger, Pacer, Share
+from mlflow_smwatch.aws.ledger import Ledger, Pacer, RateShare
 from mlflow_smwatch.aws.operations import GET_LOG_EVENTS, GET_METRIC_DATA, OPERATIONS, SEARCH
 from tests.unit.test_ledger import FakeTime
 
@@ -14,17 +14,17 @@ from tests.unit.test_ledger import FakeTime
 @given(st.integers(1, 1000), st.sampled_from(sorted(OPERATIONS)))
 def test_the_shares_make_one(readers: int, action: str) -> None:
     """However many read, together with the one that finds they spend the whole, and no more."""
-    shares = [Share.of_coordinator(), *[Share.of_reader(readers)] * readers]
+    shares = [RateShare.of_coordinator(), *[RateShare.of_reader(readers)] * readers]
     assert sum(share.of(action) for share in shares) == pytest.approx(1)
     assert all(share.of(action) > 0 for share in shares)
 
 
 def test_finding_is_the_coordinators() -> None:
     """It calls what finds jobs; the others call what reads them."""
-    coordinator, reader = Share.of_coordinator(), Share.of_reader(4)
+    coordinator, reader = RateShare.of_coordinator(), RateShare.of_reader(4)
     assert coordinator.of(SEARCH) > reader.of(SEARCH)
     assert coordinator.of(GET_METRIC_DATA) < reader.of(GET_METRIC_DATA)
-    assert Share().of(SEARCH) == Share().of(GET_LOG_EVENTS) == 1
+    assert RateShare().of(SEARCH) == RateShare().of(GET_LOG_EVENTS) == 1
 
 
 def test_another_rate_counts_from_now_on() -> None:

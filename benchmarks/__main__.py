@@ -8,18 +8,25 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from benchmarks import table, table_components, table_lineage, table_logs
 from benchmarks.machine import machine
 from benchmarks.measure import measure
+from benchmarks.measure_cluster import measure_cluster
 from benchmarks.measure_components import measure_components
+from benchmarks.measure_idle import measure_idle
 from benchmarks.measure_large import large_made_of, large_table, measure_large
 from benchmarks.measure_lineage import measure_lineage
 from benchmarks.measure_logged import logged_made_of, logged_table, measure_logged
 from benchmarks.measure_logs import SMALL_PAGES, measure_logs
+from benchmarks.measure_store import measure_store
 from benchmarks.measure_watch import measure_watch
+from benchmarks.table_cluster import cluster_made_of, cluster_ratios, cluster_table
+from benchmarks.table_idle import idle_made_of, idle_table
+from benchmarks.table_store import store_made_of, store_table
 
 _OUTPUT = Path("build/benchmarks.json")
 _QUICK = {
@@ -30,6 +37,7 @@ _QUICK = {
     "running": 5,
     "runs": 200,
     "components": 300,
+    "unit": 5,
 }
 
 
@@ -118,6 +126,45 @@ def _large(options: argparse.Namespace, folder: Path) -> Part:
     )
 
 
+def _store(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_store(options.unit, folder, _say)
+    return Part(
+        document={"store": asdict(results)},
+        ratios=results.ratios,
+        made_of=store_made_of(results),
+        lines=store_table(results),
+    )
+
+
+def _idle(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_idle(options.jobs, folder, _say)
+    return Part(
+        document={"idle": asdict(results)},
+        ratios=results.ratios,
+        made_of=idle_made_of(results),
+        lines=idle_table(results),
+    )
+
+
+def _cluster(options: argparse.Namespace, folder: Path) -> Part:
+    fresh = count()
+    measured = {}
+    for contents, what in (("jobs", "metrics into SQLite"), ("logged", "logs into SQLite")):
+        _say(f"clusters, {what}")
+        measured[what] = measure_cluster(
+            contents,
+            options.jobs,
+            lambda: f"sqlite:///{folder / f'{next(fresh)}.db'}",
+            folder,
+        )
+    return Part(
+        document={"cluster": {what: [asdict(s) for s in all_] for what, all_ in measured.items()}},
+        ratios=cluster_ratios(measured),
+        made_of=cluster_made_of(measured),
+        lines=cluster_table(measured),
+    )
+
+
 def _watch(options: argparse.Namespace, folder: Path) -> Part:
     results = measure_watch(options.running, folder, _say)
     return Part(
@@ -150,10 +197,13 @@ def _components(options: argparse.Namespace, folder: Path) -> Part:
 
 _PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
     "syncs": _syncs,
+    "store": _store,
     "large": _large,
     "logged": _logged,
     "logs": _logs,
     "watch": _watch,
+    "idle": _idle,
+    "cluster": _cluster,
     "lineage": _lineage,
     "components": _components,
 }
@@ -180,6 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--running", type=_count, default=50, help="running jobs of the watch")
     parser.add_argument("--runs", type=_count, default=10_000, help="runs with lineage")
     parser.add_argument("--components", type=_count, default=10_000, help="trial components")
+    parser.add_argument("--unit", type=_count, default=50, help="runs of a unit of work")
     parser.add_argument("--only", action="append", choices=_PARTS, help="this part; repeatable")
     parser.add_argument("--quick", action="store_true", help="small numbers: to see that it works")
     parser.add_argument("--output", type=Path, default=_OUTPUT, help="where the JSON goes")

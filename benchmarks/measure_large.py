@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks.account import Account, serving
 from benchmarks.measure import DATABASE, Sync, sync_into
+from benchmarks.postgresql import serving_postgresql
 from benchmarks.table import HEAD, MIB, row, sync_row
-from tests.stores.servers import postgresql_server
 
 GROWTH = 10
 """How many times as many jobs the large account has."""
@@ -114,5 +114,8 @@ def _database(store: str, folder: Path) -> Iterator[tuple[str, Path]]:
     if store == "SQLite":
         yield f"sqlite:///{place / DATABASE}", place
     else:
-        with postgresql_server() as address:
-            yield f"postgresql+psycopg2://{address}", place
+        with serving_postgresql() as uri:
+            if uri is None:
+                message = "PostgreSQL is not installed on this machine"
+                raise RuntimeError(message)
+            yield uri, place

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND, GET_METRIC_DATA
-from mlflow_smwatch.aws.packing import MAX_POINTS, MetricRequest, Query, halves, since
+from mlflow_smwatch.aws.packing import MAX_POINTS, MetricRequest, Query, halves, parted
 from mlflow_smwatch.aws.session import Aws, aws_errors
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import RetriableError
@@ -69,7 +69,7 @@ def read_metrics(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
     try:
         return _read_whole(aws, request)
     except RetriableError:
-        stored, faded = since(request, _kept_from_ms(request))
+        stored, faded = parted(request, _kept_from_ms(request))
         if stored and faded:
             return chain(map(_faded, faded), read_metrics(aws, stored))
         if faded or request.datapoints <= DATAPOINTS_PER_SECOND:

@@ -267,7 +267,7 @@ def _stretch(query: Query) -> Stretch:
     )
 
 
-def since(request: MetricRequest, start_ms: int) -> tuple[MetricRequest | None, tuple[Query, ...]]:
+def parted(request: MetricRequest, start_ms: int) -> tuple[MetricRequest | None, tuple[Query, ...]]:
     """Part the queries of a request by their starts.
 
     Parameters

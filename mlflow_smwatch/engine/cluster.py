@@ -11,7 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,8 @@ class ClusterPass:
         each = iter(found)
         while page := list(islice(each, PAGE_SIZE)):
             self._require_going()
+            if not self._counted:
+                self._submit()
             sent = [one for one in page if isinstance(one, Found) and is_sent(one)]
             self._local.take(one for one in page if not isinstance(one, Found) or not is_sent(one))
             self._gather(self.books.meet(sent))
@@ -139,9 +141,8 @@ class ClusterPass:
         self._submit()
         size = max(_LEAST, math.ceil(len(self._gathered) / self._slots))
         self._put_into_pages(size, at_least=1)
-        self._submit()
-        self._local.finish()
         self._wait_until(0)
+        self._local.finish()
 
     def wait_for(self, awaited: Future[Any]) -> None:
         """Enter what comes back until something else is done.
@@ -160,13 +161,15 @@ class ClusterPass:
 
     def interrupt(self) -> None:
         """End early: what has come back is entered; a page under way may be finished unseen."""
-        arrived = [future for future in self._running if future.done() and not future.cancelled()]
-        self._drop()
-        for future in arrived:
-            delivery = None if future.exception() else future.result()
-            if delivery is not None:
-                self._enter(delivery)
-        self._local.interrupt()
+        try:
+            arrived = [each for each in self._running if each.done() and not each.cancelled()]
+            self._drop()
+            for future in arrived:
+                delivery = None if future.exception() else future.result()
+                if delivery is not None:
+                    self._enter_books(delivery)
+        finally:
+            self._local.interrupt()
 
     def abandon(self, error: StopError) -> bool:
         """End after an error that stops everything; tell whether any job was written by then."""
@@ -189,12 +192,12 @@ class ClusterPass:
 
     def _gather(self, found: Sequence[Found]) -> None:
         """Put jobs into pages, once the runs of their groups are there."""
+        self.books.begun.update({each.arn: each for each in found})
         jobs = [self._related(each) for each in found]
         self._pass.families.enter_experiments(jobs)
         self._local.take_admitted(lambda pool: self._admission.admit_groups_of(jobs, pool))
-        self.books.begun.update({each.arn: each for each in found})
         self._gathered += found
-        self._put_into_pages(PAGE_SIZE, at_least=PAGE_SIZE)
+        self._put_into_pages(PAGE_SIZE, at_least=PAGE_SIZE * self._slots)
 
     def _put_into_pages(self, size: int, *, at_least: int) -> None:
         while len(self._gathered) >= at_least:
@@ -221,11 +224,9 @@ class ClusterPass:
             self._receive(future, self._running.pop(future))
         self._submit()
 
-    @staticmethod
-    def _await(futures: Iterable[Future[Any]]) -> None:
-        """Wait until something is done, or it is time to look for workers again."""
-        awaited = set(futures) or {Future()}
-        wait(awaited, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+    def _await(self, futures: Iterable[Future[Any]]) -> None:
+        """Wait until something is done, here too, or it is time to look for workers again."""
+        self._local.serve(set(futures) or {Future()}, _LOOK_S)
 
     def _submit(self) -> None:
         """Send pages as far as there are workers for them."""
@@ -294,14 +295,19 @@ class ClusterPass:
             if each.arn in self.books.begun:
                 self.books.close(Outcome(each.arn, "failed", error=why))
 
-    def _enter(self, delivery: Delivery) -> None:
-        """Enter what a worker did into the books of the pass."""
-        context, books = self._pass, self.books
-        context.aws.ledger.enter(delivery.calls, delivery.cost_usd)
+    def _enter_books(self, delivery: Delivery) -> None:
+        """Enter what a worker did into the books of the pass; MLflow is not asked."""
+        books = self.books
+        self._pass.aws.ledger.enter(delivery.calls, delivery.cost_usd)
         books.seen.update(each.arn for each in delivery.outcomes)
         books.close_all(delivery.outcomes)
         books.report.warn(None, [each for each in delivery.warnings if each not in self._said])
         self._said.update(delivery.warnings)
+
+    def _enter(self, delivery: Delivery) -> None:
+        """Enter what a worker did and met."""
+        self._enter_books(delivery)
+        context = self._pass
         context.families.experiments |= delivery.experiments
         context.registration.enter_candidates(delivery.candidates)
         context.lineage.enter_told(delivery.told)

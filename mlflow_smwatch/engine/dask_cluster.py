@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import TimeoutError as AsyncTimeoutError
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ class DaskCluster:
             versions = self._client.run(
                 _version, workers=list(workers), on_error="return", callback_timeout=_IMPORT_S
             )
-        except TimeoutError as error:
+        except AsyncTimeoutError as error:
             names = ", ".join(sorted(workers))
             message = f"of the Dask workers {names} one does not answer within {_IMPORT_S} s"
             raise StopError(message) from error

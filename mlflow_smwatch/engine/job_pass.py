@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+_LOOK_S = 60
+"""How often to look whether series are about to fade that wait for others."""
+
 _REQUESTS_AT_ONCE = 3
 """A request for metrics may count a second's quota of datapoints, and is answered in about one."""
 
@@ -82,7 +85,7 @@ class JobPass:
         self._logs = JobLogReader(
             context, self._pools.pages, self._writer.write_gathered, self._is_over
         )
-        self._packer = Packer()
+        self._packer = Packer(clock_ms=context.clock_ms)
         self._tasks: dict[str, Task] = {}
         self._ready: deque[Task] = deque()
         self._writing = 0
@@ -183,11 +186,31 @@ class JobPass:
         """
         self._begin_more()
         while not awaited.done():
-            finished, _ = wait({awaited, *self._running}, return_when=FIRST_COMPLETED)
-            self._require_going()
-            for future in finished - {awaited}:
-                self._running.pop(future)(future)
-            self._begin_more()
+            self.serve((awaited,), _LOOK_S)
+
+    def serve(self, others: Iterable[Future[Any]] = (), timeout_s: float | None = None) -> None:
+        """Handle the calls that have finished, once one has, or one of the others.
+
+        Parameters
+        ----------
+        others
+            What may be finished besides.
+        timeout_s
+            For how long to wait at most; None for as long as it takes.
+
+        Raises
+        ------
+        Interrupted
+            When the pass is to end.
+        StopError
+            When nothing more can be done.
+        """
+        awaited = {*others, *self._running}
+        finished, _ = wait(awaited, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        self._require_going()
+        for future in finished & self._running.keys():
+            self._running.pop(future)(future)
+        self._begin_more()
 
     def _is_over(self) -> bool:
         return self._over.is_set() or self._pass.stopped()
@@ -319,7 +342,9 @@ class JobPass:
 
     def _deliver_one(self, reading: SeriesReading) -> None:
         task, original = self._tasks[reading.query.arn], reading.query.series.original
-        if reading.forbidden:
+        if reading.error is not None:
+            task.error = reading.error
+        elif reading.forbidden:
             task.denied.append(f"the metric {original} is forbidden")
         else:
             points = task.series.setdefault(original, [])
@@ -327,7 +352,9 @@ class JobPass:
             points.sort(key=lambda point: point.timestamp_ms)
 
     def _begin_more(self) -> None:
-        """Have the jobs written that are read, many in a unit where the store takes them so."""
+        """Begin what there is room for: readings, and the writing of jobs that are read."""
+        for request in self._packer.overdue():
+            self._read(request)
         self._read_next()
         limits = self._writer.limits
         while self._ready and self._writing < limits.at_once:
@@ -343,11 +370,7 @@ class JobPass:
         """Handle calls until at most ``limit`` are running and no job waits to be written."""
         self._begin_more()
         while len(self._running) > limit or self._ready or self._requests:
-            finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
-            self._require_going()
-            for future in finished:
-                self._running.pop(future)(future)
-            self._begin_more()
+            self.serve(timeout_s=_LOOK_S)
         self._require_going()
 
     def _close_written(self) -> None:

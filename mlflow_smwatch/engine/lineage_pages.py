@@ -16,6 +16,9 @@ from mlflow_smwatch.tracking.lineage import read_lineage
 from mlflow_smwatch.tracking.store import Tracking
 from mlflow_smwatch.tracking.uris import is_sql
 
+_MOST_PARTS = 200_000
+"""Edges and nodes that are kept of what was taken in: some 20,000 jobs, 120 MB."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -29,36 +32,45 @@ class Told:
         Its run.
     digest
         Of what its page shows; None where no page was drawn.
+    edges
+        How many edges its page shows.
     """
 
     piece: Lineage
     run_id: str
     digest: str | None = None
+    edges: int = 0
 
 
 class LineagePages:
     """Draws pages; what was mirrored before is read once, when the first page is drawn.
 
     Over REST that would cost a look at every run, so there a page shows what this process has
-    mirrored itself.
+    mirrored itself. Of that the latest is kept, so that memory stays flat however many jobs come.
 
     Parameters
     ----------
     tracking
         The store.
+    most_parts
+        How many edges and nodes are kept of what was taken in; beyond, the older half is forgotten.
     """
 
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, tracking: Tracking, most_parts: int = _MOST_PARTS) -> None:
         self._tracking = tracking
+        self._most_parts = most_parts
         self._lock = threading.Lock()
         self._index: LineageIndex | None = None
-        self._own: set[str] = set()
+        self._stored: tuple[Lineage, ...] = ()
+        self._mirrored: frozenset[str] = frozenset()
+        self._taken: dict[Lineage, str | None] = {}
+        self._parts = 0
         self._changed: dict[str, None] = {}
-        self._drawn: dict[str, str] = {}
+        self._drawn: dict[str, Told] = {}
         self._told: list[Told] | None = None
 
     def begin_to_tell(self) -> None:
-        """Keep what is taken in from now on, for :meth:`told`."""
+        """Keep what is taken in from now on for :meth:`told`; who is told looks after the pages."""
         self._told = []
 
     def told(self) -> tuple[Told, ...]:
@@ -80,28 +92,49 @@ class LineagePages:
                 self.add(each.piece)
                 continue
             with self._lock:
-                self._begun().add(each.piece)
+                self._take(each.piece, each.run_id)
                 self._enter_drawn(each)
 
     def _enter_drawn(self, told: Told) -> None:
-        self._own.add(told.run_id)
-        self._changed[told.piece.nodes[0].id] = None
-        if told.digest is not None:
-            self._drawn[told.run_id] = told.digest
-
-    def _tell(self, told: Told) -> None:
+        """Look after a page, or tell of it."""
         if self._told is not None:
             self._told.append(told)
+            return
+        self._changed[told.piece.nodes[0].id] = None
+        self._drawn[told.run_id] = told
+
+    def _take(self, piece: Lineage, run_id: str | None = None) -> LineageIndex:
+        """Take in a piece, and give all that is kept."""
+        self._begun().add(piece)
+        if piece not in self._taken:
+            self._parts += _parts(piece)
+        self._taken[piece] = self._taken.pop(piece, None) or run_id
+        if self._parts > self._most_parts:
+            self._forget()
+        return self._begun()
+
+    def _forget(self) -> None:
+        """Forget the older half of what was taken in; what was stored before stays."""
+        while len(self._taken) > 1 and self._parts > self._most_parts // 2:
+            piece = next(iter(self._taken))
+            del self._taken[piece]
+            self._parts -= _parts(piece)
+        own = self._mirrored.union(filter(None, self._taken.values()))
+        self._drawn = {run_id: told for run_id, told in self._drawn.items() if run_id in own}
+        kept = {end for piece in self._taken for end in _ends(piece)}
+        self._changed = {each: None for each in self._changed if each in kept}
+        self._index = LineageIndex()
+        for piece in (*self._stored, *self._taken):
+            self._index.add(piece)
 
     def add(self, lineage: Lineage) -> None:
         """Take in what is stored by now, or will be with this pass."""
         with self._lock:
             if self._index is None and is_sql(self._tracking.uri):
                 return  # it is read with all else, when the first page is drawn
-            self._begun().add(lineage)
+            self._take(lineage)
             if self._drawn:
-                ends = ((edge.source, edge.target) for edge in lineage.edges)
-                self._changed.update(dict.fromkeys(chain.from_iterable(ends)))
+                self._changed.update(dict.fromkeys(_ends(lineage)))
 
     def page(self, job: Job, run_id: str) -> str | None:
         """Draw the page of a job's run; None where nothing is known of its lineage.
@@ -113,12 +146,9 @@ class LineagePages:
         """
         own = _node(job, run_id)
         with self._lock:
-            index, piece = self._begun(), _around(own, job)
-            index.add(piece)
-            near = index.near(own.id)
-            told = Told(piece=piece, run_id=run_id, digest=_digest(near))
-            self._enter_drawn(told)
-            self._tell(told)
+            piece = _around(own, job)
+            near = self._take(piece, run_id).near(own.id)
+            self._enter_drawn(_told(piece, run_id, near))
         return _drawn(own, near) if near.edges else None
 
     def enter(self, job: Job, run_id: str) -> None:
@@ -126,7 +156,8 @@ class LineagePages:
         piece = _around(_node(job, run_id), job)
         self.add(piece)
         with self._lock:
-            self._tell(Told(piece=piece, run_id=run_id))
+            if self._told is not None:
+                self._told.append(Told(piece=piece, run_id=run_id))
 
     def outdated(self) -> Iterator[tuple[str, str]]:
         """Draw the pages that show less than what is known by now, each once.
@@ -149,22 +180,29 @@ class LineagePages:
             node.run_id: node
             for each in changed
             for node in index.near(each).nodes
-            if node.run_id in self._own
+            if node.run_id in self._mirrored or node.run_id in self._drawn
         }
         for run_id, node in reached.items():
             near = index.near(node.id)
-            digest = _digest(near)
-            if run_id and near.edges and self._drawn.get(run_id) != digest:
-                self._drawn[run_id] = digest
+            if run_id and near.edges and self._shows_less(run_id, near):
                 yield run_id, _drawn(node, near)
+
+    def _shows_less(self, run_id: str, near: Lineage) -> bool:
+        """Whether a page has to be drawn again; it is entered as drawn."""
+        known, now = self._drawn.get(run_id), _told(Lineage(), run_id, near)
+        if known and (known.digest == now.digest or known.edges > now.edges):
+            return False
+        self._drawn[run_id] = now
+        return True
 
     def _begun(self) -> LineageIndex:
         if self._index is None:
             self._index = LineageIndex()
             if is_sql(self._tracking.uri):
                 stored = read_lineage(self._tracking)
-                self._own |= stored.mirrored
-                for piece in (*stored.pieces, Lineage(nodes=stored.runs)):
+                self._mirrored = stored.mirrored
+                self._stored = (*stored.pieces, Lineage(nodes=stored.runs))
+                for piece in self._stored:
                     self._index.add(piece)
         return self._index
 
@@ -181,6 +219,18 @@ def _node(job: Job, run_id: str) -> Node:
 
 def _around(own: Node, job: Job) -> Lineage:
     return Lineage(edges=job.lineage.edges, nodes=(own, *job.lineage.nodes))
+
+
+def _told(piece: Lineage, run_id: str, near: Lineage) -> Told:
+    return Told(piece=piece, run_id=run_id, digest=_digest(near), edges=len(near.edges))
+
+
+def _parts(piece: Lineage) -> int:
+    return len(piece.edges) + len(piece.nodes)
+
+
+def _ends(piece: Lineage) -> Iterator[str]:
+    return chain.from_iterable((edge.source, edge.target) for edge in piece.edges)
 
 
 def _drawn(own: Node, near: Lineage) -> str:

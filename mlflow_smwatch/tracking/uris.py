@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, unquote_plus, urlsplit
 
 import mlflow
 
@@ -14,6 +15,19 @@ BULK = "smwatch+"
 _BARE_NAMES = frozenset({"databricks", "databricks-uc", "uc"})
 SQL_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 _SQL_BEGINNING = re.compile(rf"\A{re.escape(BULK)}(?=(?:{'|'.join(SQL_SCHEMES)})(?:\+\w+)?:)")
+_LOGIN = re.compile(r"(?P<name>://[^:/@]*)(?::[^@]*)@(?:[^/?]*@)?")
+"""User and password as SQLAlchemy finds them: a password may hold all but ``@``. What follows up to
+another ``@`` belongs to one that is not escaped."""
+_SECRET_KEY = re.compile(r"passwd|password|passphrase|pwd|secret|token", re.IGNORECASE)
+_ODBC = "odbc_connect"
+_ODBC_SECRET = re.compile(
+    r"(?P<name>\b(?:pwd|password)\s*=)(?:\s*\{(?:[^}]|\}\})*\}|[^;]*)", re.IGNORECASE
+)
+_LOGIN_IN_TEXT = re.compile(r"//(?:[^/\s]*|[^:/@\s]*:[^@\s]*)@")
+_SECRET_IN_TEXT = re.compile(
+    rf"(?P<name>[?&][^=&\s]*(?:{_SECRET_KEY.pattern})[^=&\s]*=)[^&\s'\")]*", re.IGNORECASE
+)
+_MASK = "***"
 
 
 def chosen_uri(uri: str | None) -> str:
@@ -36,16 +50,33 @@ def plain_uri(uri: str) -> str:
 
 def shown_uri(uri: str) -> str:
     """Hide the password of a URI, also one with an ``@`` in it that is not escaped."""
-    if is_sql(uri):
-        return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", uri)
-    return re.sub(r"//[^/]*@", "//***@", uri)
+    return _with_secrets(uri, _MASK) if is_sql(uri) else re.sub(r"//[^/]*@", f"//{_MASK}@", uri)
 
 
 def without_password(uri: str) -> str:
     """Leave out what a URI says of passwords: what is left may be passed on."""
-    if is_sql(uri):
-        return re.sub(r"(://[^:/@]*):[^/]*@", r"\1@", uri)
-    return re.sub(r"//[^/]*@", "//", uri)
+    return _with_secrets(uri, None) if is_sql(uri) else re.sub(r"//[^/]*@", "//", uri)
+
+
+def _with_secrets(uri: str, mask: str | None) -> str:
+    """Put something in place of a database's passwords, or nothing; all else stays as written."""
+    login = "@" if mask is None else f":{mask}@"
+    address, sign, query = _LOGIN.sub(rf"\g<name>{login}", uri, count=1).partition("?")
+    settings = "&".join(_shown_settings(query, mask))
+    return f"{address}{sign}{settings}" if settings else address
+
+
+def _shown_settings(query: str, mask: str | None) -> Iterator[str]:
+    for setting in query.split("&"):
+        key, _, value = setting.partition("=")
+        name = unquote_plus(key)
+        if name.lower() == _ODBC and _ODBC_SECRET.search(unquote_plus(value)):
+            shown = _ODBC_SECRET.sub(rf"\g<name>{mask or ''}", unquote_plus(value))
+            yield f"{key}={quote_plus(shown, safe='*')}"
+        elif not _SECRET_KEY.search(name):
+            yield setting
+        elif mask is not None:
+            yield f"{key}={mask}"
 
 
 def with_own_password(uri: str) -> str:
@@ -91,5 +122,7 @@ def is_file_store(uri: str) -> bool:
 
 def first_line(error: BaseException) -> str:
     """Give what an error says first, on one line and without the password of an address."""
-    lines = re.sub(r"//[^/\s]*@", "//***@", str(error)).strip().splitlines()
+    shown = _LOGIN_IN_TEXT.sub("//***@", str(error))
+    shown = _SECRET_IN_TEXT.sub(rf"\g<name>{_MASK}", shown)
+    lines = shown.strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:300]

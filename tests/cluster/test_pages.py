@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from mlflow_smwatch.engine.cluster_worker import mirror_shipment
 from mlflow_smwatch.engine.mirror import Mirror as Engine
 from mlflow_smwatch.engine.shipment import Delivery, Shipment, shipped_options
 from mlflow_smwatch.options import SyncOptions
-from mlflow_smwatch.report import NOT_REACHED
+from mlflow_smwatch.report import NOT_REACHED, SyncReport
 from mlflow_smwatch.tracking.uris import with_own_password
 from tests import kinds
 from tests.cluster.in_process import InProcess, sync
@@ -24,6 +26,7 @@ from tests.sync.conftest import Mirror
 from tests.sync.every_kind import (
     CREATED_MS,
     ENDED_MS,
+    EVERY_KIND,
     LIFE,
     parent,
     put_component,
@@ -176,6 +179,83 @@ def test_credentials_of_another_account(mirror: Mirror) -> None:
 
     with pytest.raises(CredentialsError, match=r"account 123456789012, the jobs are of 9{12}"):
         sync(mirror, InProcess(work))
+
+
+def test_credentials_of_another_account_later(mirror: Mirror) -> None:
+    """A connection that is kept for one account's jobs is not used for those of another."""
+    names = put_jobs(mirror, 2)
+    assert sync(mirror, InProcess(), names=names[:1]).failed == []
+
+    def work(shipment: Shipment) -> Delivery:
+        (found,) = shipment.found
+        elsewhere = replace(found, arn=arn(found.name, account="999999999999"))
+        return mirror_shipment(replace(shipment, found=(elsewhere,)))
+
+    with pytest.raises(CredentialsError, match=r"account 123456789012, the jobs are of 9{12}"):
+        sync(mirror, InProcess(work), names=names[:1])
+
+
+def test_mlflow_that_is_gone(mirror: Mirror) -> None:
+    """What workers have written by then is in the report, as is why it ended."""
+    put_jobs(mirror, 20)
+
+    class AtOnce(InProcess):
+        """Has a page mirrored before it is asked for; after the last MLflow is gone."""
+
+        def submit(self, shipment: Shipment) -> Future[Delivery | None]:
+            mirrored = super().submit(shipment)
+            wait([mirrored])
+            if len(self.shipments) == 2:
+                mirror.database.rename(mirror.database.with_suffix(".away"))
+            return mirrored
+
+    report = sync(mirror, AtOnce())
+    assert report.jobs["created"] == 20
+    (failure,) = report.failed
+    assert failure.arn == NOT_REACHED
+    assert "the database refused" in failure.error
+
+
+def test_groups_that_stop_the_pass(mirror: Mirror) -> None:
+    """Every job that was found by then has failed, also those that wait for their groups."""
+    mirror.account.put_job("tuning-job", kinds.tuning_job("tuning", **LIFE))
+    child = {"TuningJobArn": kinds.kind_arn("hyper-parameter-tuning-job/tuning")}
+    mirror.account.put_training_job({**job_answer("child", **LIFE), **child})
+    expired = "ExpiredTokenException"
+    mirror.account.faults.fail("sagemaker:*HyperParameter*", times=None, code=expired)
+    heard: list[SyncReport] = []
+    options = mirror.options(kinds=("training-job",), executor="dask", scheduler="here")
+    with pytest.raises(CredentialsError):
+        Engine(options, cluster=InProcess()).sync(heard.append)
+    assert {failure.arn for failure in heard[-1].failed} == {arn("child"), NOT_REACHED}
+
+
+def test_what_stays_is_written_meanwhile(mirror: Mirror) -> None:
+    """While workers are at work the pass goes on with its own jobs."""
+    put_jobs(mirror, 3)
+    mirror.account.put_job("tuning-job", kinds.tuning_job("tuning", **LIFE))
+    written = threading.Event()
+
+    def work(shipment: Shipment) -> Delivery | None:
+        assert written.wait(20)
+        return mirror_shipment(shipment)
+
+    def listen(report: SyncReport) -> None:
+        if report.jobs["created"] == 1:
+            written.set()
+
+    options = mirror.options(kinds=EVERY_KIND, executor="dask", scheduler="here")
+    report = Engine(options, cluster=InProcess(work)).sync(listen)
+    assert report.failed == []
+    assert report.jobs["created"] == 4
+
+
+def test_pages_for_all_workers(mirror: Mirror) -> None:
+    """Few jobs are divided among all workers, also where they would fit into fewer pages."""
+    put_jobs(mirror, 110)
+    cluster = InProcess(one=1, two=3)
+    assert sync(mirror, cluster).failed == []
+    assert sorted(len(each.found) for each in cluster.shipments) == [26, 28, 28, 28]
 
 
 def test_a_worker_that_comes_later(mirror: Mirror) -> None:

@@ -209,40 +209,37 @@ def test_threads_share_the_pages(account: EmulatedAccount, listings: StreamListi
     assert len(tokens) == len(set(tokens)) == 9
 
 
-def test_a_page_that_is_long_in_coming_is_waited_for_by_those_who_need_it(
-    account: EmulatedAccount, listings: StreamListings
-) -> None:
-    """Neither by who prepares listings, nor by who looks into that of another group."""
+def test_who_needs_a_page_that_is_long_in_coming_waits_alone(account: EmulatedAccount) -> None:
+    """Neither who prepares listings waits for it, nor who looks into that of another group."""
     seed(account, 3)
-    put_log(account, "other", [(NOW_MS, "x")])
     account.put_log_events("other-group", "job/algo-1-1", [(NOW_MS, "x")], publish=False)
-    operations = account._home.operations
-    at_once, asked, go = operations[STREAMS], threading.Event(), threading.Event()
+    asked, go = threading.Event(), threading.Event()
 
-    def answer(parameters: dict[str, Any]) -> dict[str, Any]:
-        if parameters["logGroupName"] == GROUP:
+    def hold(params: dict[str, Any], **_: Any) -> None:
+        if params["logGroupName"] == GROUP:
             asked.set()
             assert go.wait(30)
-        return at_once(parameters)
 
-    operations[STREAMS] = answer
+    aws = connect(None, None, 8)
+    aws.logs.meta.events.register("before-parameter-build.*.DescribeLogStreams", hold)
+    listings = StreamListings(aws)
+
+    def find(group: str, job: str) -> int:
+        found = listings.find(group, job, NOW_MS - HOUR_MS, enough(), go_on)
+        return len(found.streams) if found else 0
+
     listings.prepare(GROUP, [NOW_MS])
     with ThreadPoolExecutor(2) as pool:
-        slow = [
-            pool.submit(listings.find, GROUP, f"job-{n:04}", NOW_MS - HOUR_MS, enough(), go_on)
-            for n in range(2)
-        ]
+        slow = [pool.submit(find, GROUP, f"job-{n:04}") for n in range(2)]
         try:
             assert asked.wait(30)
             listings.prepare(GROUP, [NOW_MS - HOUR_MS])
             listings.prepare("other-group", [NOW_MS])
-            found = listings.find("other-group", "job", NOW_MS - HOUR_MS, enough(), go_on)
-            assert found is not None
-            assert len(found.streams) == 1
+            assert find("other-group", "job") == 1
             assert not any(each.done() for each in slow)
         finally:
             go.set()
-    assert [len(each.result().streams) for each in slow if each.result()] == [1, 1]
+        assert [each.result() for each in slow] == [1, 1]
     assert account.calls[STREAMS] == 2
 
 

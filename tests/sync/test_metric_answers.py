@@ -23,7 +23,6 @@ from tests.jobs import (
     NAMESPACE,
     arn,
     curve,
-    moment,
     now_ms,
     put_loss,
     whole,
@@ -142,7 +141,7 @@ def test_a_series_that_has_faded_fails_alone(account: EmulatedAccount) -> None:
     assert failed.keys() == {"old-1", "old-2"}
     assert all("outlived what CloudWatch stores" in each for each in failed.values())
     (call,) = (each.parameters for each in account.requests if each.operation == METRICS)
-    assert call["StartTime"] == moment(BEGIN_MS)
+    assert call["StartTime"] == BEGIN_MS // 1000
     assert aws.ledger.cost_usd == pytest.approx(3 * 0.01 / 1000)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+STORE = ("first_client", "first_unit", "resent_client", "resent_unit", "runs", "jobs")
 LISTS = {"sagemaker:ListAssociations": 1, "sagemaker:Search": 2}
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -62,6 +63,11 @@ def test_the_table_names_machine_rows_and_ratios(quick: tuple[str, dict[str, Any
         "| second `lineage()` ÷ plain `search_runs`, REST |",
         "| mirror, 300 in 100 trials, all kinds listed | ",
         "| script ÷ finding, AWS calls |",
+        "| first sync, 10 jobs with 200 log lines each |",
+        "| first sync of 100 jobs into PostgreSQL |",
+        "| pass that sweeps, 10 finished jobs |",
+        "| SQLite: 5,000 points again, in one transaction |",
+        "| metrics into SQLite, 2 workers |",
     ):
         assert part in table
 
@@ -140,6 +146,18 @@ def test_every_ratio_is_there(quick: tuple[str, dict[str, Any]]) -> None:
         "first_lineage_to_search_rest",
         "second_lineage_to_search_rest",
         "script_to_finding_calls",
+        "logged_script_to_sync_seconds",
+        "logged_script_to_sync_calls",
+        "large_to_small_seconds_per_job_sqlite",
+        "large_to_small_seconds_per_job_postgresql",
+        "help_to_import_mlflow",
+        "store_first_rest",
+        *(f"store_{what}_{database}" for what in STORE for database in ("sqlite", "postgresql")),
+        *(
+            f"cluster_{size}_{what}_into_SQLite"
+            for size in (1, 2, 4)
+            for what in ("metrics", "logs")
+        ),
     }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow_smwatch.aws.operations import (
+    DATAPOINT_RATE,
     DATAPOINTS_PER_SECOND,
     GET_METRIC_DATA,
     OPERATIONS,
@@ -123,7 +124,7 @@ class Ledger:
             action: Pacer(each.rate_in(region), burst=each.burst)
             for action, each in OPERATIONS.items()
         }
-        self._datapoints = Pacer(DATAPOINTS_PER_SECOND)
+        self._datapoints = Pacer(DATAPOINT_RATE)
         self._lock = threading.Lock()
         self._region = region
 
@@ -132,7 +133,7 @@ class Ledger:
         for action, each in OPERATIONS.items():
             part = share.of(action)
             self._pacers[action].change(each.rate_in(self._region) * part, each.burst * part)
-        self._datapoints.change(DATAPOINTS_PER_SECOND * share.reading, 0.0)
+        self._datapoints.change(DATAPOINT_RATE * share.reading, 0.0)
 
     def attach(self, client: Any) -> None:
         """Follow a boto3 client from now on."""

@@ -39,10 +39,13 @@ class CallAllowance:
         How many jobs the pass has that may be found in a listing.
     spent
         How many calls it has spent on listings.
+    lock
+        Held while one is spent.
     """
 
     jobs: int = 0
     spent: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def worthwhile(self) -> bool:
@@ -53,6 +56,13 @@ class CallAllowance:
     def is_left(self) -> bool:
         """Whether one more call may be spent."""
         return self.worthwhile and self.spent < self.jobs
+
+    def spend(self) -> bool:
+        """Take one more call, if it may be spent."""
+        with self.lock:
+            is_left = self.is_left
+            self.spent += is_left
+        return is_left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +206,7 @@ class StreamListings:
                     return listing.take(job)
                 if self._listing(group) is not listing:
                     continue
-                if listing.stopped or stopped() or not self._spend(allowance):
+                if listing.stopped or stopped() or not allowance.spend():
                     return None
                 self._turn_page(group, listing)
         return None
@@ -204,13 +214,6 @@ class StreamListings:
     def _listing(self, group: str) -> _Listing | None:
         with self._lock:
             return self._listings.get(group)
-
-    def _spend(self, allowance: CallAllowance) -> bool:
-        """Take one more call, if it may be spent."""
-        with self._lock:
-            is_left = allowance.is_left
-            allowance.spent += is_left
-        return is_left
 
     def _turn_page(self, group: str, listing: _Listing) -> None:
         request: dict[str, Any] = {

@@ -20,6 +20,7 @@ from mlflow_smwatch.aws.log_listing import (
     StreamListings,
     log_stream,
 )
+from mlflow_smwatch.aws.log_names import NamedStreams
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.errors import InvalidRequestError
@@ -116,11 +117,14 @@ class LogReader:
 
     Attributes
     ----------
+    named
+        The streams of jobs whose names begin alike.
     listings
         The streams of whole log groups.
     """
 
     def __init__(self, aws: Aws) -> None:
+        self.named = NamedStreams(aws)
         self.listings = StreamListings(aws)
         self._aws = aws
         self._kept: OrderedDict[_StreamKey, _Cursor] = OrderedDict()
@@ -165,7 +169,9 @@ class LogReader:
     def find_streams(
         self, job: Job, allowance: CallAllowance, stopped: Callable[[], bool]
     ) -> tuple[LogStream, ...] | None:
-        """Find the streams of a job that has ended in the listing of its log group.
+        """Find the streams of a job that has ended in a listing of many jobs.
+
+        In one by name, where the names of many begin alike, else in one by the time of last events.
 
         Parameters
         ----------
@@ -185,6 +191,13 @@ class LogReader:
         StopError
             When nothing more can be done.
         """
+        ended_ms = job.ended_ms or job.modified_ms
+        named = self.named.find(job.log_group, job.name, ended_ms, allowance, stopped)
+        if named is not None:
+            self._note(self._listed, (job.log_group, job.name), time.monotonic())
+            return made_for(named, job.created_ms)
+        if self.named.has_failed(job.log_group):
+            return None
         since_ms = job.created_ms - NAMESAKE_MS
         found = self.listings.find(job.log_group, job.name, since_ms, allowance, stopped)
         streams = made_for(found.streams, job.created_ms) if found else ()

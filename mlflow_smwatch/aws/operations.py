@@ -188,5 +188,8 @@ def permission(action: str) -> str:
 DATAPOINTS_PER_SECOND = 396_000
 """``GetMetricData`` quota for data older than three hours; window ÷ period × series counts."""
 
+DATAPOINT_RATE = 0.9 * DATAPOINTS_PER_SECOND
+"""What the mirror allows itself of it, as of other quotas."""
+
 RECENT_DATAPOINTS_PER_SECOND = 180_000
 """The same where StartTime is within the last three hours."""

@@ -24,7 +24,10 @@ _QUIET_LOGGERS = {
     "botocore": logging.ERROR,
     "mlflow_smwatch": logging.ERROR,
     "mlflow_smwatch.watch": logging.WARNING,
+    "mlflow_smwatch.aws.cloudwatch": logging.WARNING,
     "mlflow_smwatch.aws.queue": logging.WARNING,
+    "mlflow_smwatch.engine.cluster": logging.WARNING,
+    "mlflow_smwatch.tracking.bulk_store": logging.WARNING,
 }
 _OF_A_SERVICE = ("mlflow_smwatch.cli", "mlflow_smwatch.watch")
 

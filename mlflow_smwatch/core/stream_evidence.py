@@ -3,8 +3,7 @@
 A listing by the time of last events may lack some: AWS brings these times up to date "typically
 in less than an hour from ingestion, but in rare situations might take longer"
 (``DescribeLogStreams``). A host writes one stream at a time, so a stream that covers the whole
-training leaves no room for another one of its host; and a host that is not started again, of which
-the job's description would tell, writes no other.
+training leaves no room for another one of its host.
 """
 
 from __future__ import annotations
@@ -16,12 +15,10 @@ from mlflow_smwatch.core.log_streams import LogStream
 
 _MINUTE_MS = 60_000
 _SECOND_MS = 1000  # names of streams carry whole seconds
-_SETTLED_MS = 3 * 60 * _MINUTE_MS
-"""How long after a job's end the times of its streams are taken for up to date."""
-
+_SETTLED_MS = 6 * 60 * _MINUTE_MS
 _SLACK_MS = 5 * _MINUTE_MS
 _SLACK_PART = 10
-"""A short training has less slack: a tenth of its length."""
+"""While times may lag behind, a short training may have less slack: a tenth of its length."""
 
 _TRAINING = "Training"
 
@@ -41,17 +38,16 @@ def are_all(job: Job, streams: Sequence[LogStream], listed_ms: int) -> bool:
     Returns
     -------
     bool
-        Whether no restart is told, each host that the job has wrote one stream, no other host any
-        and, as long as times may lag behind, each stream begins with the training and reaches to
-        its end.
+        Whether no restart is told, each host that the job has wrote one stream, no other host any,
+        and each stream begins with the training and reaches to its end.
     """
     hosts = sorted(each.host for each in streams)
     if not hosts or hosts != sorted(job.hosts) or job.restarted:
         return False
     begin_ms, end_ms = _training(job)
-    if listed_ms >= (job.ended_ms or end_ms) + _SETTLED_MS:
-        return True
-    slack_ms = min(_SLACK_MS, (end_ms - begin_ms) // _SLACK_PART)
+    slack_ms = _SLACK_MS
+    if listed_ms < (job.ended_ms or end_ms) + _SETTLED_MS:
+        slack_ms = min(slack_ms, (end_ms - begin_ms) // _SLACK_PART)
     launched_ms = job.launched_ms or 0
     return all(
         launched_ms - _SECOND_MS < each.began_ms <= begin_ms + slack_ms

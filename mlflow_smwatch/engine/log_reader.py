@@ -68,12 +68,13 @@ class JobLogReader:
         """
         if self._pass.options.names:
             return
-        ended_ms: dict[str, list[int]] = {}
+        jobs: dict[str, dict[str, int]] = {}
         for job in (each.job for each in tasks if self._is_in_bulk(each)):
-            ended_ms.setdefault(job.log_group, []).append(job.ended_ms or job.modified_ms)
-        for group, of_group in ended_ms.items():
-            self._pass.logs.listings.prepare(group, of_group)
-            self._allowance.jobs += len(of_group)
+            jobs.setdefault(job.log_group, {})[job.name] = job.ended_ms or job.modified_ms
+        for group, ended_ms in jobs.items():
+            self._pass.logs.named.prepare(group, ended_ms)
+            self._pass.logs.listings.prepare(group, ended_ms.values())
+            self._allowance.jobs += len(ended_ms)
 
     def _is_in_bulk(self, task: Task) -> bool:
         """Whether a listing of all streams may be used: for a job that nobody has read before."""

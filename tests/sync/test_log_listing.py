@@ -54,6 +54,12 @@ def listings_asked(account: EmulatedAccount) -> list[dict[str, Any]]:
     return [each for each in asked if "logStreamNamePrefix" not in each]
 
 
+def prefixes_asked(account: EmulatedAccount) -> set[str]:
+    """Give the prefixes of names that were asked for."""
+    asked = [each.parameters for each in account.requests if each.operation == STREAMS]
+    return {each["logStreamNamePrefix"] for each in asked if "logStreamNamePrefix" in each}
+
+
 def put_finished(
     account: EmulatedAccount, name: str, ended_ms: int, *, lines: int = 3, hosts: int = 1
 ) -> dict[str, Events]:
@@ -75,11 +81,17 @@ def put_finished(
 
 
 class Many:
-    """Jobs that finished in the last days, the newest just now; some names begin like others."""
+    """Jobs that finished in the last days, the newest just now.
 
-    def __init__(self, account: EmulatedAccount, count: int, days: float = 5) -> None:
-        step_ms = int(days * 24 * HOUR_MS / count)
-        self.names = [f"job-{n // 2}-{n % 2}" if n % 4 else f"job-{n // 4}" for n in range(count)]
+    Some names begin with others; unless they are alike, few begin with the same letter.
+    """
+
+    def __init__(self, account: EmulatedAccount, count: int, *, alike: bool = True) -> None:
+        step_ms = int(5 * 24 * HOUR_MS / count)
+        names = [f"job-{n // 2}-{n % 2}" if n % 4 else f"job-{n // 4}" for n in range(count)]
+        self.names = [
+            name if alike else f"{chr(ord('a') + n % 26)}-{name}" for n, name in enumerate(names)
+        ]
         self.written = {
             name: put_finished(
                 account, name, NOW_MS - 5 * MINUTE_MS - place * step_ms, hosts=1 + place % 10 // 9
@@ -89,12 +101,13 @@ class Many:
         self.streams = sum(map(len, self.written.values()))
 
 
+@pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize("count", [55, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_finished_job_costs_two_pages_and_a_fiftieth_of_a_listing(
-    mirror: Mirror, count: int
+    mirror: Mirror, count: int, alike: bool
 ) -> None:
     """Whether it ended days or minutes ago; the forecast knew it, and the next pass is idle."""
-    many = Many(mirror.account, count)
+    many = Many(mirror.account, count, alike=alike)
     forecast = mirror.sync(dry_run=True, since="30d")
     report = mirror.sync(since="30d", artifacts="none")
     assert report.failed == []
@@ -110,7 +123,7 @@ def test_a_finished_job_costs_two_pages_and_a_fiftieth_of_a_listing(
 
 def test_streams_whose_times_lag_behind_are_found_by_name(mirror: Mirror) -> None:
     """Whether AWS knows no last event of theirs or an early one: every point is there."""
-    many = Many(mirror.account, 40, days=1 / 12)
+    many = Many(mirror.account, 40, alike=False)
     unknown, early = many.names[3:6], many.names[20:23]
     for name in unknown:
         mirror.account.faults.lag_last_events(f"{name}/algo-*")
@@ -118,13 +131,36 @@ def test_streams_whose_times_lag_behind_are_found_by_name(mirror: Mirror) -> Non
         first_ms = many.written[name]["algo-1"][0][0]
         mirror.account.faults.lag_last_events(f"{name}/algo-*", first_ms)
     mirror.sync(since="30d")
-    by_name = {
-        each.parameters["logStreamNamePrefix"]
-        for each in mirror.account.requests
-        if each.operation == STREAMS and "logStreamNamePrefix" in each.parameters
-    }
-    assert by_name == {f"{name}/" for name in (*unknown, *early)}
+    assert prefixes_asked(mirror.account) == {f"{name}/" for name in (*unknown, *early)}
     assert len(listings_asked(mirror.account)) == 1
+    for name in many.names:
+        assert mirror.series(name) == replayed(VALUE, many.written[name])
+
+
+def test_streams_of_jobs_whose_names_begin_alike(mirror: Mirror) -> None:
+    """Silent restarts and times that lag are no matter: each stream that there is has a name."""
+    many = Many(mirror.account, 40)
+    for name in many.names[::3]:
+        ended_ms = NOW_MS - 24 * HOUR_MS - many.names.index(name) * MINUTE_MS
+        again = [(ended_ms + n, f"value={n}") for n in range(3)]
+        put_log(mirror.account, name, again, epoch_s=ended_ms // 1000)
+        many.written[name]["algo-1"] += again
+        mirror.account.faults.lag_last_events(f"{name}/algo-*")
+    mirror.sync(since="30d")
+    assert mirror.account.calls[STREAMS] == 2
+    assert prefixes_asked(mirror.account) == {"job-"}
+    for name in many.names:
+        values = sorted(value for *_, value in mirror.series(name)["loss"])
+        assert values == sorted(float(text[6:]) for _, text in many.written[name]["algo-1"])
+
+
+def test_streams_of_others_among_the_names(mirror: Mirror) -> None:
+    """The calls are at most twice those by name; what was gone past by then is known."""
+    many = Many(mirror.account, 12)
+    for n in range(50 * 12):
+        put_log(mirror.account, f"job-1-other-{n}", [(NOW_MS, "x")])
+    mirror.sync(since="30d")
+    assert mirror.account.calls[STREAMS] <= 2 * len(many.names)
     for name in many.names:
         assert mirror.series(name) == replayed(VALUE, many.written[name])
 
@@ -142,7 +178,7 @@ def test_few_jobs_and_jobs_by_name_are_listed_one_by_one(mirror: Mirror) -> None
 
 def test_streams_of_others_cost_no_more_than_the_jobs(mirror: Mirror) -> None:
     """Where thousands of newer streams are in the way, the calls are twice those by name."""
-    old = Many(mirror.account, WORTHWHILE)
+    old = Many(mirror.account, WORTHWHILE, alike=False)
     for n in range(50 * WORTHWHILE + 1):
         put_log(mirror.account, f"other-{n}", [(NOW_MS + n, "x")])
     mirror.sync(since="30d")
@@ -338,8 +374,7 @@ class Life:
     restarts
         For each host, the part of the training after which it was started again, silently.
     hidden
-        For each stream, whether AWS knows its last event, an early one, or none, as long as it may
-        lag behind.
+        For each stream, whether AWS knows its last event, an early one, or none.
     namesake
         How long before it an earlier job of the same name ended; None for no such job.
     quiet
@@ -356,13 +391,10 @@ class Life:
     @property
     def is_plain(self) -> bool:
         """Whether nothing stands against the listing."""
-        late = self.age >= LAG_MINUTES
-        shown = late or set(self.hidden[: len(self.restarts)]) == {"no"}
-        heard = late or self.quiet == 1.0
-        return shown and heard and not any(self.restarts) and self.namesake is None
+        shown = set(self.hidden[: len(self.restarts)]) == {"no"}
+        return shown and not any(self.restarts) and self.namesake is None and self.quiet == 1.0
 
 
-LAG_MINUTES = 180
 parts = st.sampled_from((0.3, 0.5, 0.7))
 lives = st.builds(
     Life,
@@ -410,7 +442,7 @@ class Placed:
         self._account.put_log_events(GROUP, name, [(begin_ms, "x"), (last_ms, "y")], publish=False)
         self._account.clock.set(None)
         hidden = next(self._hidden, "no")
-        if hidden != "no" and self.life.age < LAG_MINUTES:
+        if hidden != "no":
             known_ms = begin_ms + 1 if hidden == "early" else None
             self._account.faults.lag_last_events(name, known_ms)
 

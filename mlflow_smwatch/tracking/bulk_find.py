@@ -19,7 +19,7 @@ from mlflow.store.tracking.dbmodels.models import (
     SqlRun,
     SqlTag,
 )
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, literal_column, select
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.matching import KnownRun
@@ -38,6 +38,9 @@ _COLUMNS = (
     "lifecycle_stage",
     "artifact_uri",
 )
+_ARN = literal_column(f"'{names.ARN}'")
+"""In the statement itself, so that a database may use an index of these tags alone."""
+
 _RUNS: Table = SqlRun.__table__
 _TAGS: Table = SqlTag.__table__
 _PARAMS: Table = SqlParam.__table__
@@ -109,7 +112,7 @@ def active_runs_like(bulk: BulkStore, key: str, pattern: str) -> Iterator[KnownR
 
 def _runs_of(connection: Connection, arns: Sequence[str]) -> Iterator[KnownRun]:
     with_arn = select(_TAGS.c.run_uuid).where(
-        _TAGS.c.key == names.ARN, func.lower(_TAGS.c.value).in_(arns)
+        _TAGS.c.key == _ARN, func.lower(_TAGS.c.value).in_(arns)
     )
     return _runs(connection, list(connection.execute(with_arn).scalars()))
 

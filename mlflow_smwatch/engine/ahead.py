@@ -5,13 +5,16 @@ Never more of them wait than was said, however slowly they are taken.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from queue import SimpleQueue
+from typing import Any, TypeAlias, TypeVar
 
 _Item = TypeVar("_Item")
+_Made: TypeAlias = "Future[tuple[_Item, ...]]"
 
 
 @contextmanager
@@ -20,8 +23,8 @@ def made_ahead(
 ) -> Iterator[Iterator[_Item]]:
     """Take items ahead in a thread that lasts as long as the block.
 
-    When the block is left, for whatever reason, the item in hand is waited for, the next ones are
-    dropped, and the generator is closed.
+    When the block is left, the item in hand is waited for, unless the user does not want to wait
+    (KeyboardInterrupt); the next ones are dropped, and the generator is closed.
 
     Parameters
     ----------
@@ -37,29 +40,61 @@ def made_ahead(
     iterator
         The items, in their order; what the generator raises comes after those made before.
     """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="smwatch-discovery")
+    wanted: SimpleQueue[_Made[_Item] | None] = SimpleQueue()
+    thread = threading.Thread(
+        target=_make, args=(items, wanted), name="smwatch-discovery", daemon=True
+    )
+    thread.start()
+    futures = deque(_ask(wanted) for _ in range(count))
     try:
-        yield _each(thread, items, count, while_waiting)
-    finally:
-        thread.shutdown(wait=True, cancel_futures=True)
-        items.close()
+        yield _each(futures, wanted, while_waiting)
+    except KeyboardInterrupt:
+        _drop(futures, wanted)
+        raise
+    except BaseException:
+        _drop(futures, wanted)
+        thread.join()
+        raise
+    else:
+        _drop(futures, wanted)
+        thread.join()
 
 
 def _each(
-    thread: ThreadPoolExecutor,
-    items: Iterator[_Item],
-    count: int,
+    futures: deque[_Made[_Item]],
+    wanted: SimpleQueue[_Made[_Item] | None],
     while_waiting: Callable[[Future[Any]], None],
 ) -> Iterator[_Item]:
-    futures = deque(thread.submit(_next, items) for _ in range(count))
     while True:
-        future = futures.popleft()
-        while_waiting(future)
-        made = future.result()
+        while_waiting(futures[0])
+        made = futures.popleft().result()
         if not made:
             return
-        futures.append(thread.submit(_next, items))
+        futures.append(_ask(wanted))
         yield made[0]
+
+
+def _ask(wanted: SimpleQueue[_Made[_Item] | None]) -> _Made[_Item]:
+    future: _Made[_Item] = Future()
+    wanted.put(future)
+    return future
+
+
+def _drop(futures: Iterable[_Made[_Item]], wanted: SimpleQueue[_Made[_Item] | None]) -> None:
+    for future in futures:
+        future.cancel()
+    wanted.put(None)
+
+
+def _make(items: Generator[_Item], wanted: SimpleQueue[_Made[_Item] | None]) -> None:
+    """Make an item for each that is wanted, until none is."""
+    while (future := wanted.get()) is not None:
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(_next(items))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the item is taken
+                future.set_exception(error)
+    items.close()
 
 
 def _next(items: Iterator[_Item]) -> tuple[_Item, ...]:

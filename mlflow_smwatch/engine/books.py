@@ -25,7 +25,7 @@ class Books:
     trials
         The state of trials, which is that of their jobs.
     listener
-        Called after each job with the report so far.
+        Called with the report so far after each job, and when more is known of how many there are.
 
     Attributes
     ----------

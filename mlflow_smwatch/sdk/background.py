@@ -26,7 +26,7 @@ _MOST_FAILURES = 10
 _LONGEST_PAUSE_S = 300.0
 _NAMED_AT_EXIT = 10
 _THREAD_NAME = "smwatch-autolog"
-_PASSES = logging.getLogger("mlflow_smwatch.engine.job_pass")
+_PASSES = logging.getLogger("mlflow_smwatch.engine.books")
 """Tells of each job in each pass; here a trouble is told once."""
 
 

@@ -19,7 +19,7 @@ from mlflow.store.tracking.dbmodels.models import (
     SqlRun,
     SqlTag,
 )
-from sqlalchemy import Connection, Select, Table, func, literal_column, select
+from sqlalchemy import ColumnClause, Connection, Select, Table, func, literal_column, select
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.matching import KnownRun
@@ -38,7 +38,7 @@ _COLUMNS = (
     "lifecycle_stage",
     "artifact_uri",
 )
-_ARN = literal_column(f"'{names.ARN}'")
+_ARN: ColumnClause[str] = literal_column(f"'{names.ARN}'")
 """In the statement itself, so that a database may use an index of these tags alone."""
 
 _RUNS: Table = SqlRun.__table__

@@ -84,7 +84,7 @@ def test_a_call_that_does_not_wait(sdk: Any, account: EmulatedAccount, store: Ml
     ended(account)
     eventually(lambda: found(store)["job"].data.tags.get("smwatch.final") == "true")
     eventually(lambda: not autologging._background.open_jobs())
-    eventually(lambda: not logging.getLogger("mlflow_smwatch.engine.job_pass").filters)
+    eventually(lambda: not logging.getLogger("mlflow_smwatch.engine.books").filters)
 
 
 def test_a_waiting_call_is_live_and_up_to_date(

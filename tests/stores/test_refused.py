@@ -78,6 +78,7 @@ def test_search_that_fails(tmp_path: Path) -> None:
     tracking = open_tracking(f"sqlite:///{database}")
     index = RunIndex(tracking, Experiments(tracking))
     with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("DROP TABLE tags")
         connection.execute("DROP TABLE runs")
         connection.execute("DROP TABLE experiments")
     jobs = [

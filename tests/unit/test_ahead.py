@@ -80,7 +80,7 @@ def test_an_error_comes_after_what_was_made_before() -> None:
     assert discovering() == []
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("error", [GeneratorExit, RuntimeError])
 def test_who_leaves_early_leaves_nothing(error: type[BaseException]) -> None:
     """Neither a thread nor an open generator, also where the error comes while waiting."""
 
@@ -93,6 +93,28 @@ def test_who_leaves_early_leaves_nothing(error: type[BaseException]) -> None:
         next(items)
     assert source.count <= 3
     assert source.closed
+    assert discovering() == []
+
+
+def test_who_does_not_want_to_wait_does_not() -> None:
+    """A second Ctrl-C does not wait for the page in hand; its thread holds nobody up."""
+    go = threading.Event()
+
+    def slow() -> Generator[int]:
+        yield 1
+        go.wait(LONGEST_S)
+        yield 2
+
+    def interrupted(_: Future[Any]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), made_ahead(slow(), 2, interrupted) as items:
+        next(items)
+    (name,) = discovering()
+    (thread,) = [each for each in threading.enumerate() if each.name == name]
+    assert thread.daemon
+    go.set()
+    thread.join(LONGEST_S)
     assert discovering() == []
 
 

@@ -96,6 +96,7 @@ def workers_of(cluster: LocalCluster) -> dict[str, int]:
     return pids
 
 
+@pytest.mark.slow
 def test_rates_are_divided(account: EmulatedAccount, cluster: LocalCluster, store: str) -> None:
     """All processes together stay below the rate of one; every job is there, every point once."""
     author = Author(account, seed=1, name="rate")
@@ -140,6 +141,7 @@ def test_a_killed_worker_loses_nothing(
     assert sync(cluster, store, "kill").jobs["unchanged"] == len(jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 def test_into_postgresql(account: EmulatedAccount, cluster: LocalCluster, tmp_path: Path) -> None:
     """Workers write to a database server at the same time."""

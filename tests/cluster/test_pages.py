@@ -250,6 +250,7 @@ def test_what_stays_is_written_meanwhile(mirror: Mirror) -> None:
     assert report.jobs["created"] == 4
 
 
+@pytest.mark.slow
 def test_pages_for_all_workers(mirror: Mirror) -> None:
     """Few jobs are divided among all workers, also where they would fit into fewer pages."""
     put_jobs(mirror, 110)

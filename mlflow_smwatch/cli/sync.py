@@ -59,9 +59,11 @@ def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None
     with quiet(verbose=verbose, log_json=log_json):
         say.name_default_store(options.tracking_uri)
         from mlflow_smwatch.cli.forecast import figures
+        from mlflow_smwatch.cli.memory import share_heaps
         from mlflow_smwatch.engine.targets import sync as run_sync
         from mlflow_smwatch.render import sync_text
 
+        share_heaps()
         with progress_bar(shown=not log_json) as advance:
             report = run_sync(
                 targets,

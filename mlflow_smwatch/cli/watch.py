@@ -13,6 +13,7 @@ import click
 
 from mlflow_smwatch.cli.diagnostics import Diagnostics, News, quiet
 from mlflow_smwatch.cli.lifeline import stop_at_eof
+from mlflow_smwatch.cli.memory import share_heaps
 from mlflow_smwatch.cli.options import (
     Command,
     denied_option,
@@ -123,6 +124,7 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
     )
     try:
         with stopping(stopped, tell), kept.kept() if kept else nullcontext():
+            share_heaps()
             with quiet(verbose=verbose, log_json=log_json):
                 from mlflow_smwatch.watch import watch as run_watch
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _LOOK_S = 60
 """How often to look whether series are about to fade that wait for others."""
 
-_REQUESTS_AT_ONCE = 3
+_REQUESTS_AT_ONCE = 2
 """A request for metrics may count a second's quota of datapoints, and is answered in about one."""
 
 

@@ -17,6 +17,9 @@ from mlflow_smwatch.tracking.units import UnitLimits
 
 logger = logging.getLogger(__name__)
 
+_THREADS = 4
+"""They store documents; each keeps memory of its own."""
+
 _WRITTEN = frozenset({"created", "updated"})
 
 
@@ -76,7 +79,7 @@ class JobWriter:
         def put(task: Task) -> Outcome:
             return self._bordered(task, partial(self._recorder.put, task, unit))
 
-        with ThreadPoolExecutor(self._pass.options.workers, "smwatch-unit") as pool:
+        with ThreadPoolExecutor(min(self._pass.options.workers, _THREADS), "smwatch-unit") as pool:
             outcomes = list(pool.map(put, tasks))
         try:
             unit.commit()

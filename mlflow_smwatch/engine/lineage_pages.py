@@ -16,8 +16,8 @@ from mlflow_smwatch.tracking.lineage import read_lineage
 from mlflow_smwatch.tracking.store import Tracking
 from mlflow_smwatch.tracking.uris import is_sql
 
-_MOST_PARTS = 60_000
-"""Edges and nodes that are kept of what was taken in: some 6,000 jobs, 36 MB."""
+_MOST_PARTS = 20_000
+"""Edges and nodes that are kept of what was taken in: some 2,000 jobs, 12 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,16 +70,16 @@ class _Listing:
 
 @dataclass(slots=True)
 class _Group:
-    """A log group: the jobs that are looked for, and its listings; all of it under its lock."""
+    """A log group: the jobs that are looked for, and its listings, which are under its lock."""
 
-    jobs: set[str] = field(default_factory=set)
+    jobs: frozenset[str]
     listings: list[_Listing] = field(default_factory=list)
     stopped: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def prefix_for(self, job: str) -> str | None:
         """Give what many jobs' names begin with, this one's among them; None for few."""
-        alike = {each for each in self.jobs if each[:1] == job[:1]}
+        alike = {job, *(each for each in self.jobs if each[:1] == job[:1])}
         if len(alike) < WORTHWHILE:
             return None
         return os.path.commonprefix(sorted(alike))  # noqa: RUF071 - letter by letter is meant
@@ -113,8 +113,10 @@ class NamedStreams:
         """
         with self._lock:
             known = self._groups.get(group)
-            listings = [] if known is None or known.stopped else known.listings
-            self._groups[group] = _Group(jobs=set(jobs), listings=listings)
+            if known is None or known.stopped:
+                self._groups[group] = _Group(jobs=frozenset(jobs))
+            else:
+                known.jobs = frozenset(jobs)
 
     def find(
         self,

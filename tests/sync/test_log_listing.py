@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mlflow_smwatch.aws import log_listing
 from mlflow_smwatch.aws.log_listing import WORTHWHILE, CallAllowance, StreamListings
+from mlflow_smwatch.aws.log_names import NamedStreams
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.describe import training_job
@@ -152,6 +153,39 @@ def test_streams_of_jobs_whose_names_begin_alike(mirror: Mirror) -> None:
     for name in many.names:
         values = sorted(value for *_, value in mirror.series(name)["loss"])
         assert values == sorted(float(text[6:]) for _, text in many.written[name]["algo-1"])
+
+
+def test_a_job_of_an_earlier_page_is_still_found(account: EmulatedAccount) -> None:
+    """Others are looked for by then, whose names begin alike: their listing is not its own."""
+    put_log(account, "alpha-1", [(NOW_MS, "x")])
+    put_log(account, "alps-1", [(NOW_MS, "x")])
+    named = NamedStreams(connect(None, None, 4))
+    named.prepare(GROUP, [f"alpha-{n}" for n in range(WORTHWHILE)])
+    named.prepare(GROUP, [f"alps-{n}" for n in range(WORTHWHILE)])
+    for job in ("alps-1", "alpha-1"):
+        found = named.find(GROUP, job, NOW_MS - HOUR_MS, enough(), go_on)
+        assert found is not None
+        assert len(found) == 1
+
+
+def test_threads_share_a_listing_by_name(account: EmulatedAccount) -> None:
+    """Also while the next jobs are told: each page is asked for once, no stream comes twice."""
+    seed(account, 420)
+    named = NamedStreams(connect(None, None, 8))
+    names = [f"job-{n:04}" for n in range(420)]
+
+    def find(n: int) -> int:
+        if n % 30 == 0:
+            named.prepare(GROUP, names[n : n + 100])
+        found = named.find(GROUP, names[n], NOW_MS - HOUR_MS, enough(), go_on)
+        return -1 if found is None else len(found)
+
+    named.prepare(GROUP, names)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(find, range(420))) == [1] * 420
+    asked = [each.parameters for each in account.requests if each.operation == STREAMS]
+    pages = [(each["logStreamNamePrefix"], each.get("nextToken")) for each in asked]
+    assert len(pages) == len(set(pages)) < 20
 
 
 def test_streams_of_others_among_the_names(mirror: Mirror) -> None:

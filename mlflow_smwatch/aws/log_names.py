@@ -62,10 +62,11 @@ class _Listing:
         self.token = answer.get("nextToken")
         self.complete = not self.token
 
-    def take(self, job: str) -> tuple[LogStream, ...]:
+    def take(self, job: str) -> tuple[LogStream, ...] | None:
+        """Give a job's streams; None where there are none, or were taken before."""
         streams = self.streams.pop(job, [])
         self.kept -= len(streams)
-        return tuple(streams)
+        return tuple(streams) or None
 
 
 @dataclass(slots=True)
@@ -142,7 +143,8 @@ class NamedStreams:
         Returns
         -------
         tuple[LogStream, ...] or None
-            All streams of the job, in the order of their names; None where they were not reached.
+            All streams of the job, in the order of their names; None where they were not reached,
+            were taken before, or there are none.
 
         Raises
         ------

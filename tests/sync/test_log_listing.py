@@ -166,6 +166,7 @@ def test_a_job_of_an_earlier_page_is_still_found(account: EmulatedAccount) -> No
         found = named.find(GROUP, job, NOW_MS - HOUR_MS, enough(), go_on)
         assert found is not None
         assert len(found) == 1
+        assert named.find(GROUP, job, NOW_MS - HOUR_MS, enough(), go_on) is None
 
 
 def test_threads_share_a_listing_by_name(account: EmulatedAccount) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,8 +17,8 @@ from mlflow_smwatch.tracking.uris import is_sql
 _PROXIED = "mlflow-artifacts"
 
 
-def store_text(tracking: Tracking, run: KnownRun, path: str, text: str) -> None:
-    """Store a text as an artifact of a run.
+def store_texts(tracking: Tracking, run: KnownRun, texts: Mapping[str, str]) -> None:
+    """Store texts as artifacts of a run, in one call.
 
     Next to a database the place is written to at once, without a look at the run. Artifacts under
     ``mlflow-artifacts:`` can be written by HTTP alone; a mirror that runs within the server, on its
@@ -28,10 +28,10 @@ def store_text(tracking: Tracking, run: KnownRun, path: str, text: str) -> None:
     ----------
     tracking
         The store.
-    run, path
-        The run, and the path below its artifacts.
-    text
-        The content.
+    run
+        The run.
+    texts
+        Path below the run's artifacts → content.
 
     Raises
     ------
@@ -39,10 +39,15 @@ def store_text(tracking: Tracking, run: KnownRun, path: str, text: str) -> None:
         When MLflow refuses; artifact stores raise errors of their own kinds too.
     """
     place = _place(run.artifact_uri) if run.artifact_uri and is_sql(tracking.uri) else None
-    if place is None:
-        tracking.client.log_text(run.run_id, text, path)
-    else:
-        _store_at(place, path, text)
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in texts.items():
+            file = Path(folder, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        if place is None:
+            tracking.client.log_artifacts(run.run_id, folder)
+        else:
+            get_artifact_repository(place).log_artifacts(folder)  # type: ignore[no-untyped-call]
 
 
 def _place(uri: str) -> str | None:
@@ -54,11 +59,3 @@ def _place(uri: str) -> str | None:
     if destination is None or root.netloc:
         return None
     return f"{destination.rstrip('/')}/{root.path.lstrip('/')}"
-
-
-def _store_at(root: str, path: str, text: str) -> None:
-    folder, name = posixpath.split(path)
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary, name)
-        file.write_text(text, encoding="utf-8")
-        get_artifact_repository(root).log_artifact(str(file), folder or None)  # type: ignore[no-untyped-call]

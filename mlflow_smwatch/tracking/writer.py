@@ -19,7 +19,7 @@ from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import ModelRecord
-from mlflow_smwatch.tracking.artifacts import store_text
+from mlflow_smwatch.tracking.artifacts import store_texts
 from mlflow_smwatch.tracking.batches import batches
 from mlflow_smwatch.tracking.bulk_unit import BulkUnit
 from mlflow_smwatch.tracking.dataset_inputs import dataset_input
@@ -110,18 +110,17 @@ class RunWriter:
         Returns
         -------
         str or None
-            Why one could not be stored. An artifact store that refused once is not tried again by
+            Why they could not be stored. An artifact store that refused once is not tried again by
             this writer, since it is the same for all runs; the next pass does.
         """
-        for path, text in texts.items():
-            if self._refused is None:
-                try:
-                    store_text(self._tracking, run, path, text)
-                except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
-                    self._refused = (
-                        f"{path} could not be stored ({first_line(error)[:200]}):"
-                        " --artifacts none leaves it out"
-                    )
+        if self._refused is None:
+            try:
+                store_texts(self._tracking, run, texts)
+            except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
+                self._refused = (
+                    f"{' and '.join(texts)} could not be stored ({first_line(error)[:200]}):"
+                    " --artifacts none leaves them out"
+                )
         return self._refused
 
     def write_points(

@@ -191,7 +191,7 @@ def test_a_document_that_could_not_be_stored_is_stored_later(mirror: Mirror) -> 
     blocked.write_text("a file where a folder should be")
     mirror.client.create_experiment("blocked", artifact_location=f"file://{blocked}/artifacts")
     report = mirror.sync(experiment="blocked")
-    assert "sagemaker/job.json could not be stored" in mirror.warnings(report)
+    assert "job.json and sagemaker/lineage.html could not be stored" in mirror.warnings(report)
     assert mirror.is_final("job")
     unchanged = mirror.dump()
     assert mirror.sync(experiment="blocked").jobs["unchanged"] == 1

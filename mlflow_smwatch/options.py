@@ -82,6 +82,15 @@ class SyncOptions:
         How old a CloudWatch period must be before it is mirrored, seconds.
     give_up_denied
         Make an ended job final although a part of it is denied.
+    restore
+        Bring runs back that the user deleted in MLflow, of the jobs in ``names``.
+    redact
+        Regular expressions of what is a secret too: each match becomes ``***``.
+    prices
+        File of prices that take the place of those that are built in; ``aws`` asks the Price List
+        API for those of instances; None for neither.
+    max_calls, max_cost
+        How many AWS calls, and dollars for them, a pass may come to; None for as many as it takes.
     dry_run
         Read job lists only and forecast the rest.
     ui_url
@@ -113,6 +122,11 @@ class SyncOptions:
     scheduler: str | None = None
     settle_s: int = 180
     give_up_denied: bool = False
+    restore: bool = False
+    redact: tuple[str, ...] = ()
+    prices: str | None = None
+    max_calls: int | None = None
+    max_cost: float | None = None
     dry_run: bool = False
     ui_url: str | None = None
 

@@ -31,6 +31,7 @@ _VALUES: dict[object, tuple[tuple[type, ...], str]] = {
     click.types.IntParamType: ((int,), "a whole number"),
     click.IntRange: ((int,), "a whole number"),
     click.types.FloatParamType: ((int, float), "a number"),
+    click.FloatRange: ((int, float), "a number"),
     words: ((str, list), "a text or a list of texts"),
     role: ((str, list), "a text or a list of texts"),
     tag: ((str, list, dict), 'a list such as ["key=value"] or a table such as {key = "value"}'),

@@ -188,6 +188,12 @@ mirror_options = _together(
             " absolute path, file:///, s3://, gs:// or wasbs://. Default: MLflow's own place. No"
             " effect without overlay.",
         ),
+        option(
+            "--redact",
+            metavar="PATTERN",
+            multiple=True,
+            help="Regular expression of what is a secret too: each match becomes ***; repeatable.",
+        ),
     ]
 )
 """What of them is mirrored, and into which experiment."""
@@ -224,6 +230,29 @@ work_options = _together(
     ]
 )
 """How fast, and how soon."""
+
+bill_options = _together(
+    [
+        option(
+            "--prices",
+            metavar="FILE|aws",
+            help="Prices that take the place of the built-in ones: a TOML file; or aws, to ask the"
+            " Price List API for those of instances.",
+        ),
+        option(
+            "--max-calls",
+            type=click.IntRange(min=1),
+            help="Stop before a pass makes more AWS calls; the next one goes on.",
+        ),
+        option(
+            "--max-cost",
+            type=click.FloatRange(min=0),
+            metavar="USD",
+            help="Stop before the AWS calls of a pass cost more; the next one goes on.",
+        ),
+    ]
+)
+"""For how much."""
 
 scale_options = _together(
     [

@@ -10,6 +10,7 @@ import click
 from mlflow_smwatch.cli.diagnostics import Diagnostics, quiet
 from mlflow_smwatch.cli.options import (
     Command,
+    bill_options,
     denied_option,
     job_options,
     mirror_options,
@@ -30,8 +31,10 @@ from mlflow_smwatch.options import each_place
 @mirror_options
 @register_option
 @work_options
+@bill_options
 @scale_options
 @denied_option
+@option("--restore", is_flag=True, help="Bring back the runs of NAMEs that you deleted in MLflow.")
 @option("--dry-run", is_flag=True, help="Read job lists only; forecast calls and price.")
 @tracking_options
 @service_options

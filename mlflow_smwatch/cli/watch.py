@@ -16,6 +16,7 @@ from mlflow_smwatch.cli.lifeline import stop_at_eof
 from mlflow_smwatch.cli.memory import share_heaps
 from mlflow_smwatch.cli.options import (
     Command,
+    bill_options,
     denied_option,
     job_options,
     mirror_options,
@@ -70,6 +71,7 @@ _LONGEST_S = 86_400
 @mirror_options
 @register_option
 @work_options
+@bill_options
 @denied_option
 @tracking_options
 @service_options

@@ -61,6 +61,7 @@ def test_one_document_of_all(smwatch: Smwatch, wide: EmulatedAccount) -> None:
     assert not {"targets", "dry_run"} & document.keys()
 
 
+@pytest.mark.slow
 def test_exit_codes(smwatch: Smwatch, wide: EmulatedAccount) -> None:
     """One of two that is denied is 1, all are 3; what is no role is 2."""
     given = (

@@ -307,6 +307,7 @@ def test_sync_by_file_alone(smwatch: Smwatch, database: Path, tmp_path: Path) ->
     assert shown.document["tracking_uri"] == f"sqlite:///{database}"
 
 
+@pytest.mark.slow
 def test_a_file_that_gives_nothing_is_not_named(
     smwatch: Smwatch, database: Path, tmp_path: Path
 ) -> None:

@@ -184,6 +184,7 @@ def test_every_kind_is_where_it_belongs(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_users_own_environment_is_out_of_sight(tmp_path: Path) -> None:
     """Proxies, profiles and endpoints lead nowhere, and least of all to a real account."""
     (tmp_path / "config-of-the-user").write_text(
@@ -259,6 +260,7 @@ def test_account_only(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # not even MLflow's own notes for its telemetry
 
 
+@pytest.mark.slow
 def test_account_only_as_json(tmp_path: Path) -> None:
     """The document leads AWS tools there, and stderr says that nothing of it is real."""
     with started(tmp_path, "--account-only", "--json", more=MISLEADING) as program:

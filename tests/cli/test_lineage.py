@@ -134,6 +134,7 @@ def test_a_page_in_a_file(
         assert f"https://mlflow.example/#/experiments/0/runs/{runs[name]}" in page
 
 
+@pytest.mark.slow
 def test_what_differs(smwatch: Smwatch, store: tuple[str, dict[str, str]]) -> None:
     """What only one of two models came from, and what both did, as text and as JSON."""
     asked = ("lineage", "a", "--diff", "b", "--tracking-uri", store[0])

@@ -18,6 +18,7 @@ def place(database: Path) -> str:
     return str(found.artifact_location)
 
 
+@pytest.mark.slow
 def test_over_and_back(smwatch: Smwatch, database: Path) -> None:
     """A line for each experiment; without a name, all are turned back that can be."""
     uri, before = f"sqlite:///{database}", place(database)

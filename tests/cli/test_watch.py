@@ -266,6 +266,7 @@ def test_until_eof(account: EmulatedAccount, database: Path, tmp_path: Path) -> 
         assert program.wait(LONGEST_S) == 0
 
 
+@pytest.mark.slow
 def test_the_status_file(watching: Watching, healed: EmulatedAccount, tmp_path: Path) -> None:
     """It tells of passes, of what is waited out, and of the end."""
     path = tmp_path / "status.json"

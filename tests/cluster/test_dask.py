@@ -115,6 +115,7 @@ def test_rates_are_divided(account: EmulatedAccount, cluster: LocalCluster, stor
             assert count <= rate.rate * (end - begin + LATE_S) + ahead
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(
     account: EmulatedAccount, cluster: LocalCluster, store: str
 ) -> None:

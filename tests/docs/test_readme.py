@@ -114,6 +114,7 @@ def test_the_commands_run(empty_database: Path, env: dict[str, str]) -> None:
     assert [(each.step, each.value) for each in history] == [(step, step) for step in range(70)]
 
 
+@pytest.mark.slow
 def test_a_run_shows_its_log(
     account: EmulatedAccount, empty_database: Path, env: dict[str, str]
 ) -> None:
@@ -137,6 +138,7 @@ def _reading(job: str, uri: str) -> dict[str, Any]:
     )
 
 
+@pytest.mark.slow
 def test_the_questions_about_lineage_are_answered(
     account: EmulatedAccount, empty_database: Path, env: dict[str, str]
 ) -> None:

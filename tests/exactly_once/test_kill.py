@@ -126,7 +126,7 @@ def kill_again_and_again(
 
 def test_killed_now_and_then(account: EmulatedAccount, store: str, tmp_path: Path) -> None:
     """Whatever a killed program leaves, the next one completes: each point is there, once."""
-    kill_again_and_again(account, store, tmp_path, seed=1, kills=8, big=4000)
+    kill_again_and_again(account, store, tmp_path, seed=1, kills=5, big=3000)
 
 
 @pytest.mark.slow

@@ -121,6 +121,7 @@ def play(account: EmulatedAccount, store: str, folder: Path, *, seed: int, round
     assert doubles(store) or rounds < FEW
 
 
+@pytest.mark.slow
 def test_three_at_once(account: EmulatedAccount, store: str, tmp_path: Path) -> None:
     """They make one run of each job, with each point once, also when one of them is killed."""
     play(account, store, tmp_path, seed=3, rounds=2)

@@ -53,6 +53,7 @@ def test_autolog_and_mirror(
     assert found["after"] == {"waited": "FINISHED", "fails": "FAILED"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sdk", [3], ids=["sagemaker-3"], indirect=True)
 def test_train(sdk: Path, empty_database: Path, tmp_path: Path, account: EmulatedAccount) -> None:
     """A call of ``train()`` under ``autolog()`` comes back when the job's one run is whole."""
@@ -63,6 +64,7 @@ def test_train(sdk: Path, empty_database: Path, tmp_path: Path, account: Emulate
     assert found["runs"] == [found["mirrored"]]
 
 
+@pytest.mark.slow
 def test_experiments(
     sdk: Path, empty_database: Path, tmp_path: Path, account: EmulatedAccount
 ) -> None:

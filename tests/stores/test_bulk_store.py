@@ -152,6 +152,7 @@ def check_same(pair: Pair, sent: list[Batch]) -> None:
         assert bulk.tables() == own.tables()
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=st.lists(batches, min_size=1, max_size=3))
 def test_same_tables(pair: Pair, sent: list[Batch]) -> None:

@@ -44,6 +44,7 @@ for n in count():
 """
 
 
+@pytest.mark.slow
 def test_killed_writers_leave_whole_batches(tmp_path: Path) -> None:
     """Of a batch there are all points, its param and its tag, or nothing."""
     uri = f"smwatch+sqlite:///{tmp_path}/mlflow.db"
@@ -119,6 +120,7 @@ def ask(address: str, path: str, question: dict[str, Any] | None = None) -> dict
     return found
 
 
+@pytest.mark.slow
 def test_a_server_with_it(tmp_path: Path) -> None:
     """Batches over REST, the pages of models and traces; MLflow's own server goes on with it."""
     database = f"sqlite:///{tmp_path}/mlflow.db"
@@ -146,6 +148,7 @@ def test_a_server_with_it(tmp_path: Path) -> None:
     assert plain.get_registered_model("model").name == "model"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("aws")
 def test_mirrors_by_both_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative path is made absolute; a mirror by the plain URI finds all that is there."""

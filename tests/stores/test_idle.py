@@ -61,6 +61,7 @@ def asked(proxy: Proxy) -> list[str]:
     return routes
 
 
+@pytest.mark.slow
 def test_an_idle_pass(account: EmulatedAccount, mlflow_server: str) -> None:
     """One request to MLflow, and a call or two a kind, however many jobs there are."""
     with proxied(mlflow_server) as proxy:

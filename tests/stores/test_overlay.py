@@ -56,6 +56,7 @@ def is_right(run: Run, key: bytes | None = None) -> bool:
     return is_sealed(tags[SEAL], key, run.info.run_id, tags["sagemaker.arn"], created_ms)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("aws")
 def test_a_server_that_keeps_artifacts_itself(mlflow_server: str) -> None:
     """It decides; its runs have what ``link`` gives them, and once it is said how to have more."""

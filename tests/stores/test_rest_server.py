@@ -116,6 +116,7 @@ def test_batches_within_the_servers_limits(aws: EmulatedAccount, mlflow_server: 
         assert len(body) <= 1_000_000
 
 
+@pytest.mark.slow
 def test_older_server_without_models(
     aws: EmulatedAccount, mlflow_server: str, tmp_path: Path
 ) -> None:

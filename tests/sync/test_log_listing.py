@@ -482,6 +482,7 @@ class Placed:
             self._account.faults.lag_last_events(name, known_ms)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

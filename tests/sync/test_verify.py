@@ -546,6 +546,7 @@ def test_beyond_what_is_stored(mirror: Mirror) -> None:
     assert_equal(mirror, "job")
 
 
+@pytest.mark.slow
 def test_many_points_of_logs(mirror: Mirror) -> None:
     """A log whose points are gathered in several parts is compared whole."""
     created_ms = put_logged_job(mirror)
@@ -770,6 +771,7 @@ def test_runs_whose_account_nobody_tells(mirror: Mirror) -> None:
     assert_equal(mirror)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repair", [False, True])
 def test_memory_holds_the_jobs_at_work_alone(mirror: Mirror, repair: bool) -> None:
     """What was read of a job goes once it is compared and, if that is wanted, mended."""

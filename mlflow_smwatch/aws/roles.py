@@ -48,11 +48,20 @@ def role_credentials(
         return client
 
     arguments = {"RoleSessionName": SESSION_NAME}
-    fetcher = AssumeRoleCredentialFetcher(sts, source.get_credentials(), role_arn, arguments)
+    fetcher = AssumeRoleCredentialFetcher(
+        sts, source.get_credentials(), role_arn, arguments, cache=_Forgetful()
+    )
     credentials: Credentials = DeferredRefreshableCredentials(
         fetcher.fetch_credentials, "assume-role"
     )
     return credentials
+
+
+class _Forgetful(dict[str, Any]):
+    """Keeps no credentials: whoever asks for new ones is not to get those that were refused."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        """Keep nothing."""
 
 
 def give(session: botocore.session.Session, credentials: Credentials) -> None:

@@ -11,17 +11,20 @@ import logging
 import threading
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mlflow_smwatch.demo import long_poll
 from mlflow_smwatch.demo.account_contents import AccountContents
+from mlflow_smwatch.demo.breakages import Breakage
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.errors import AwsError, NotOursError, refuse
-from mlflow_smwatch.demo.faults import Breakage, Faults
+from mlflow_smwatch.demo.faults import Faults
 from mlflow_smwatch.demo.moto_server import ACCOUNT_ID, MotoApplication
 from mlflow_smwatch.demo.region import Region
 from mlflow_smwatch.demo.server import LoopbackServer
+from mlflow_smwatch.demo.signatures import Sent
 from mlflow_smwatch.demo.validation import Answer, Parameters, check_parameters
 from mlflow_smwatch.demo.wire import (
     Call,
@@ -206,14 +209,15 @@ class EmulatedAccount(AccountContents):
 
     def _answer(self, request: HttpRequest) -> tuple[Reply, Breakage | None]:
         call = read_call(request, self.region)
-        fault = self.faults.next_fault(call.name)
+        fault = self.faults.next_fault(call.name, _sent(call, request))
         if isinstance(fault, AwsError):
             reply = error_reply(call, service_error(call, fault))
         elif fault is Breakage.RESET:
             reply = error_reply(call, AwsError("ConnectionReset", "", 0))
         else:
             reply = self._operate(call, request)
-        served = Request(operation=call.name, parameters=call.parameters, status=reply.status)
+        status = 0 if fault is Breakage.LOST else reply.status
+        served = Request(operation=call.name, parameters=call.parameters, status=status)
         with self._lock:
             self.calls[call.name] += 1
             self.requests.append(served)
@@ -253,6 +257,15 @@ class _Elsewhere(AccountContents):
     @property
     def _home(self) -> Region:
         return self._region
+
+
+def _sent(call: Call, request: HttpRequest) -> Sent:
+    signed = request.headers.get("x-amz-date")
+    return Sent(
+        key=access_key_of(request),
+        signed=datetime.strptime(signed, "%Y%m%dT%H%M%S%z") if signed else None,
+        leads_on=any(call.parameters.get(name) for name in ("NextToken", "nextToken")),
+    )
 
 
 def _checked(call: Call, request: HttpRequest) -> Parameters:

@@ -12,6 +12,7 @@ from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.experiment_store import ExperimentStore
 from mlflow_smwatch.demo.lineage_store import LineageStore
 from mlflow_smwatch.demo.metrics import dimension_set
+from mlflow_smwatch.demo.price_list import PriceList
 from mlflow_smwatch.demo.region import Region
 
 
@@ -40,6 +41,11 @@ class AccountContents(ABC):
     def lineage(self) -> LineageStore:
         """Lineage, the model registry and SageMaker Metrics of the account's own Region."""
         return self._home.lineage
+
+    @property
+    def prices(self) -> PriceList:
+        """What AWS charges, where this account's own Region is the one that tells it."""
+        return self._home.prices
 
     def put_training_job(
         self, answer: Mapping[str, Any], tags: Mapping[str, str] | None = None

@@ -50,7 +50,7 @@ class LogEvent:
     @property
     def size(self) -> int:
         """Bytes that the event counts for."""
-        return len(self.message.encode()) + 26
+        return len(self.message.encode("utf-8", "surrogatepass")) + 26
 
 
 def refuse_group() -> NoReturn:

@@ -46,6 +46,7 @@ class Pipelines:
         self.operations: dict[str, Callable[[Parameters], Answer]] = {
             "ListPipelineExecutions": self.list_executions,
             "ListPipelineExecutionSteps": self.list_steps,
+            "ListPipelineParametersForExecution": self.list_parameters,
         }
 
     def list_executions(self, parameters: Parameters) -> Answer:
@@ -59,6 +60,11 @@ class Pipelines:
         """Answer ``ListPipelineExecutionSteps``."""
         execution = self._executions.existing(parameters["PipelineExecutionArn"])
         return self._steps.answer(to_wire(execution.parts), parameters)
+
+    def list_parameters(self, parameters: Parameters) -> Answer:
+        """Answer ``ListPipelineParametersForExecution``: all on one page."""
+        execution = self._executions.existing(parameters["PipelineExecutionArn"])
+        return {"PipelineParameters": execution.answer.get("PipelineParameters") or []}
 
     def started(self, execution: Resource) -> None:
         """Note an execution with its pipeline, which is made if there is none."""

@@ -59,7 +59,7 @@ def start(workload: Workload, folder: Path) -> Iterator[Worker]:
     environment = {**_environment(hosts, folder), **_channels(workload, folder)}
     began = time.monotonic()
     for host in hosts:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - a script of our own
             [sys.executable, "-u", str(script), *workload.arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -22,6 +22,7 @@ from mlflow_smwatch.demo.lineage_store import LineageStore
 from mlflow_smwatch.demo.log_store import LogStore, events_of
 from mlflow_smwatch.demo.logs import Logs, Points
 from mlflow_smwatch.demo.metrics import MetricStore, dimension_set
+from mlflow_smwatch.demo.price_list import PriceList
 from mlflow_smwatch.demo.resources import Resources
 from mlflow_smwatch.demo.search import Search
 from mlflow_smwatch.demo.tags import Tags
@@ -62,6 +63,8 @@ class Region:
         Every kind of job but training jobs, models, endpoints, pipelines.
     tags
         Knows whose ARN is whose.
+    prices
+        What AWS charges; asked for in us-east-1.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Region:
     ) -> None:
         self.lock = threading.RLock()
         self.metrics = MetricStore()
+        self.prices = PriceList()
         self.log_store = LogStore(account_id, name, clock)
         self.jobs = JobStore(account_id, name, _partition_of(name))
         self._clock = clock
@@ -120,6 +124,7 @@ class Region:
         self.add_operations("sagemaker", self.tags.operations)
         self.add_operations("sagemaker", Search(self._records, faults).operations)
         self.add_operations("cloudwatch", CloudWatch(self.metrics, clock, faults).operations)
+        self.add_operations("pricing", self.prices.operations)
         self.add_operations("logs", Logs(self.log_store, clock, faults, self.publish).operations)
 
     def add_operations(self, service: str, operations: Mapping[str, Handler]) -> None:

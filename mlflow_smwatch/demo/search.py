@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 
 from botocore.model import Shape
 
@@ -13,6 +14,7 @@ from mlflow_smwatch.demo.search_filters import Condition, Property, find_propert
 from mlflow_smwatch.demo.training_jobs import bad_token
 from mlflow_smwatch.demo.validation import Answer, Json, Parameters, service_model
 
+OPERATION = "sagemaker:Search"
 DEFAULT_PAGE = 10
 COUNTED_HITS = 10_000
 RECORD_NAMES = {
@@ -35,7 +37,9 @@ class Search:
 
     def __init__(self, records: Callable[[str], Iterable[Answer]], faults: Faults) -> None:
         self._records = records
-        self._pager = Pager(faults, "sagemaker:Search", bad_token)
+        self._faults = faults
+        self._frozen: dict[str, list[Answer]] = {}
+        self._pager = Pager(faults, OPERATION, bad_token)
         self._found: FoundItems[Answer] = FoundItems()
         self.operations: dict[str, Callable[[Parameters], Answer]] = {"Search": self.search}
 
@@ -43,7 +47,7 @@ class Search:
         """Answer ``Search``: one page of the records that match, newest change first."""
         resource: str = parameters["Resource"]
         record_name: str = RECORD_NAMES.get(resource, resource)
-        records = self._records(resource)
+        records = self._indexed(resource)
         found = self._found.of(
             parameters, records, lambda: _ordered(_record_shape(record_name), records, parameters)
         )
@@ -60,6 +64,20 @@ class Search:
         if token:
             answer["NextToken"] = token
         return answer
+
+    def _indexed(self, resource: str) -> Iterable[Answer]:
+        """Give the records as the index knows them: it may lag behind."""
+        if not self._faults.is_frozen(OPERATION):
+            self._frozen.clear()
+            records = self._records(resource)
+        else:
+            if resource not in self._frozen:
+                self._frozen[resource] = deepcopy(list(self._records(resource)))
+            records = self._frozen[resource]
+        name = f"{RECORD_NAMES.get(resource, resource)}Name"
+        if not self._faults.hides(OPERATION):
+            return records
+        return [one for one in records if not self._faults.is_hidden(OPERATION, one.get(name, ""))]
 
 
 def _ordered(shape: Shape, records: Iterable[Answer], parameters: Parameters) -> list[Answer]:

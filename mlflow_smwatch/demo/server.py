@@ -15,10 +15,16 @@ from typing import IO, cast
 
 from werkzeug.serving import DechunkedInput
 
-from mlflow_smwatch.demo.faults import Breakage
+from mlflow_smwatch.demo.breakages import Breakage, transfer
 from mlflow_smwatch.demo.wire import HttpRequest, Reply
 
 POLL_S = 0.01
+PAUSE_S = 0.05
+"""Between the pieces of a slow body."""
+
+STALL_S = 20
+"""How long a connection stays open on which nothing more comes."""
+
 SET_HERE = {"content-length", "date", "connection", "server"}
 
 
@@ -46,16 +52,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         reply, breakage = self.server.answerer(self._request())
-        if breakage is Breakage.RESET:
+        if breakage in {Breakage.RESET, Breakage.LOST}:
             self._reset()
             return
-        body, length = reply.body, len(reply.body)
-        if breakage is not None:
-            body = body[: length // 2]
-        if breakage is Breakage.MALFORMED:
-            length = len(body)
-        self._send(reply, body, length)
-        if breakage is Breakage.TRUNCATED:
+        sent = transfer(reply, breakage)
+        first, *others = sent.pieces
+        self._send(sent.reply, first, sent.length)
+        for piece in others:
+            self.server.stopping.wait(PAUSE_S)
+            self.wfile.write(piece)
+        if sent.stalls:
+            self.server.stopping.wait(STALL_S)
+        if sent.closes:
             self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = answer  # noqa: N815  names of http.server
@@ -79,7 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Write head and body at once: two writes would cost a delayed acknowledgement."""
         headers = {"Content-Length": str(length), "Date": self.date_time_string()}
         headers |= {k: v for k, v in reply.headers if k.lower() not in SET_HERE}
-        if any(k.lower() == "content-length" for k, _ in reply.headers) and not body:
+        told = any(k.lower() == "content-length" for k, _ in reply.headers)
+        if told and not body and self.command == "HEAD":
             headers["Content-Length"] = dict(reply.headers)["Content-Length"]
         lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -111,6 +120,7 @@ class LoopbackServer(ThreadingHTTPServer):
     ) -> None:
         self.answerer = answerer
         self.connections: set[socket.socket] = set()
+        self.stopping = threading.Event()
         super().__init__(("127.0.0.1", port), _Handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(POLL_S,), daemon=True)
 
@@ -125,6 +135,7 @@ class LoopbackServer(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """Stop serving and close all connections."""
+        self.stopping.set()
         self.shutdown()
         self._thread.join()
         self.server_close()

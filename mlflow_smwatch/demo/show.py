@@ -119,7 +119,7 @@ def served(uri: str, folder: Path, preferred_port: int = _PREFERRED_PORT) -> Ite
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with log.open("w") as output:
-        server = subprocess.Popen(
+        server = subprocess.Popen(  # noqa: S603 - our own command
             command,
             cwd=folder,
             env=environment,

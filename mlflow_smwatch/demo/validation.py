@@ -27,6 +27,7 @@ VALIDATION_CODES = {
     "sagemaker-metrics": "ValidationException",
     "logs": "InvalidParameterException",
     "cloudwatch": "ValidationError",
+    "pricing": "InvalidParameterException",
 }
 INTEGERS = {"integer", "long"}
 NUMBERS = {"integer", "long", "float", "double"}

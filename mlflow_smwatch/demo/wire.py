@@ -24,6 +24,7 @@ TARGETS = {
     "GraniteServiceVersion20100801": "cloudwatch",
     "AWSEvents": "events",
     "AmazonSQS": "sqs",
+    "AWSPriceListService": "pricing",
 }
 SIGNING_NAMES = {"monitoring": "cloudwatch"}
 REST_METRICS = {"/BatchGetMetrics", "/BatchPutMetrics"}

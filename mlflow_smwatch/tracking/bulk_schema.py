@@ -10,6 +10,7 @@ from mlflow.utils import validation
 from sqlalchemy import Engine
 
 from mlflow_smwatch.tracking.bulk_points import has_known_fields
+from mlflow_smwatch.tracking.bulk_sql import schema_revision
 
 _RUN = ("run_uuid",)
 _POINT = ("key", "timestamp", "step", "value", "is_nan")
@@ -165,7 +166,7 @@ def unknown_part(engine: Engine) -> str | None:
     if missing:
         return f"this MLflow has no {missing[0]}"
     with engine.connect() as connection:
-        revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        revision = schema_revision(connection)
     if revision not in KNOWN_REVISIONS:
         return f"its schema has revision {revision}"
     return _odd_table(engine)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +20,10 @@ from typing import Any, TypeVar, cast
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    TEMPORARILY_UNAVAILABLE,
+)
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.time import get_current_time_millis
 from sqlalchemy import Connection
@@ -32,16 +37,33 @@ from mlflow_smwatch.tracking.bulk_new_runs import NewRows, new_rows
 from mlflow_smwatch.tracking.bulk_points import write_model_points, write_points
 from mlflow_smwatch.tracking.bulk_rows import insert_rows
 from mlflow_smwatch.tracking.bulk_schema import unknown_part
+from mlflow_smwatch.tracking.refusals import AWAY, SCHEMA_CHANGED
 from mlflow_smwatch.tracking.units import NewRun, RunChange
-from mlflow_smwatch.tracking.uris import shown_uri
+from mlflow_smwatch.tracking.uris import first_line, shown_uri
 
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""How long to wait for a database that is away, such as a server that is started again."""
+
 _IN_EACH_OTHERS_WAY = re.compile("deadlock|lock wait timeout|could not serialize", re.IGNORECASE)
 _told: set[str] = set()
 _telling = threading.Lock()
 _Result = TypeVar("_Result")
+
+
+class SchemaChangedError(MlflowException):
+    """The database was migrated while this process ran.
+
+    Parameters
+    ----------
+    before, now
+        Revisions of MLflow's schema.
+    """
+
+    def __init__(self, before: str, now: str) -> None:
+        super().__init__(f"{SCHEMA_CHANGED} ({before} → {now})", TEMPORARILY_UNAVAILABLE)
 
 
 class BulkStore(SqlAlchemyStore):
@@ -78,10 +100,13 @@ class BulkStore(SqlAlchemyStore):
         rows = None
         if self._is_known():
             rows = batch_rows(run_id, metrics, params, tags, self.sanitize_metric_value)
+        try:
+            if rows is not None:
+                _again(partial(self._write, rows))
+        except SchemaChangedError:
+            rows = None
         if rows is None:
             super().log_batch(run_id, metrics, params, tags)  # type: ignore[no-untyped-call]
-        else:
-            _again(partial(self._write, rows))
 
     def create_runs(self, new: Sequence[NewRun]) -> list[str]:
         """Make runs in one transaction, each as MLflow's client makes it.
@@ -123,8 +148,7 @@ class BulkStore(SqlAlchemyStore):
 
     def _create(self, new: Sequence[NewRun]) -> list[str]:
         with self._session() as session:
-            connection = session.connection()
-            sql.begin(connection)
+            connection = self._begun(session)
             places = self._places(connection, (run.experiment_id for run in new))
             made: NewRows = new_rows(new, places)
             insert_rows(connection, sql.NEW_RUNS, made.runs)
@@ -133,8 +157,7 @@ class BulkStore(SqlAlchemyStore):
 
     def _write(self, rows: Rows) -> None:
         with self._session() as session:
-            connection = session.connection()
-            sql.begin(connection)
+            connection = self._begun(session)
             experiments = self._experiments(session, rows.run_ids)
             self._link_datasets(connection, experiments, rows)
             _write_params(connection, rows)
@@ -148,6 +171,15 @@ class BulkStore(SqlAlchemyStore):
             sql.update_runs(connection, "name", rows.names)
             sql.update_runs(connection, "status", rows.statuses)
             sql.update_runs(connection, "end_time", rows.ends)
+
+    def _begun(self, session: Session) -> Connection:
+        """Begin to write, to the schema that was looked at."""
+        connection = session.connection()
+        sql.begin(connection)
+        revision = sql.schema_revision(connection)
+        if revision != self._revision:
+            raise SchemaChangedError(self._revision, revision)
+        return connection
 
     def _experiments(self, session: Session, run_ids: Iterable[str]) -> dict[str, int]:
         """Lock active runs, and give their experiments; MLflow's own errors for others."""
@@ -218,7 +250,13 @@ class BulkStore(SqlAlchemyStore):
             return False  # the database is out of reach: MLflow's own words for it
 
     @cached_property
+    def _revision(self) -> str:
+        with self.engine.connect() as connection:
+            return sql.schema_revision(connection)
+
+    @cached_property
     def _writes_in_bulk(self) -> bool:
+        self._revision  # noqa: B018 - that of the schema which is looked at now, or an earlier one
         unknown = unknown_part(self.engine)
         if unknown is not None:
             _tell_once(shown_uri(self.db_uri), unknown)
@@ -270,14 +308,27 @@ def _write_params(connection: Connection, rows: Rows) -> None:
 
 
 def _again(write: Callable[[], _Result]) -> _Result:
-    """Write; where another writer was quicker, all of it once more."""
-    for _ in range(_ATTEMPTS - 1):
+    """Write; where another writer was quicker, or the server was away, all of it once more."""
+    races, pauses_s = _ATTEMPTS - 1, iter(_PAUSES_S)
+    while True:
         try:
             return write()
         except MlflowException as error:
-            if not _lost_a_race(error):
+            if _lost_a_race(error) and races:
+                races -= 1
+            elif not is_away(error) or (pause_s := next(pauses_s, None)) is None:
                 raise
-    return write()
+            else:
+                time.sleep(pause_s)
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether a database did not answer, or ended the connection."""
+    cause = error.__cause__ or error.__context__
+    if not isinstance(cause, OperationalError):
+        return False
+    is_server = not isinstance(cause.orig, sqlite3.Error)
+    return is_server and bool(cause.connection_invalidated or AWAY.search(first_line(cause)))
 
 
 def _lost_a_race(error: MlflowException) -> bool:

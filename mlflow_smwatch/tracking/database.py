@@ -155,6 +155,26 @@ def opened_alone(uri: str) -> Iterator[None]:
         os.close(handle)
 
 
+def replace_read_only(engine: sqlalchemy.Engine) -> None:
+    """Let a connection go that cannot write: SQLite's stay so when their file can be written again.
+
+    Parameters
+    ----------
+    engine
+        MLflow's, which keeps connections for as long as the process lives.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    engine.dispose()
+    if not sqlalchemy.event.contains(engine, "handle_error", _let_go):
+        sqlalchemy.event.listen(engine, "handle_error", _let_go)
+
+
+def _let_go(context: sqlalchemy.engine.ExceptionContext) -> None:
+    if "readonly database" in str(context.original_exception):
+        context.is_disconnect = True
+
+
 def _folder(uri: str) -> Path | None:
     if sys.platform == "win32" or not scheme_of(uri).startswith("sqlite"):
         return None

@@ -27,7 +27,9 @@ def contents(uri: str, folder: Path | None = None) -> dict[str, dict[str, Any]]:
     client = MlflowClient(tracking_uri=uri)
     names = {each.experiment_id: each.name for each in client.search_experiments()}
     runs = client.search_runs(list(names), max_results=1000)
-    return {run.data.tags["sagemaker.arn"]: _content(client, run, names, folder) for run in runs}
+    found = (run.info.run_id for run in runs if "sagemaker.arn" in run.data.tags)
+    jobs = (client.get_run(run_id) for run_id in found)  # a search tells no outputs in MLflow 3.0
+    return {run.data.tags["sagemaker.arn"]: _content(client, run, names, folder) for run in jobs}
 
 
 def _content(

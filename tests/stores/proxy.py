@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +25,9 @@ class Proxy:
         Where it is reached.
     missing
         Parts of paths that are answered as a server does that has no such endpoint.
+    trouble
+        Tells of a path what becomes of the next request: a status that a proxy itself gives,
+        ``reset`` (it is not passed on) or ``lost`` (its answer is not); None for nothing.
     requests
         Method, path and body of each request.
     headers
@@ -33,6 +36,7 @@ class Proxy:
 
     address: str
     missing: tuple[str, ...] = ()
+    trouble: Callable[[str], int | str | None] = lambda _path: None
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
@@ -56,15 +60,29 @@ class _Handler(BaseHTTPRequestHandler):
         if any(part in self.path for part in self.proxy.missing):
             self._answer(404, "text/html; charset=utf-8", FLASKS_404)
             return
+        trouble = self.proxy.trouble(self.path)
+        if trouble == "reset":
+            self.close_connection = True
+            return
+        if isinstance(trouble, int):
+            self._answer(trouble, "text/html", b"<html><h1>the proxy</h1></html>")
+            return
+        status, kind, answer = self._passed_on(body)
+        if trouble == "lost":
+            self.close_connection = True
+            return
+        self._answer(status, kind, answer)
+
+    def _passed_on(self, body: bytes) -> tuple[int, str | None, bytes]:
         headers = {k: v for k, v in self.headers.items() if k.lower() not in NOT_PASSED_ON}
         request = urllib.request.Request(
             self.target + self.path, body or None, headers, method=self.command
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                self._answer(answer.status, answer.headers["Content-Type"], answer.read())
+                return answer.status, answer.headers["Content-Type"], answer.read()
         except urllib.error.HTTPError as error:
-            self._answer(error.code, error.headers["Content-Type"], error.read())
+            return error.code, error.headers["Content-Type"], error.read()
 
     def _answer(self, status: int, kind: str | None, body: bytes) -> None:
         self.send_response(status)

@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,7 @@ def mlflow_server_on(
     *,
     python: str = sys.executable,
     options: tuple[str, ...] = (),
+    port: int | None = None,
 ) -> Iterator[str]:
     """Serve a database with ``mlflow server``; gives its address.
 
@@ -79,8 +80,10 @@ def mlflow_server_on(
         The interpreter.
     options
         Further options of the server.
+    port
+        Where it listens; None for any free one.
     """
-    address = f"http://127.0.0.1:{free_port()}"
+    address = f"http://127.0.0.1:{port or free_port()}"
     command = [python, "-m", "mlflow", "server", "--workers", str(workers), *options]
     command += ["--backend-store-uri", store]
     command += ["--artifacts-destination", destination or str(folder / "artifacts")]
@@ -118,6 +121,13 @@ def _as_other_user() -> tuple[str, ...]:
 @contextmanager
 def postgresql_server() -> Iterator[str]:
     """Serve a new, empty PostgreSQL database; gives its address without a scheme."""
+    with postgresql_cluster() as (address, serving), serving():
+        yield address
+
+
+@contextmanager
+def postgresql_cluster() -> Iterator[tuple[str, Callable[[], AbstractContextManager[None]]]]:
+    """Make a PostgreSQL database; gives its address, and what serves it as often as is wanted."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL's programs are not installed")
@@ -136,8 +146,13 @@ def postgresql_server() -> Iterator[str]:
         command = (*as_other, str(programs / "postgres"), "-D", str(data), "-p", str(port))
         command += ("-k", str(folder), "-h", "127.0.0.1", "-c", "fsync=off")
         ready = (str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port))
-        with process(command, folder) as server:
-            wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, server)
-            yield f"mirror@127.0.0.1:{port}/postgres"
+
+        @contextmanager
+        def serving() -> Iterator[None]:
+            with process(command, folder) as server:
+                wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, server)
+                yield
+
+        yield f"mirror@127.0.0.1:{port}/postgres", serving
     finally:
         shutil.rmtree(folder)

@@ -259,5 +259,6 @@ def test_the_oldest_model_stays(pair: Pair) -> None:
 
 def test_workspaces_write_no_units() -> None:
     """What is read and written there depends on who asks."""
+    pytest.importorskip("mlflow.store.tracking.sqlalchemy_workspace_store")
     store: Any = bulk_store_class(workspaces=True)
     assert store.writes_units.fget(object.__new__(store)) is False

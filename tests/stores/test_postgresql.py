@@ -3,12 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 import mlflow_smwatch
 from mlflow_smwatch.core.errors import TrackingError
 from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.forget import find
 from tests.jobs import LISTS, arn
 from tests.stores.contents import contents
+from tests.stores.jobs import put_jobs
 
 pytestmark = pytest.mark.postgresql
 
@@ -41,3 +45,31 @@ def test_no_such_database(postgresql: str, aws: EmulatedAccount) -> None:
         mlflow_smwatch.sync(tracking_uri=f"postgresql://{address}")
     assert "pass-word" not in str(error.value)
     assert not aws.calls
+
+
+def test_a_run_that_is_forgotten(postgresql: str, aws: EmulatedAccount) -> None:
+    """It is erased with what belongs to it, whatever keys point to it; and it comes back."""
+    uri = f"postgresql://{postgresql}"
+    put_jobs(aws, "forgotten")
+    options = {"tracking_uri": uri, "artifacts": "none"}
+    try:
+        (line,) = mlflow_smwatch.sync("forgotten", **options).runs
+        before = contents(uri)[arn("forgotten")]
+        assert before["models"]
+        client = MlflowClient(tracking_uri=uri)
+        (model,) = client.search_logged_models(
+            [str(line.experiment_id)], f"source_run_id = '{line.run_id}'"
+        )
+        client.log_metric(str(line.run_id), "mine", 1.0, model_id=model.model_id)
+        report = find([str(line.run_id)], uri).carry_out()
+        assert (len(report.removed), report.failed, report.erased) == (1, [], True)
+        with pytest.raises(MlflowException, match="not found"):
+            client.get_run(str(line.run_id))
+        assert mlflow_smwatch.sync("forgotten", **options).jobs["unchanged"] == 1
+        assert find(["forgotten"], uri).carry_out().removed == []
+        assert mlflow_smwatch.sync("forgotten", restore=True, **options).failed == []
+        assert contents(uri)[arn("forgotten")] == before
+    finally:
+        aws.remove_training_job("forgotten")
+    (warned,) = mlflow_smwatch.sync("forgotten", **options).warnings
+    assert "no longer knows" in warned.warning

@@ -3,11 +3,15 @@ from __future__ import annotations
 import json
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 import mlflow_smwatch
 from mlflow_smwatch.demo.account import EmulatedAccount
+from mlflow_smwatch.forget import find
+from mlflow_smwatch.run_pages import find_pages
 from tests.cli.program import environment, run
 from tests.jobs import LISTS, MINUTE_MS, arn, job_answer, now_ms
 from tests.stores.contents import contents
@@ -138,7 +142,7 @@ def test_older_server_without_models(
         done = run("sync", *options, cwd=folder, env=env)
         assert done.code == 0, done.err
         assert done.document["jobs"]["created"] == 2
-        assert done.document["points"] == 12
+        assert done.document["points"] == 14
         warnings = [each["warning"] for each in done.document["warnings"]]
         assert len(warnings) == 1
         assert "has no logged models" in warnings[0]
@@ -193,3 +197,53 @@ def test_jobs_with_the_same_data(
             account.remove_training_job(name)
     assert report.failed == []
     assert report.jobs["created"] == len(names)
+
+
+def test_a_run_that_is_forgotten(aws: EmulatedAccount, mlflow_server: str) -> None:
+    """A server erases nothing: the run lies in its trash, emptied of artifacts and its model."""
+    put_jobs(aws, "forgotten")
+    client = MlflowClient(tracking_uri=mlflow_server)
+    try:
+        (line,) = mlflow_smwatch.sync("forgotten", tracking_uri=mlflow_server).runs
+        run_id = str(line.run_id)
+        before = content_of(client, run_id)
+        assert before["artifacts"]
+        client.log_text(run_id, "mine", "notes/mine.txt")
+        report = find(["forgotten"], mlflow_server).carry_out()
+        assert ([each.run_id for each in report.removed], report.erased) == ([run_id], False)
+        assert client.get_run(run_id).info.lifecycle_stage == "deleted"
+        assert content_of(client, run_id)["artifacts"] == []
+        again = find(["forgotten"], mlflow_server).carry_out()
+        assert (again.removed, again.unmet) == ([], False)
+        (warned,) = mlflow_smwatch.sync("forgotten", tracking_uri=mlflow_server).warnings
+        assert "removed by 'smwatch forget'" in warned.warning
+        mlflow_smwatch.sync("forgotten", tracking_uri=mlflow_server, restore=True)
+        assert content_of(client, run_id) == before
+        unchanged = mlflow_smwatch.sync("forgotten", tracking_uri=mlflow_server)
+        assert unchanged.jobs["unchanged"] == 1
+    finally:
+        aws.remove_training_job("forgotten")
+    (warned,) = mlflow_smwatch.sync("forgotten", tracking_uri=mlflow_server).warnings
+    assert "no longer knows" in warned.warning
+    assert client.get_run(run_id).data.tags["smwatch.gone"]
+    page = find_pages("forgotten", mlflow_server)
+    assert (page.opens, page.advice) == (line.url, None)
+
+
+def content_of(client: MlflowClient, run_id: str) -> dict[str, Any]:
+    """Give what a run holds, but for the mirror's notes of time and the ids of models."""
+    run = client.get_run(run_id)
+    changing = {"smwatch.state", "smwatch.synced_at", "smwatch.forgotten"}
+    models = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
+    return {
+        "tags": {key: each for key, each in run.data.tags.items() if key not in changing},
+        "forgotten": "smwatch.forgotten" in run.data.tags,
+        "params": run.data.params,
+        "points": {
+            key: [(each.timestamp, each.step, each.value) for each in points]
+            for key in run.data.metrics
+            for points in [client.get_metric_history(run_id, key)]
+        },
+        "models": [model.name for model in models],
+        "artifacts": [each.path for each in client.list_artifacts(run_id)],
+    }

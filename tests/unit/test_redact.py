@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_smwatch.core.redact import is_secret_name, redact_answer, redact_text
+from mlflow_smwatch.core.redact import Redaction
+from mlflow_smwatch.core.secret_names import is_secret_name
 from tests.strategies import (
     access_key_ids,
     arns,
@@ -36,6 +37,8 @@ SIGNED_URL = (
 )
 HOSTILE_SIZE = 64 * 1024
 HOSTILE_SECONDS = 2.0
+
+redact_answer, redact_text = Redaction().answer, Redaction().text
 
 plain_values = st.one_of(arns.map(str), s3_uris, image_uris, hexadecimal, job_names)
 
@@ -100,7 +103,7 @@ def test_secret_word_anywhere(
         ("-----BEGIN PGP PRIVATE KEY BLOCK-----\nx\n-----END PGP PRIVATE KEY BLOCK-----.", "***."),
         (
             SIGNED_URL.format(f"{KEY_ID}%2F2024", "IQoJ%2Fx", SHA256),
-            SIGNED_URL.format("***%2F2024", "***", "***"),
+            SIGNED_URL.format("***", "***", "***"),
         ),
         (
             f"GET /k?AWSAccessKeyId={KEY_ID}&Signature=vjbyPxybdZaNmGa%2ByT272YEAiv4%3D&Expires=1",
@@ -240,7 +243,7 @@ def test_named_values() -> None:
         "BestTrainingJob": {"TunedHyperParameters": {"secret": "***", "lr": "0.2"}},
         "Parameters": {
             "api_token": {"StringValue": "***"},
-            "token_count": {"NumberValue": 3.0},
+            "token_count": {"StringValue": "***"},
             "lr": {"NumberValue": 0.5},
         },
         "Tags": [{"Key": "db-password", "Value": "***"}, {"Key": "team", "Value": "token"}],

@@ -1,0 +1,124 @@
+"""Jobs that are asked for by name: runs that are to come back, and jobs that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mlflow_smwatch.aws.discovery import Found, NotFound
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.errors import UnknownJobError
+from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.watermark import STATE_TAG
+from mlflow_smwatch.engine.books import Books
+from mlflow_smwatch.engine.gone import is_young
+from mlflow_smwatch.engine.recognition import Recognition, alone
+from mlflow_smwatch.engine.task import Outcome, PassContext
+
+
+class AskedJobs:
+    """What MLflow has of the jobs that a user names.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    books
+        Where it is entered what becomes of each job.
+    is_here
+        Tells whether a run's job is of the kinds and the Region that are mirrored.
+    account
+        Tells whose jobs are mirrored; None where nobody does.
+    """
+
+    def __init__(
+        self,
+        context: PassContext,
+        books: Books,
+        *,
+        is_here: Callable[[KnownRun], bool],
+        account: Callable[[], str | None],
+    ) -> None:
+        self._pass = context
+        self._books = books
+        self._is_here = is_here
+        self._account = account
+        self._recognition = Recognition(context)
+        self._restores = context.options.restore and not context.options.dry_run
+
+    def bring_back(self, found: Found) -> bool:
+        """Restore the run of a job that the user deleted, where that is wanted.
+
+        Parameters
+        ----------
+        found
+            The job.
+
+        Returns
+        -------
+        bool
+            False where it failed, which is entered: the job is not to be taken.
+        """
+        if not self._restores:
+            return True
+        candidates = self._pass.index.find([self._pass.identity(found)]).get(found.arn, ())
+        return (
+            self._is_back(found.arn, lambda: self._recognition.bring_back(found, candidates))
+            is not None
+        )
+
+    def runs_of_gone(self, missing: NotFound) -> tuple[KnownRun, ...] | None:
+        """Give the runs of a job that AWS has deleted.
+
+        One that the user has deleted too is brought back, where that is wanted; else it is entered
+        that it stays so.
+
+        Parameters
+        ----------
+        missing
+            What was asked for, and AWS does not have.
+
+        Returns
+        -------
+        tuple of KnownRun or None
+            Those that are to be tagged; None where MLflow has none either, or nobody can tell that
+            the job is gone.
+        """
+        if not isinstance(missing.error, UnknownJobError):
+            return None
+        runs = [run for run in self._pass.index.named(missing.asked) if self._is_kept(run)]
+        account = self._account() if runs else None
+        own = [run for run in runs if Arn.parse(run.tags[names.ARN]).account == account]
+        active = tuple(run for run in own if run.active)
+        if active or not own:
+            return active or None
+        return self._removed(own[0])
+
+    def _removed(self, run: KnownRun) -> tuple[KnownRun, ...]:
+        arn = run.tags[names.ARN]
+        if self._restores:
+            back = self._is_back(arn, lambda: self._recognition.restored(run))
+            return (back,) if isinstance(back, KnownRun) else ()
+        removed = alone(arn, lambda: self._recognition.respect_removal(run))
+        stays = Outcome(arn, "unchanged", self._pass.known_line(run))
+        told = removed if isinstance(removed, Outcome) else replace(stays, warnings=removed)
+        self._books.close(told)
+        return ()
+
+    def _is_back(self, arn: str, restore: Callable[[], KnownRun | bool]) -> KnownRun | bool | None:
+        """Restore a run, and enter it; None where that failed."""
+        back = alone(arn, restore)
+        if isinstance(back, Outcome):
+            self._books.close(back)
+            return None
+        if back:
+            self._books.restored.add(arn)
+        return back
+
+    def _is_kept(self, run: KnownRun) -> bool:
+        """Whether a run is the mirror's, of a job from here that is not too young to be told of."""
+        ours = run.mirrored or STATE_TAG in run.tags
+        if not ours or names.DUPLICATE_OF in run.tags or not self._is_here(run):
+            return False
+        return not is_young(run, self._pass.now_ms)

@@ -1,0 +1,97 @@
+"""Jobs that AWS has deleted: their runs stay, are tagged so, and end if they were going on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.errors import StopError, reason
+from mlflow_smwatch.core.job_kinds import kind_of
+from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.progress import NONE
+from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
+
+_YOUNG_MS = 5 * 60_000
+_CUT_OFF = "AWS no longer knows this job: nothing more is read"
+_STAYS = "AWS no longer knows this job: its run stays as it is"
+
+
+class GoneJobs:
+    """Tags and closes the runs of jobs that AWS no longer knows.
+
+    Parameters
+    ----------
+    context
+        What all jobs of the pass share.
+    """
+
+    def __init__(self, context: PassContext) -> None:
+        self._pass = context
+
+    def close(self, run: KnownRun) -> Outcome:
+        """Tag the run of a job that AWS has deleted, and end it if it goes on.
+
+        The outcome of a job that had not ended may never have been seen. A run that is final stays
+        as it is but for the tag; one that is tagged is not written again.
+        """
+        arn = run.tags[names.ARN]
+        try:
+            return self._close(run, arn)
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
+            return Outcome(arn, "failed", error=reason(error))
+
+    def _close(self, run: KnownRun, arn: str) -> Outcome:
+        kind = kind_of(Arn.parse(arn))
+        watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
+        over = watermark.final or (kind is not None and kind.state_from_children)
+        told = over and names.GONE in run.tags
+        line = self._pass.known_line(run, "unchanged" if told else "updated")
+        endless = kind is not None and kind.endless
+        warning = _STAYS if over else None if endless else _CUT_OFF
+        if not (told or self._pass.options.dry_run):
+            now = iso_utc(self._pass.now_ms)
+            gone = {names.GONE: now, names.SYNCED_AT: now}
+            if over:
+                self._pass.writer.write_tags(run, gone)
+            else:
+                self._end(run, watermark, gone, warning)
+        return Outcome(arn, line.word, line, None, (warning,) if warning else (), final=True)
+
+    def _end(
+        self, run: KnownRun, watermark: Watermark, gone: dict[str, str], warning: str | None
+    ) -> None:
+        """End a run; what is endless ends when it is found gone, a job when it changed last."""
+        if run.status not in ENDED and warning:
+            self._pass.writer.end(run, "KILLED", watermark.modified_ms or run.start_ms)
+        elif run.status not in ENDED:
+            self._pass.writer.end(run, "FINISHED", self._pass.now_ms)
+        notes = {
+            **to_tags(replace(watermark, final=True)),
+            **gone,
+            names.FINAL: "true",
+            names.METRIC_SOURCE: watermark.source or NONE,
+        }
+        self._pass.writer.write_points(
+            run, (), notes | ({names.WARNING: warning} if warning else {})
+        )
+
+
+def is_young(run: KnownRun, now_ms: int) -> bool:
+    """Whether a job was made so lately that AWS may not tell of it yet.
+
+    SageMaker's operations are eventually consistent: what one lists another may not find for a
+    while. A run of five minutes is left to a later pass.
+
+    Parameters
+    ----------
+    run
+        Of the job; it starts when the job was made.
+    now_ms
+        When the pass began.
+    """
+    return run.start_ms > now_ms - _YOUNG_MS

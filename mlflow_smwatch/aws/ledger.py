@@ -7,13 +7,16 @@ can forget it.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlflow_smwatch.aws.budget import Budget
 from mlflow_smwatch.aws.operations import (
     DATAPOINT_RATE,
     DATAPOINTS_PER_SECOND,
@@ -24,6 +27,7 @@ from mlflow_smwatch.aws.operations import (
 
 logger = logging.getLogger(__name__)
 
+_ATTEMPT = re.compile(r"\battempt=(\d+)")
 _IAM_PREFIX = {"cloudwatch-logs": "logs"}
 _FINDING = "sagemaker:"
 _COORDINATOR_FINDS = 0.8
@@ -115,11 +119,17 @@ class Ledger:
         IAM action → number of HTTP requests, retries included.
     cost_usd
         Estimated price of the calls so far.
+    budget
+        What may be spent at present: each call is checked against it before it is sent.
     """
 
     def __init__(self, region: str) -> None:
         self.calls: Counter[str] = Counter()
         self.cost_usd = 0.0
+        self.budget = Budget()
+        self._per_call = {name: each.price_per_call_usd for name, each in OPERATIONS.items()}
+        self._per_metric = OPERATIONS[GET_METRIC_DATA].price_per_metric_usd
+        self._asked = threading.local()
         self._pacers = {
             action: Pacer(each.rate_in(region), burst=each.burst)
             for action, each in OPERATIONS.items()
@@ -134,6 +144,26 @@ class Ledger:
             part = share.of(action)
             self._pacers[action].change(each.rate_in(self._region) * part, each.burst * part)
         self._datapoints.change(DATAPOINT_RATE * share.reading, 0.0)
+
+    def reprice(self, calls: Mapping[str, float], metrics: Mapping[str, float]) -> None:
+        """Take other prices from now on.
+
+        Parameters
+        ----------
+        calls, metrics
+            IAM action → USD for a call, and for each metric that it asks for.
+        """
+        self._per_call |= calls
+        self._per_metric = metrics.get(GET_METRIC_DATA, self._per_metric)
+
+    @contextmanager
+    def within(self, budget: Budget) -> Iterator[None]:
+        """Let the calls of a block, whichever thread makes them, spend no more than a budget."""
+        before, self.budget = self.budget, budget
+        try:
+            yield
+        finally:
+            self.budget = before
 
     def attach(self, client: Any) -> None:
         """Follow a boto3 client from now on."""
@@ -156,8 +186,7 @@ class Ledger:
         """Enter calls of one operation, and their price."""
         with self._lock:
             self.calls[action] += calls
-            if action in OPERATIONS:
-                self.cost_usd += calls * OPERATIONS[action].price_per_call_usd
+            self.cost_usd += calls * self._per_call.get(action, 0.0)
 
     def settle(self) -> tuple[dict[str, int], float]:
         """Close the books and begin new ones: give the calls so far, and their price in USD."""
@@ -176,12 +205,30 @@ class Ledger:
     def charge_metrics(self, metrics: int) -> None:
         """Enter the price of metrics that a ``GetMetricData`` call asks for."""
         with self._lock:
-            self.cost_usd += metrics * OPERATIONS[GET_METRIC_DATA].price_per_metric_usd
+            self.cost_usd += metrics * self._per_metric
 
-    def _before_send(self, event_name: str, **_: object) -> None:
+    def announce_metrics(self, metrics: int) -> None:
+        """Tell how many metrics the ``GetMetricData`` calls of this thread ask for from now on.
+
+        They are charged when such a call is sent; where botocore sends it again, not again.
+        """
+        self._asked.metrics = metrics
+
+    def _before_send(self, event_name: str, request: Any = None, **_: object) -> None:
         service, operation = event_name.split(".")[1:]
         action = f"{_IAM_PREFIX.get(service, service)}:{operation}"
+        asked = action == GET_METRIC_DATA and not _is_retry(request)
+        metrics = getattr(self._asked, "metrics", 0) if asked else 0
+        self.budget.spend(self._per_call.get(action, 0.0) + metrics * self._per_metric)
+        self.charge_metrics(metrics)
+        self.count(action)
         if action in self._pacers:
             self._pacers[action].spend()
-        self.count(action)
         logger.debug("AWS call %s", action)
+
+
+def _is_retry(request: Any) -> bool:
+    """Whether botocore sends a request again; it numbers its attempts in a header."""
+    header = request.headers.get("amz-sdk-request", "") if request is not None else ""
+    attempt = _ATTEMPT.search(header.decode() if isinstance(header, bytes) else str(header))
+    return attempt is not None and int(attempt[1]) > 1

@@ -12,6 +12,12 @@ from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.status import StatusReport
 
+UNFORESEEN = (
+    "further pages of logs; what is new of the lineage that SageMaker recorded; calls that fail"
+    " and are made again"
+)
+"""What a forecast does not count, see ``docs/cost.md``."""
+
 
 def sync_text(report: SyncReport, named: tuple[str, ...]) -> Iterator[str]:
     """Give a line for each run that was written or asked for, and a summary."""
@@ -19,9 +25,12 @@ def sync_text(report: SyncReport, named: tuple[str, ...]) -> Iterator[str]:
         if line.word == "unchanged" and not named:
             continue
         points = f"{line.points:,} points"
-        yield f"{line.word:<9}  {line.name}  {line.status}  {points}  {line.url or ''}".rstrip()
+        text = f"{line.word:<9}  {line.name}  {line.status}  {points}  {line.url or ''}"
+        yield visible(text).rstrip()
     for each in report.registered or ():
-        yield f"registered {each.model} version {each.version}  {each.source}"
+        yield visible(f"registered {each.model} version {each.version}  {each.source}")
+    if report.dry_run:
+        yield from _forecast_text(report)
     jobs = ", ".join(f"{count} {word}" for word, count in report.jobs.items())
     calls = sum(report.aws_calls.values())
     begin = "would be: " if report.dry_run else ""
@@ -31,21 +40,32 @@ def sync_text(report: SyncReport, named: tuple[str, ...]) -> Iterator[str]:
     )
 
 
+def _forecast_text(report: SyncReport) -> Iterator[str]:
+    """Give a line for each AWS operation, and one for what nobody can know beforehand."""
+    for action, calls in sorted(report.aws_calls.items()):
+        yield f"calls      {action}  {calls}"
+    yield f"not in it  {UNFORESEEN}"
+
+
 def status_text(found: StatusReport) -> Iterator[str]:
     """Give the state of the mirror, and a line for each run that needs attention."""
-    yield f"{found.tracking_uri}: {found.runs} runs, {found.final} final, {found.open} open"
-    yield f"{found.points:,} points, last written {found.synced_at or 'never'}"
+    store = visible(found.tracking_uri)
+    yield f"{store}: {found.runs} runs, {found.final} final, {found.open} open"
+    yield visible(f"{found.points:,} points, last written {found.synced_at or 'never'}")
     for title, numbers in (
         ("kinds", found.kinds),
         ("status", found.statuses),
         ("metric source", found.metric_sources),
     ):
-        yield f"{title}: " + (", ".join(f"{n} {word}" for word, n in numbers.items()) or "none")
+        counted = ", ".join(f"{n} {word}" for word, n in numbers.items())
+        yield visible(f"{title}: {counted or 'none'}")
     for experiment in found.experiments:
-        yield f"experiment {experiment.experiment}: {experiment.runs} runs  {experiment.url or ''}"
+        line = f"experiment {experiment.experiment}: {experiment.runs} runs  {experiment.url or ''}"
+        yield visible(line)
     for run in found.attention:
         state = "final" if run.final else "open"
-        yield f"{state}  {run.name}  {run.status}  {run.warning or 'no warning'}  {run.url or ''}"
+        line = f"{state}  {run.name}  {run.status}  {run.warning or 'no warning'}  {run.url or ''}"
+        yield visible(line)
 
 
 def diff_text(a: str, b: str, difference: LineageDiff) -> Iterator[str]:
@@ -57,7 +77,7 @@ def diff_text(a: str, b: str, difference: LineageDiff) -> Iterator[str]:
     ):
         yield f"{visible(title)}: {len(nodes)}"
         for node in nodes:
-            yield f"  {node.kind}  {visible(_shown_name(node))}"
+            yield visible(f"  {node.kind}  {_shown_name(node)}")
 
 
 def diff_document(a: str, b: str, difference: LineageDiff) -> dict[str, Any]:

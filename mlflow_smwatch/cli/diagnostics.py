@@ -9,10 +9,12 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from mlflow_smwatch.cli.config import is_from_the_file
+from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.report import KEPT, Failure, SyncReport, Warned, without_counts
 
 logger = logging.getLogger("mlflow_smwatch.cli")
@@ -57,7 +59,7 @@ class Diagnostics:
         if self.as_records:
             logger.info(message, extra=fields)
         else:
-            click.echo(message, err=True)
+            _say(message)
 
     def warning(self, warned: Warned) -> None:
         """Say what was left out.
@@ -70,7 +72,7 @@ class Diagnostics:
         if self.as_records:
             logger.warning(warned.warning, extra={"arn": warned.arn} if warned.arn else None)
         else:
-            click.echo(f"Warning: {warned.arn or 'all jobs'}: {warned.warning}", err=True)
+            _say(f"Warning: {warned.arn or 'all jobs'}: {warned.warning}")
 
     def error(self, message: str, arn: str | None = None) -> None:
         """Say what went wrong.
@@ -85,9 +87,7 @@ class Diagnostics:
         if self.as_records:
             logger.error(message, extra={"arn": arn} if arn is not None else None)
         else:
-            click.echo(
-                f"Error: {arn}: {message}" if arn is not None else f"Error: {message}", err=True
-            )
+            _say(f"Error: {arn}: {message}" if arn is not None else f"Error: {message}")
 
     def troubles(self, failed: Iterable[Failure], warned: Iterable[Warned]) -> None:
         """Say which jobs failed and what was left out.
@@ -115,6 +115,21 @@ class Diagnostics:
 
             uri = shown_tracking_uri(tracking_uri)
             self.note(f"MLflow tracking URI: {uri}", tracking_uri=uri)
+
+
+def _say(line: str) -> None:
+    """Write one line on stderr, whatever text of AWS's or of a run's it has in it."""
+    click.echo(visible(line), err=True)
+
+
+class _OneLine(logging.Formatter):
+    """Writes a record on one line; the lines of a traceback as they are, but printable."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return visible(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - logging's own
+        return "\n".join(map(visible, super().formatException(ei).split("\n")))
 
 
 class News:
@@ -190,7 +205,11 @@ def quiet(*, verbose: bool, log_json: bool = False) -> Iterator[None]:
         if log_json:
             log_as_json(verbose=verbose)
         elif verbose:
-            logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+            handler = logging.StreamHandler(sys.stderr)
+            handler.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s"))
+            logging.basicConfig(level=logging.INFO, handlers=[handler])
+        elif logging.lastResort is not None:
+            logging.lastResort.setFormatter(_OneLine())
         yield
 
 

@@ -1,6 +1,7 @@
 """SageMaker's lineage entities → nodes: what an artifact, a context or a component stands for.
 
-Enters: answers of ``ListArtifacts``, ``DescribeContext``, ``DescribeTrialComponent`` and the like.
+Enters: answers of ``ListArtifacts``, ``DescribeContext``, ``DescribeTrialComponent`` and the like,
+redacted.
 Leaves: nodes under the id that jobs' inputs and outputs have too; the entity's ARN is an alias.
 """
 
@@ -14,7 +15,6 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.job_kinds import kind_of
 from mlflow_smwatch.core.lineage import Lineage, Node, reads, writes
-from mlflow_smwatch.core.redact import redact_text
 
 Answer = Mapping[str, Any]
 
@@ -149,7 +149,7 @@ def component_lineage(answer: Answer) -> Lineage:
     found = Lineage(nodes=(node,))
     for key, join in (("InputArtifacts", reads), ("OutputArtifacts", writes)):
         for label, value in (answer.get(key) or {}).items():
-            uri = redact_text(value.get("Value") or "")
+            uri = str(value.get("Value") or "")
             if uri.startswith("s3://") or is_image(uri):
                 found += join(node.id, Node(id=uri, kind=_artifact_kind(label, uri)))
     return found
@@ -163,7 +163,7 @@ def _artifact_kind(label: str, uri: str) -> str:
 
 
 def _source_uri(answer: Answer) -> str:
-    return redact_text((answer.get("Source") or {}).get("SourceUri") or "")
+    return str((answer.get("Source") or {}).get("SourceUri") or "")
 
 
 def _kind(arn: Arn) -> str:
@@ -179,4 +179,4 @@ def _parsed(text: str) -> Arn | None:
 
 
 def _text(value: str | None) -> str | None:
-    return redact_text(value) if value else None
+    return value or None

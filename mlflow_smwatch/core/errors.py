@@ -7,6 +7,7 @@
     ├── StopError             nothing can be done                    → exit 3
     │   ├── CredentialsError  no, wrong or expired AWS credentials
     │   ├── AwsUnreachableError
+    │   ├── LimitReachedError the user's own limit on calls or dollars
     │   └── TrackingError     MLflow is absent, refused or not MLflow's
     ├── AccessDeniedError     one AWS operation is not allowed: go without its part
     ├── LogsGoneError         the job's log group or stream does not exist: go without its part
@@ -41,6 +42,10 @@ class CredentialsError(StopError):
 
 class AwsUnreachableError(StopError):
     """No connection to the AWS endpoint."""
+
+
+class LimitReachedError(StopError):
+    """One more AWS call would exceed what the user allows a pass: it was not sent."""
 
 
 class TrackingError(StopError):

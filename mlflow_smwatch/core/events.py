@@ -16,7 +16,7 @@ from typing import Any
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import JobError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS, JobKind, kind_of, name_in
-from mlflow_smwatch.core.redact import redact_text
+from mlflow_smwatch.core.redact import Redaction
 
 SOURCE = "aws.sagemaker"
 
@@ -131,5 +131,6 @@ def _arns(event: Mapping[str, Any], kind: JobKind) -> list[object]:
 
 def _shown(value: object) -> str:
     """Return a value on one line, without secrets, short enough for a message."""
-    text = ascii(redact_text(value)) if isinstance(value, str) else redact_text(ascii(value))
+    hide = Redaction().text
+    text = ascii(hide(value)) if isinstance(value, str) else hide(ascii(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

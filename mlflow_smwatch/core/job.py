@@ -85,6 +85,25 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a job's instances are billed for.
+
+    Attributes
+    ----------
+    seconds
+        Of each instance.
+    instances
+        Instance type and number, group by group.
+    notes
+        What is billed besides, in words.
+    """
+
+    seconds: float
+    instances: tuple[tuple[str, int], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryMetric:
     """One entry of a trial component's ``Metrics`` (``DescribeTrialComponent``).
 
@@ -135,6 +154,9 @@ class Job:
         Names of its hosts, ``algo-1`` to ``algo-n``.
     billable_s
         BillableTimeInSeconds, per instance.
+    usage
+        What its instances are billed for, by the second; None where that is not told, or where they
+        are paid in another way.
     model_artifact
         S3 URI of the model, only once it exists.
     hyperparameters, tags
@@ -182,6 +204,7 @@ class Job:
     instance_count: int | None = None
     hosts: tuple[str, ...] = ()
     billable_s: int | None = None
+    usage: Usage | None = None
     spot: bool = False
     checkpoint: str | None = None
     tensorboard: str | None = None

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from mlflow_smwatch.core.job_kinds import AUTOML_JOB, PIPELINE_EXECUTION, TRIAL, TUNING_JOB
+from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.job_kinds import (
+    AUTOML_JOB,
+    PIPELINE_EXECUTION,
+    TRIAL,
+    TUNING_JOB,
+    kind_of,
+)
 from mlflow_smwatch.core.log_streams import names_in
 
 GROUP_KINDS = (TRIAL, TUNING_JOB, AUTOML_JOB, PIPELINE_EXECUTION)
@@ -73,7 +81,7 @@ def noted(tags: Mapping[str, str]) -> Kinship:
         tuning_job=tags.get("sagemaker.tuning_job"),
         automl_job=tags.get("sagemaker.automl_job"),
         candidate=tags.get("sagemaker.candidate"),
-        pipeline_execution=tags.get("sagemaker.pipeline_execution"),
+        pipeline_execution=_execution(tags.get("sagemaker.pipeline_execution")),
     )
 
 
@@ -125,6 +133,15 @@ def spelled(kinship: Kinship, kind: str, name: str) -> Kinship:
     if kind == AUTOML_JOB.word:
         return replace(kinship, automl_job=name)
     return kinship
+
+
+def _execution(said: str | None) -> str | None:
+    """Return an execution's ARN; None for what somebody has made of it."""
+    try:
+        arn = Arn.parse(said or "")
+    except UsageError:
+        return None
+    return said if kind_of(arn) is PIPELINE_EXECUTION else None
 
 
 def _spelled(name: str | None, before: str | None) -> str | None:

@@ -131,7 +131,7 @@ def names_in(text: str | None) -> tuple[str, ...]:
     """Read a list of names that :func:`listed` wrote; empty where it is not one."""
     try:
         names = json.loads(text or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     return tuple(str(each) for each in names) if isinstance(names, list) else ()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.job_kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB
 from mlflow_smwatch.core.watermark import STATE_TAG, Watermark, from_tags
 
@@ -121,7 +122,8 @@ def match(job: JobIdentity, candidates: Iterable[KnownRun], sealed: Collection[s
     A run that the job logged itself comes first, unless the mirror's own is final; then the
     mirror's own, the oldest if two mirrors made one each. Everything else is foreign and is left
     alone. Anyone may copy tags: where one of the mirror's own is sealed, no other comes in its
-    place, also after the user deleted it.
+    place, also after the user deleted it; and where one starts when the job does, another that
+    does not is a user's copy and foreign.
 
     Parameters
     ----------
@@ -133,7 +135,7 @@ def match(job: JobIdentity, candidates: Iterable[KnownRun], sealed: Collection[s
         Ids of those that the mirror has sealed for this job.
     """
     runs = [run for run in candidates if _is_named(run, job)]
-    own = [run for run in runs if run.mirrored and _same_creation(run, job)]
+    own = _genuine([run for run in runs if run.mirrored and _same_creation(run, job)], job)
     own.sort(key=lambda run: (run.run_id not in sealed, *_age(run)))
     alive = tuple(run for run in own if run.active)
     logged = sorted(
@@ -171,9 +173,19 @@ def _same_creation(run: KnownRun, job: JobIdentity) -> bool:
     return run.tags.get(names.CREATED) == iso_utc(job.created_ms)
 
 
-def _age(run: KnownRun) -> tuple[bool, int, str]:
-    watermark = run.watermark
-    return names.DUPLICATE_OF in run.tags, watermark.made_ms if watermark else 0, run.run_id
+def _genuine(own: list[KnownRun], job: JobIdentity) -> list[KnownRun]:
+    """Leave out copies: the mirror starts a run when the job started, and nobody can edit that."""
+    return [run for run in own if run.start_ms == job.created_ms] or own
+
+
+def _age(run: KnownRun) -> tuple[bool, bool, int, str]:
+    """Put the oldest first; one of unknown age is none that a mirror has just made."""
+    try:
+        watermark = run.watermark
+    except JobError:
+        watermark = None
+    made_ms = watermark.made_ms if watermark else 0
+    return names.DUPLICATE_OF in run.tags, watermark is None, made_ms, run.run_id
 
 
 def _is_settled(run: KnownRun, logged: Iterable[KnownRun]) -> bool:

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.links import output_url
+from mlflow_smwatch.core.visible import visible
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~])")
+_ADDRESS = re.compile(r"([\\`\[\]])")
 _TITLES = (
     ("Log streams", "sagemaker.logs_url"),
     ("CloudWatch metrics", "sagemaker.metrics_url"),
@@ -43,6 +45,23 @@ def note_of(job: Job, links: Mapping[str, str]) -> str:
     return legal_value(f"{summary}\n\n{line}" if line else summary, TAG_VALUE_LIMIT)
 
 
+def harmless(text: str) -> str:
+    """Take from a text of several lines what Markdown would load, link or run.
+
+    Parameters
+    ----------
+    text
+        What somebody wrote in AWS, where it is no Markdown.
+
+    Returns
+    -------
+    str
+        Markdown that reads like the text: emphasis and lists may show, links and images do not.
+    """
+    lines = (visible(line.expandtabs()) for line in text.splitlines())
+    return html.escape(_ADDRESS.sub(r"\\\1", "\n".join(lines)), quote=False)
+
+
 def _summary(job: Job) -> str:
     name = job.title or job.name
     words = [f"SageMaker {job.kind.noun} **{_escaped(name)}**"]
@@ -63,4 +82,5 @@ def _escaped(text: str) -> str:
 
     MLflow's Markdown takes ``<`` as an entity only.
     """
-    return html.escape(_MARKDOWN.sub(r"\\\1", " ".join(text.splitlines())), quote=False)
+    line = visible(" ".join(text.splitlines()))
+    return html.escape(_MARKDOWN.sub(r"\\\1", line), quote=False)

@@ -22,6 +22,9 @@ from mlflow_smwatch.core.series import (
 _LARGEST = sys.float_info.max
 _BILLABLE = "sagemaker/billable_seconds"
 _PHASE = "sagemaker/phase_seconds/"
+COST = "sagemaker/cost_usd"
+"""Original of the series that holds what a job's instances came to."""
+
 _STATS = ("min", "max", "avg", "stddev")
 
 
@@ -86,7 +89,8 @@ def metric_keys(
         {f"{each.name}\n{stat}": f"{each.name}/{stat}" for each in job.summaries for stat in _STATS}
     )
     keys.update(_assigned(with_host, keys))
-    keys.update(_assigned({original: original for original, _ in _durations(job)}, keys))
+    durations = {original: original for original, _ in _durations(job)}
+    keys.update(_assigned(durations | ({COST: COST} if job.usage else {}), keys))
     return keys
 
 
@@ -197,6 +201,12 @@ def duration_points(
     for original, seconds in _durations(job):
         if original not in written:
             yield MetricPoint(original, keys[original], seconds, job.ended_ms, 0)
+
+
+def cost_points(job: Job, keys: Mapping[str, str], usd: float) -> Iterator[MetricPoint]:
+    """Give what an ended job's instances came to, at step 0 and the job's end."""
+    if job.ended_ms is not None:
+        yield MetricPoint(COST, keys[COST], usd, job.ended_ms, 0)
 
 
 def _durations(job: Job) -> Iterator[tuple[str, float]]:

@@ -9,8 +9,10 @@ from mlflow_smwatch.core.component_metrics import Iteration, component_points
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LogPart, advance
 from mlflow_smwatch.core.points import (
+    COST,
     MetricPoint,
     cloudwatch_points,
+    cost_points,
     duration_points,
     final_points,
     metric_keys,
@@ -50,6 +52,11 @@ class Measured:
         False where a part of the job's description could not be read.
     metrics
         False where the user wants no metrics.
+    cost_usd
+        What the job's instances came to, None where that is not known. Prices change: what a run
+        has is never written again.
+    made
+        Whether this pass made the run, so that it has nothing but what the watermark says.
     """
 
     series: Mapping[str, Sequence[Point]]
@@ -61,6 +68,8 @@ class Measured:
     logs_denied: tuple[str, ...] = ()
     described: bool = True
     metrics: bool = True
+    cost_usd: float | None = None
+    made: bool = False
 
     @property
     def whole(self) -> bool:
@@ -109,7 +118,8 @@ def progress(
         a watermark is what a pass wrote before it was cut off.
     written
         MLflow key → points that the run has of it; asked only where a window was read twice and
-        holds another number of points than before, or a trial component's metric was.
+        holds another number of points than before, or a trial component's metric was; and of what
+        the job cost, once.
     give_up_denied
         Whether a denied part no longer keeps an ended job open.
 
@@ -138,6 +148,8 @@ def progress(
     looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
     if measured.reading.complete and looked:
         points += _not_logged(duration_points(job, keys, before.measured), not_sent)
+        cost, before = _cost(job, keys, before, measured, written)
+        points += _not_logged(cost, not_sent)
     if complete and looked:
         have = before.measured | {point.original for point in points}
         last = () if measured.denied else final_points(job, keys, have)
@@ -229,6 +241,26 @@ def _unwritten(
             )
         if (0 if by_step else point.timestamp_ms, point.step) not in have[point.key]:
             yield point
+
+
+def _cost(
+    job: Job,
+    keys: Mapping[str, str],
+    before: Watermark,
+    measured: Measured,
+    written: Callable[[str], Iterable[WrittenPoint]],
+) -> tuple[list[MetricPoint], Watermark]:
+    """Give what the job came to, unless the run has it.
+
+    A pass that was cut off may have written it, at another price: that stays.
+    """
+    usd = measured.cost_usd
+    if usd is None or COST in before.measured:
+        return [], before
+    have = set() if measured.made else {each.value for each in written(keys[COST])}
+    if have <= {usd}:
+        return list(cost_points(job, keys, usd)), before
+    return [], before.advanced({COST: 1}, keys)
 
 
 def _not_logged(points: Iterable[MetricPoint], logged: frozenset[str]) -> list[MetricPoint]:

@@ -158,7 +158,7 @@ def run_record(
         tags=_legal({**present, **to_tags(job.lineage)}, TAG_VALUE_LIMIT),
         params=_legal(_params(job), PARAM_VALUE_LIMIT),
         datasets=tuple(_datasets(job)),
-        model=ModelRecord(name=job.name, uri=job.model_artifact) if job.model_artifact else None,
+        model=_model(job),
         note=note_of(job, addresses),
         document=job.document,
         warnings=() if status else (f"unknown status {job.status!r} of the job, shown as RUNNING",),
@@ -256,6 +256,11 @@ def _params(job: Job) -> dict[str, str]:
             name += "\n"  # noqa: PLW2901 - no name of AWS's holds a line break
         params[name] = value
     return params
+
+
+def _model(job: Job) -> ModelRecord | None:
+    uri = job.model_artifact
+    return ModelRecord(name=job.name, uri=legal_value(uri, PARAM_VALUE_LIMIT)) if uri else None
 
 
 def _datasets(job: Job) -> Iterator[DatasetRecord]:

@@ -28,7 +28,8 @@ TREES = (LOGS, MODEL, OUTPUT)
 WHOLE = ".log"
 TAIL = ".tail.txt"
 
-_UNSAFE = re.compile(r"[/\\\x00]")
+_UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What parts a path, steers a terminal or turns the writing round, so that an end looks another."""
 _RUN_ROOT = re.compile(r"(?:^|/)(?P<run_id>[0-9a-f]{32})/artifacts(?=/|$)")
 _SHOWN_LENGTH = 200
 
@@ -138,8 +139,8 @@ def shown_path(path: str) -> ShownPath | None:
     Raises
     ------
     UsageError
-        For a path at or below ``sagemaker`` with an empty or a dot segment, a backslash or NUL,
-        also where they are percent-encoded.
+        For a path at or below ``sagemaker`` with an empty or a dot segment, a backslash, a control
+        character or a mark of writing direction, also where they are percent-encoded.
     """
     first, *names = path.removesuffix("/").split("/")
     if first != FOLDER:

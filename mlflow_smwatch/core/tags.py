@@ -16,6 +16,8 @@ ROLE = "sagemaker.role_arn"
 PIPELINE_EXECUTION = "sagemaker.pipeline_execution"
 MODEL_ARTIFACT = "sagemaker.model_artifact"
 LOG_STREAMS = "sagemaker.log_streams"
+COST_BASIS = "sagemaker.cost_basis"
+"""No fact of AWS's: it is written with the cost, and stays with it."""
 VERSION = "smwatch.version"
 SYNCED_AT = "smwatch.synced_at"
 FINAL = "smwatch.final"
@@ -23,6 +25,10 @@ METRIC_SOURCE = "smwatch.metric_source"
 WARNING = "smwatch.warning"
 DUPLICATE_OF = "smwatch.duplicate_of"
 SEAL = "smwatch.seal"
+GONE = "smwatch.gone"
+"""When the mirror found that AWS no longer knows the job."""
+FORGOTTEN = "smwatch.forgotten"
+"""When the user removed what a run held; on deleted runs alone, unless someone restored one."""
 NOTE = "mlflow.note.content"
 PARENT = "mlflow.parentRunId"
 EXPERIMENT_KIND = "mlflow.experimentKind"
@@ -74,6 +80,9 @@ FACTS = frozenset(
     }
 )
 """Tags of the mirror's own that go once the job no longer has the fact."""
+
+PASSING = (WARNING, FINAL, GONE, FORGOTTEN)
+"""Notes that go when a pass writes a run and has no reason to make them anew."""
 
 RESOURCE_TAG_PREFIX = "sagemaker.tag."
 FACT_PREFIXES = (

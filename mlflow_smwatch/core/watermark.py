@@ -7,18 +7,22 @@ sent with the last points that it vouches for. It is JSON with its own schema ve
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT
 from mlflow_smwatch.core.log_streams import StreamPosition
+from mlflow_smwatch.core.visible import visible
 
 STATE_TAG = "smwatch.state"
 OPEN_MARK = '"final": false'
 """Stands in the tag's text exactly while the run is not final, so that a search can find it."""
 
 _VERSION = 1
+_SHOWN_LENGTH = 200
+_POSITION_PARTS = 2
+_WAY_OUT = "delete this tag, and the next pass reads the job anew, doubling nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,9 +220,10 @@ def from_tags(tags: Mapping[str, str]) -> Watermark | None:
         content, _ = json.JSONDecoder().raw_decode(text)
         version = content.pop("version")
         _require_known(version, content)
+        _require_types(content)
         return Watermark(**content)
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        message = f"the run's tag {STATE_TAG} is not readable: delete the run to mirror it anew"
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        message = f"the run's tag {STATE_TAG} is not readable: {_WAY_OUT}"
         raise JobError(message) from error
 
 
@@ -228,8 +233,58 @@ def _require_known(version: object, content: Mapping[str, object]) -> None:
     if version == _VERSION and not unknown:
         return
     found = f"version {version}" + (f" with {', '.join(sorted(unknown))}" if unknown else "")
+    found = visible(found)[:_SHOWN_LENGTH]
     message = (
         f"the run was written by a newer or an older smwatch (state {found}; this one reads"
         f" version {_VERSION}): upgrade smwatch, or use the one that wrote it"
     )
     raise JobError(message)
+
+
+def _require_types(content: Mapping[str, object]) -> None:
+    """Refuse a state that somebody has edited: what it holds is used without a further look."""
+    for name, value in content.items():
+        if not _FITS[name](value):
+            message = f"{name} is not what it was"
+            raise TypeError(message)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or fits(value)
+
+
+def _each(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
+
+
+def _is_position(value: object) -> bool:
+    return isinstance(value, list) and len(value) == _POSITION_PARTS and all(map(_is_number, value))
+
+
+_FITS: Mapping[str, Callable[[object], bool]] = {
+    "made_ms": _is_number,
+    "final": _is_flag,
+    "adopted": _is_flag,
+    "modified_ms": _or_none(_is_number),
+    "fingerprint": _or_none(_is_text),
+    "source": _or_none(_is_text),
+    "read_to_ms": _or_none(_is_number),
+    "points": _each(_is_number),
+    "keys": _each(_is_text),
+    "document": _is_flag,
+    "streams": _each(_is_position),
+    "findings": _each(_each(_is_number)),
+    "logs_denied": _is_flag,
+}

@@ -65,6 +65,12 @@ def moment_ms(answer: Answer, *path: str) -> int | None:
     return to_ms(found) if isinstance(found, datetime) else None
 
 
+def seconds_between(answer: Answer, begin: str, end: str) -> float | None:
+    """Return the seconds from one moment to another; None where one of them is not told."""
+    begin_ms, end_ms = moment_ms(answer, begin), moment_ms(answer, end)
+    return None if begin_ms is None or end_ms is None else max(0, end_ms - begin_ms) / 1000
+
+
 def written(value: float) -> str:
     """Write a number as the shortest text that is exactly it: ``0.1``, ``3``, ``1e-05``."""
     return repr(float(value)).removesuffix(".0")
@@ -118,6 +124,14 @@ def instances(resources: Answer) -> tuple[str | None, int | None]:
     kind = text(resources, "SelectedInstanceType") or text(resources, "InstanceType")
     count = whole(resources, "SelectedInstanceCount") or whole(resources, "InstanceCount")
     return kind, count
+
+
+def instance_groups(resources: Answer) -> tuple[tuple[str, int], ...]:
+    """Return type and number of the instances of each group; empty where a group lacks either."""
+    groups = parts(resources, "InstanceGroups")
+    told = [instances({**group}) for group in groups] or [instances(resources)]
+    known = tuple((kind, count) for kind, count in told if kind and count is not None)
+    return known if len(known) == len(told) else ()
 
 
 def hosts(instance_count: int | None) -> tuple[str, ...]:

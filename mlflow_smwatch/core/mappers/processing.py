@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlflow_smwatch.core.job import Channel, Job
+from mlflow_smwatch.core.job import Channel, Job, Usage
 from mlflow_smwatch.core.job_kinds import PROCESSING_JOB
 from mlflow_smwatch.core.lineage import Lineage
 from mlflow_smwatch.core.mappers import materials
@@ -12,10 +12,12 @@ from mlflow_smwatch.core.mappers.answers import (
     Answer,
     described,
     hosts,
+    instance_groups,
     instances,
     part,
     parts,
     s3_uri,
+    seconds_between,
     text,
 )
 
@@ -36,11 +38,21 @@ def processing_job(answer: Answer) -> Job:
         instance_type=instance_type,
         instance_count=instance_count,
         hosts=hosts(instance_count),
+        usage=_usage(answer),
         output=outputs[0] if len(outputs) == 1 else None,
         code=next(iter(materials.s3_inputs(channels, materials.CODE)), None),
         channels=channels,
     )
     return replace(job, lineage=_lineage(job, outputs))
+
+
+def _usage(answer: Answer) -> Usage | None:
+    """Tell what is billed; rules of Debugger that are built in run for nothing, and look alike."""
+    seconds = seconds_between(answer, "ProcessingStartTime", "ProcessingEndTime")
+    if seconds is None or text(answer, "TrainingJobArn"):
+        return None
+    resources = part(answer, "ProcessingResources", "ClusterConfig")
+    return Usage(seconds=seconds, instances=instance_groups(resources))
 
 
 def _lineage(job: Job, outputs: tuple[str, ...]) -> Lineage:

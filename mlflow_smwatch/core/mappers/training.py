@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from mlflow_smwatch.core.hyperparameters import sdk_settings
-from mlflow_smwatch.core.job import FinalMetric, Job, MetricDefinition, Phase
+from mlflow_smwatch.core.job import FinalMetric, Job, MetricDefinition, Phase, Usage
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB
 from mlflow_smwatch.core.lineage import Lineage
 from mlflow_smwatch.core.mappers import materials
@@ -14,6 +14,7 @@ from mlflow_smwatch.core.mappers.answers import (
     Answer,
     described,
     hosts,
+    instance_groups,
     instances,
     moment_ms,
     number,
@@ -49,6 +50,7 @@ def training_job(answer: Answer) -> Job:
         instance_count=instance_count,
         hosts=hosts(instance_count),
         billable_s=whole(answer, "BillableTimeInSeconds"),
+        usage=_usage(answer),
         spot=answer.get("EnableManagedSpotTraining") is True,
         checkpoint=text(answer, "CheckpointConfig", "S3Uri"),
         tensorboard=text(answer, "TensorBoardOutputConfig", "S3OutputPath"),
@@ -63,6 +65,16 @@ def training_job(answer: Answer) -> Job:
         phases=tuple(_phases(transitions)),
     )
     return replace(job, lineage=_lineage(job))
+
+
+def _usage(answer: Answer) -> Usage | None:
+    """Tell what is billed; instances of a training plan were paid for when it was bought."""
+    resources, seconds = part(answer, "ResourceConfig"), number(answer, "BillableTimeInSeconds")
+    if seconds is None or text(resources, "TrainingPlanArn"):
+        return None
+    retained = number(answer, "WarmPoolStatus", "ResourceRetainedBillableTimeInSeconds")
+    notes = (f"not in it: {retained:g} s of each instance in a warm pool",) if retained else ()
+    return Usage(seconds=seconds, instances=instance_groups(resources), notes=notes)
 
 
 def code_in(hyperparameters: Iterable[tuple[str, str]]) -> str | None:

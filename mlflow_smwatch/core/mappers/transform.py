@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlflow_smwatch.core.job import Channel, Job
+from mlflow_smwatch.core.job import Channel, Job, Usage
 from mlflow_smwatch.core.job_kinds import TRANSFORM_JOB
 from mlflow_smwatch.core.lineage import Lineage, reads
 from mlflow_smwatch.core.mappers import materials
@@ -12,10 +12,12 @@ from mlflow_smwatch.core.mappers.answers import (
     Answer,
     arn_in,
     described,
+    instance_groups,
     instances,
     part,
     present,
     s3_uri,
+    seconds_between,
     text,
 )
 
@@ -35,11 +37,20 @@ def transform_job(answer: Answer) -> Job:
         image=next(filter(None, images), None),
         instance_type=instance_type,
         instance_count=instance_count,
+        usage=_usage(answer),
         output=text(answer, "TransformOutput", "S3OutputPath"),
         channels=(Channel(name="input", uri=source),) if source else (),
         facts=present(("model", text(answer, "ModelName"))),
     )
     return replace(job, lineage=_lineage(job, model))
+
+
+def _usage(answer: Answer) -> Usage | None:
+    seconds = seconds_between(answer, "TransformStartTime", "TransformEndTime")
+    resources = part(answer, "TransformResources")
+    if seconds is None:
+        return None
+    return Usage(seconds=seconds, instances=instance_groups(resources))
 
 
 def _lineage(job: Job, model: Answer) -> Lineage:

@@ -10,13 +10,24 @@ PY := $(VENV)/bin/python
 HERE := $(shell printf '%s' '$(CURDIR)' | cksum | cut -d ' ' -f 1)
 DEMO_READY := $(VENV)/.demo-$(HERE)
 TEST_READY := $(VENV)/.test-$(HERE)
+LOWEST := .venv-lowest
+LOWEST_PY := $(LOWEST)/bin/python
+LOWEST_INSTALL := $(LOWEST)/bin/uv pip install --quiet --python $(LOWEST_PY) --resolution lowest-direct
+# What the emulated account needs without a full MLflow, and what runs tests.
+EMULATOR := 'moto[s3]>=5.2.5,<5.3' 'flask>=3,<4' 'flask-cors>=4,<7' 'werkzeug>=3,<4'
+RUNNERS := 'pytest>=8.2,<10' 'pytest-xdist>=3.6,<4' 'hypothesis>=6.100,<7'
+# Tests of a server, and of SageMaker's plugin for MLflow, need what the lowest mlflow-skinny has not.
+SKINNY_TESTS := tests/unit tests/stores tests/sync --ignore=tests/stores/test_rest_server.py \
+  --ignore=tests/stores/test_sagemaker_mlflow.py
+FULL_TESTS := tests/stores/test_rest_server.py tests/overlay tests/server tests/cli
+
 METADATA := setup.py pyproject.toml mlflow_smwatch/_version.py
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all demo test test-all coverage lint fmt type walls bench docs build clean
+.PHONY: all demo test test-all bounds coverage lint fmt type walls bench docs build clean
 
 all: lint type walls test ## everything that must be clean before a commit
 
@@ -28,6 +39,17 @@ test: $(TEST_READY) ## the tests, except the slow ones
 
 test-all: $(TEST_READY) ## all tests
 	@exec $(PY) -m pytest $(WORKERS) $(ARGS)
+
+bounds: ## tests with the lowest versions that setup.py allows, without and with a full MLflow
+	@$(PYTHON) -m venv --clear $(LOWEST)
+	@$(LOWEST_PY) -m pip install --quiet --disable-pip-version-check uv
+	@$(LOWEST_INSTALL) --editable '.[dask,postgresql]' $(EMULATOR) $(RUNNERS)
+	@$(LOWEST_PY) -m pytest -m "not slow" $(WORKERS) $(SKINNY_TESTS) $(ARGS)
+	@$(LOWEST_INSTALL) --editable '.[demo,dask,postgresql]' 'sagemaker-mlflow>=0.1' $(RUNNERS)
+	@$(LOWEST_PY) -m pytest -m "not slow" $(WORKERS) $(FULL_TESTS) $(ARGS)
+
+faults: $(TEST_READY) ## both sides fail in every way: all faults, many seeds (SMWATCH_TEST_SEEDS=40)
+	@exec $(PY) -m pytest tests/faults $(WORKERS) $(ARGS)
 
 coverage: $(TEST_READY) ## all tests, with branch coverage
 	@$(PY) -m coverage erase
@@ -61,7 +83,7 @@ build: $(TEST_READY) ## sdist and wheel in dist/
 	@$(PY) -m build --outdir dist .
 
 clean: ## remove what these targets made, the demo's database excepted
-	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

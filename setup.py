@@ -26,10 +26,10 @@ def read_long_description() -> str:
 # docs/dependencies.md says why each of these is here, and why its range is what it is.
 INSTALL_REQUIRES = [
     "mlflow-skinny>=3,<4",
-    "sqlalchemy>=1.4,<3",
+    "sqlalchemy>=2,<3",
     "alembic>=1.10.1,<2",
     "boto3>=1.42.20,<2",
-    "click>=8,!=8.2.0,!=8.2.1,<9",
+    "click>=8.1.3,!=8.2.0,!=8.2.1,<9",
     "tqdm>=4.60,<5",
     "google-re2>=1.1,<2",
     "regex>=2024.4.16",
@@ -40,7 +40,7 @@ INSTALL_REQUIRES = [
 
 EXTRAS_REQUIRE = {
     "sagemaker": ["sagemaker>=2.200,<4", "sagemaker-experiments>=0.1.45", "sagemaker-mlflow>=0.1"],
-    "postgresql": ["psycopg2-binary>=2.9,<3", "psycopg[binary]>=3.1,<4"],
+    "postgresql": ["psycopg2-binary>=2.9.5,<3", "psycopg[binary]>=3.1,<4"],
     "mysql": ["mysqlclient>=2.2,<3", "pymysql>=1.1,<2"],
     "demo": [
         "mlflow>=3.12,<4",
@@ -60,8 +60,9 @@ EXTRAS_REQUIRE = {
         "pytest-xdist>=3.6,<4",
         "coverage>=7.10,<8",
         "hypothesis>=6.100,<7",
+        "markdown-it-py>=3,<5",
         "playwright>=1.50,<2",
-        "psycopg2-binary>=2.9,<3",
+        "psycopg2-binary>=2.9.5,<3",
         "psycopg[binary]>=3.1,<4",
         "sagemaker-core>=2.20,<3",
         "sagemaker-train>=1.20,<2",

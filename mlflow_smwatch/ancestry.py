@@ -19,6 +19,7 @@ from mlflow_smwatch.core.job_kinds import TRIAL_COMPONENT
 from mlflow_smwatch.core.lineage import ASSOCIATION, Edge, Lineage, Node
 from mlflow_smwatch.core.lineage_compare import LineageDiff
 from mlflow_smwatch.core.lineage_graph import Direction, LineageGraph
+from mlflow_smwatch.core.redact import Redaction
 from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.tracking.lineage import StoredLineage, read_lineage
 from mlflow_smwatch.tracking.pages import run_url, ui_address
@@ -43,15 +44,24 @@ class Origin:
         MLflow tracking URI; None for MLflow's own choice.
     region, profile
         For ``aws``: Region and profile; None for boto3's own choice.
+    redact
+        For ``aws``: regular expressions of what is a secret too.
+
+    Raises
+    ------
+    UsageError
+        When a value cannot be understood.
     """
 
     source: Source = "mlflow"
     tracking_uri: str | None = None
     region: str | None = None
     profile: str | None = None
+    redact: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be understood."""
+        Redaction(self.redact)
         if self.source not in get_args(Source):
             message = f"source {self.source!r}: it is mlflow or aws"
             raise UsageError(message)
@@ -206,7 +216,8 @@ def _recorded(
     origin: Origin, asked: tuple[str, ...], ways: tuple[Way, ...], depth: int | None
 ) -> LineageGraph:
     """Read from AWS what lies around some things."""
-    aws = connect(origin.region, origin.profile, _WORKERS)
+    redaction = Redaction(origin.redact)
+    aws = connect(origin.region, origin.profile, _WORKERS, redaction=redaction)
     entities = EntityReader(aws)
     entities.begin()
     pieces: list[Lineage] = []

@@ -115,7 +115,7 @@ def lineage(
     depth: int | None = None,
     tracking_uri: str | None = None,
     source: Source = "mlflow",
-    **aws: str | None,
+    **aws: Any,
 ) -> LineageGraph:
     """Tell what a thing was made from, and what was made from it.
 
@@ -132,7 +132,7 @@ def lineage(
     source
         ``mlflow`` needs MLflow alone; ``aws`` asks SageMaker what it recorded.
     **aws
-        For ``source="aws"``: ``region`` and ``profile``.
+        For ``source="aws"``: ``region``, ``profile`` and ``redact``.
 
     Returns
     -------

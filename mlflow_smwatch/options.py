@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from mlflow_smwatch.core.errors import JobError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.prices import PriceList, read_price_list
+from mlflow_smwatch.core.redact import Redaction
 from mlflow_smwatch.tracking.locations import overlaid_below
 
 METRIC_SOURCES = ("auto", "cloudwatch", "logs", "off")
 ARTIFACT_MODES = ("none", "link", "overlay")
 DASK = "dask"
+PRICES_OF_AWS = "aws"
 EXECUTORS = ("threads", DASK)
 
 _AGO = re.compile(r"(\d+)([smhdw])")
@@ -85,7 +90,7 @@ class SyncOptions:
     restore
         Bring runs back that the user deleted in MLflow, of the jobs in ``names``.
     redact
-        Regular expressions of what is a secret too: each match becomes ``***``.
+        Regular expressions (of RE2) of what is a secret too: each match becomes ``***``.
     prices
         File of prices that take the place of those that are built in; ``aws`` asks the Price List
         API for those of instances; None for neither.
@@ -135,8 +140,14 @@ class SyncOptions:
         """Whether ``sagemaker/job.json`` is stored with each run."""
         return self.artifacts != "none"
 
+    @property
+    def redaction(self) -> Redaction:
+        """What is a secret."""
+        return Redaction(tuple(self.redact))
+
     def __post_init__(self) -> None:
         """Refuse what cannot be understood."""
+        self._require_redaction()
         now = datetime.now(tz=timezone.utc)
         since = moment(self.since, now, "--since")
         if self.until is not None and moment(self.until, now, "--until") < since:
@@ -163,6 +174,43 @@ class SyncOptions:
             message = f"--settle {self.settle_s}: give seconds, 0 or more"
             raise UsageError(message)
 
+        self._require_bill()
+
+    def price_list(self) -> PriceList | None:
+        """Read the list of prices that the user gives; None where it is no file.
+
+        Raises
+        ------
+        UsageError
+            When it cannot be read or understood.
+        """
+        if self.prices is None or self.prices == PRICES_OF_AWS:
+            return None
+        try:
+            text = Path(self.prices).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "no UTF-8 text"
+            message = f"--prices {self.prices}: {why}"
+            raise UsageError(message) from error
+        return read_price_list(text, self.prices)
+
+    def _require_bill(self) -> None:
+        """Refuse limits that allow nothing, and limits that many processes would share."""
+        self.price_list()
+        if self.max_calls is not None and self.max_calls < 1:
+            message = f"--max-calls {self.max_calls}: give 1 or more"
+            raise UsageError(message)
+        if self.max_cost is not None and not 0 <= self.max_cost < math.inf:
+            message = f"--max-cost {self.max_cost}: give dollars, 0 or more"
+            raise UsageError(message)
+        limited = self.max_calls is not None or self.max_cost is not None
+        if limited and self.executor == DASK:
+            message = (
+                "--max-calls and --max-cost are not for --executor dask: its workers call AWS each"
+                " for itself; leave the limit or the executor out"
+            )
+            raise UsageError(message)
+
     def _require_place(self) -> None:
         """Refuse several Regions or roles, and what is no role's ARN."""
         given: tuple[object, ...] = (self.region, self.assume_role)
@@ -175,6 +223,21 @@ class SyncOptions:
                 " arn:aws:iam::123456789012:role/NAME"
             )
             raise UsageError(message)
+
+    def _require_redaction(self) -> None:
+        """Refuse patterns that are none, and to choose by a tag whose value is not mirrored."""
+        given: object = self.redact
+        if isinstance(given, str):
+            message = f"--redact {given!r}: give several patterns, or a sequence of one"
+            raise UsageError(message)
+        redaction = self.redaction
+        for key, value in self.tags:
+            tagged = {"Tags": [{"Key": key, "Value": value}]}
+            if redaction.answer(tagged) != tagged:
+                message = (
+                    f"--tag {key}: its value counts as a secret, so jobs cannot be chosen by it"
+                )
+                raise UsageError(message)
 
     def _require_base(self) -> None:
         """Refuse an artifact base that the overlay cannot work on."""
@@ -212,6 +275,9 @@ def each_place(**options: Any) -> tuple[SyncOptions, ...]:
     UsageError
         When a value cannot be understood.
     """
+    if options.get("restore") and not options.get("names"):
+        message = "--restore needs names: it brings back the runs of the jobs that are named"
+        raise UsageError(message)
     regions, roles = _several(options.get("region")), _several(options.get("assume_role"))
     return tuple(
         SyncOptions(**{**options, "region": region, "assume_role": role})

@@ -131,6 +131,8 @@ class SyncReport:
     found, expected
         How many jobs were found by now, and how many there will be as far as is known; 0 before
         that, and where they are named. Not in the JSON document.
+    listed
+        False where a listing failed that may work the next time. Not in the JSON document.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -145,6 +147,7 @@ class SyncReport:
     dry_run: bool = False
     found: int = 0
     expected: int = 0
+    listed: bool = True
 
     def add(self, other: SyncReport) -> None:
         """Enter what was done elsewhere; its calls, price and time are those of whoever adds."""
@@ -153,6 +156,7 @@ class SyncReport:
         self.runs += other.runs
         self.failed += other.failed
         self.warnings += other.warnings
+        self.listed = self.listed and other.listed
         if other.registered is not None:
             self.registered = [*(self.registered or ()), *other.registered]
 

@@ -215,7 +215,7 @@ class Watcher:
         self._look_due, self._poll_due = begun + self._interval_s, True
         if sweep:
             self._sweep_due = begun + SWEEP_S
-        if report.broken_off is None:
+        if report.broken_off is None and report.listed:
             self._since = max(self._earliest, now - OVERLAP)
         self._enter(report, self._retried)
         if not self._queue:

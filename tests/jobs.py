@@ -27,6 +27,9 @@ BEGIN = "sagemaker:ListPipelines"
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 REGION = "us-east-1"
+USD_PER_HOUR = 0.115
+"""Of training on an ml.m5.large in that Region, as built in."""
+
 ACCOUNT = "123456789012"
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -120,6 +123,14 @@ def logged_job(
         {"Name": metric, "Regex": pattern} for metric, pattern in definitions.items()
     ]
     return answer
+
+
+def billed(ended_ms: int, seconds: float, hosts: int = 1) -> dict[str, Points]:
+    """Give the points of what a job of :func:`job_answer` is billed for, and of what that costs."""
+    return {
+        "sagemaker/billable_seconds": [(ended_ms, 0, seconds)],
+        "sagemaker/cost_usd": [(ended_ms, 0, seconds * hosts * USD_PER_HOUR / 3600)],
+    }
 
 
 def final_metrics(values: Mapping[str, float], timestamp_ms: int) -> list[dict[str, Any]]:

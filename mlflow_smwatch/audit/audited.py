@@ -20,7 +20,7 @@ from mlflow_smwatch.core.definitions import RUNAWAY
 from mlflow_smwatch.core.job_kinds import TRIAL_COMPONENT
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.points import MetricPoint
+from mlflow_smwatch.core.points import COST, MetricPoint
 from mlflow_smwatch.core.series import instance_series, metric_of, step_of
 from mlflow_smwatch.core.steps import WrittenPoint, compare_numbers, compare_steps
 from mlflow_smwatch.core.watermark import Watermark
@@ -137,7 +137,7 @@ class Audited:
         if self._is_component:
             return told
         if metric is None and not self._is_measured(original):
-            return complete
+            return complete and (told or original != COST)  # prices change; what was noted counts
         if metric in self._runaways:
             return False
         if metric is not None and not told and not self._has_final_metrics:

@@ -11,7 +11,8 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.points import MetricPoint
+from mlflow_smwatch.core.points import COST, MetricPoint
+from mlflow_smwatch.core.prices import noted_usd
 from mlflow_smwatch.core.progress import progress
 from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.engine.recognition import alone
@@ -143,7 +144,10 @@ class Auditor:
         truth = progress(
             task.job,
             task.watermark,
-            task.measured(self._pass.options.metrics),
+            task.measured(
+                self._pass.options.metrics,
+                noted_usd(run.tags.get(names.COST_BASIS)) if COST in known.measured else None,
+            ),
             logged_keys=task.logged_keys,
             written=lambda _: (),
             give_up_denied=True,

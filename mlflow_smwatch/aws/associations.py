@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from mlflow_smwatch.aws.operations import LIST_ASSOCIATIONS
-from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.aws.paging import answers
+from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.errors import AccessDeniedError, UnknownJobError
@@ -153,19 +154,13 @@ def _far_end(association: Association, way: Way) -> str:
 
 
 def _pages(aws: Aws, request: Mapping[str, Any]) -> Iterator[Page]:
-    request = {**request, "MaxResults": PAGE_SIZE}
-    while True:
-        answer = ask(
-            LIST_ASSOCIATIONS, aws.sagemaker.list_associations, request, "AssociationSummaries"
-        )
+    asked, member = {**request, "MaxResults": PAGE_SIZE}, "AssociationSummaries"
+    for answer in answers(LIST_ASSOCIATIONS, aws.sagemaker.list_associations, asked, member):
         yield tuple(
-            _association(each)
-            for each in answer["AssociationSummaries"]
+            _association(aws.redaction.answer(each))
+            for each in answer[member]
             if "SourceArn" in each and "DestinationArn" in each
         )
-        if not answer.get("NextToken"):
-            return
-        request["NextToken"] = answer["NextToken"]
 
 
 def _association(summary: Mapping[str, Any]) -> Association:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import chain
@@ -11,9 +11,9 @@ from typing import Any
 
 from mlflow_smwatch.aws.operations import DATAPOINTS_PER_SECOND, GET_METRIC_DATA
 from mlflow_smwatch.aws.packing import MAX_POINTS, MetricRequest, Query, halves, parted
-from mlflow_smwatch.aws.session import Aws, aws_errors
+from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.describe import to_ms
-from mlflow_smwatch.core.errors import RetriableError
+from mlflow_smwatch.core.errors import InvalidRequestError, RetriableError
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.windows import kept_from_ms
 
@@ -113,12 +113,16 @@ def _read_pages(
     aws.ledger.spend_datapoints(request.periods * len(ids), recent=recent)
     while True:
         _require_stored(request)
-        aws.ledger.charge_metrics(len(ids))
-        with aws_errors(GET_METRIC_DATA):
-            page = aws.cloudwatch.get_metric_data(**call)
+        aws.ledger.announce_metrics(len(ids))
+        try:
+            page = ask(GET_METRIC_DATA, aws.cloudwatch.get_metric_data, call, "MetricDataResults")
+        except InvalidRequestError:
+            if "NextToken" not in call:
+                raise
+            return  # the token has died: the next round asks for what is not complete
         if said := _words(page):
             logger.warning("%s answered: %s", GET_METRIC_DATA, said)
-        for result in page.get("MetricDataResults") or ():
+        for result in page["MetricDataResults"]:
             answer = answers[result["Id"]]
             answer.status = result.get("StatusCode") or "Complete"
             answer.said = _words(result)
@@ -130,7 +134,7 @@ def _read_pages(
         call["NextToken"] = page["NextToken"]
 
 
-def _words(answer: dict[str, Any]) -> str:
+def _words(answer: Mapping[str, Any]) -> str:
     """Give the messages of an answer or of one result, as text."""
     messages = answer.get("Messages") or ()
     return "; ".join(f"{each.get('Code')}: {each.get('Value')}" for each in messages)

@@ -30,7 +30,6 @@ from mlflow_smwatch.core.errors import (
 from mlflow_smwatch.core.job import FinalMetric, Job
 from mlflow_smwatch.core.job_kinds import TRAINING_JOB, TRANSFORM_JOB
 from mlflow_smwatch.core.mappers.materials import packages_named
-from mlflow_smwatch.core.redact import redact_answer
 
 _Value = TypeVar("_Value")
 _OBJECTIVE = "_tuning_objective_metric"
@@ -160,7 +159,8 @@ class Completion:
 
         def read() -> dict[str, Any]:
             request = {"ModelName": name}
-            return redact_answer(describe(self._aws, DESCRIBE_MODEL, request, "ModelArn"))
+            answer = describe(self._aws, DESCRIBE_MODEL, request, "ModelArn")
+            return self._aws.redaction.answer(answer)
 
         model = self._models.get(name, read)
         packages = [self._package(each, denied) for each in packages_named(model)]
@@ -190,7 +190,7 @@ class Completion:
         def read() -> dict[str, dict[str, Any]]:
             request = {"HyperParameterTuningJobName": tuning_job}
             found = list_all(self._aws, LIST_TUNING_CHILDREN, request, "TrainingJobSummaries")
-            return {each["TrainingJobName"]: redact_answer(each) for each in found}
+            return {each["TrainingJobName"]: self._aws.redaction.answer(each) for each in found}
 
         def outdated(known: Mapping[str, Mapping[str, Any]]) -> bool:
             return anew or (child is not None and not _is_over(known.get(child)))
@@ -220,7 +220,7 @@ class Completion:
         def read() -> list[dict[str, Any]]:
             request = {"AutoMLJobName": automl_job}
             found = list_all(self._aws, LIST_CANDIDATES, request, "Candidates")
-            return [redact_answer(each) for each in found]
+            return [self._aws.redaction.answer(each) for each in found]
 
         def outdated(known: list[dict[str, Any]]) -> bool:
             return anew or (step is not None and _candidate_of(step, known) is None)

@@ -30,7 +30,6 @@ from mlflow_smwatch.core.job_kinds import (
     TRIAL_COMPONENT,
     kind_of,
 )
-from mlflow_smwatch.core.redact import redact_answer
 
 COMPONENTS = "ExperimentTrialComponent"
 """What ``Search`` calls trial components."""
@@ -207,7 +206,7 @@ class Components:
     def _pages(self, request: Mapping[str, Any]) -> Iterator[list[Record]]:
         aws, member = self.searcher.aws, "TrialComponentSummaries"
         for page in list_pages(aws, LIST_TRIAL_COMPONENTS, request, member):
-            yield [redact_answer(each) for each in page]
+            yield [aws.redaction.answer(each) for each in page]
 
     def tell(self, component: Mapping[str, Any], *, gone: bool = False) -> None:
         """Warn that a component's job is elsewhere or, if ``gone``, not known to AWS."""

@@ -34,7 +34,6 @@ from mlflow_smwatch.core.job_kinds import (
     kind_of,
     name_in,
 )
-from mlflow_smwatch.core.redact import redact_answer
 
 _Read = TypeVar("_Read")
 _VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
@@ -110,7 +109,7 @@ class JobDescriber:
         raw = describe(
             self._aws, calls.describe, {calls.parameter: self._name(word, asked)}, calls.arn
         )
-        job = self.job_of(redact_answer(raw)) if word == TRIAL_COMPONENT.word else None
+        job = self.job_of(self._aws.redaction.answer(raw)) if word == TRIAL_COMPONENT.word else None
         if job:
             return job
         denied: list[str] = []
@@ -120,7 +119,8 @@ class JobDescriber:
             raw["Tags"] = list_tags(self._aws, raw[calls.arn])
         except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
             denied.append(no_tags(error))
-        return Answer(word=word, content=redact_answer(raw), denied=tuple(denied))
+        content = self._aws.redaction.answer(raw)
+        return Answer(word=word, content=content, denied=tuple(denied))
 
     def job_of(self, component: Record) -> Answer | None:
         """Describe the job of a trial component, with it; a job that is gone is asked for once.

@@ -15,6 +15,7 @@ from mlflow_smwatch.aws.operations import (
     LIST_ARTIFACTS,
     LIST_CONTEXTS,
 )
+from mlflow_smwatch.aws.paging import answers
 from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.entities import artifact_node, bare_node, context_node
@@ -47,9 +48,10 @@ class _Family:
     describe_action: str
     described_by: str
 
-    def node(self, answer: Mapping[str, Any]) -> Node:
+    def node(self, aws: Aws, answer: Mapping[str, Any]) -> Node:
         """Read a summary or a description."""
-        return (artifact_node if self.name == "Artifact" else context_node)(answer)
+        read = artifact_node if self.name == "Artifact" else context_node
+        return read(aws.redaction.answer(answer))
 
 
 _ARTIFACT = _Family(
@@ -212,19 +214,15 @@ class EntityReader:
         except UnknownJobError:
             self._keep({arn: None})
         else:
-            self._keep({arn: family.node(answer)})
+            self._keep({arn: family.node(self._aws, answer)})
 
     def _pages(
         self, family: _Family, request: Mapping[str, Any], size: int = PAGE_SIZE
     ) -> Iterator[dict[str, Node]]:
-        request = {**request, "MaxResults": size}
+        asked, member = {**request, "MaxResults": size}, f"{family.name}Summaries"
         listed, key = getattr(self._aws.sagemaker, f"list_{family.word}s"), f"{family.name}Arn"
-        while True:
-            answer = ask(family.list_action, listed, request, f"{family.name}Summaries")
-            yield {each[key]: family.node(each) for each in answer[f"{family.name}Summaries"]}
-            if not answer.get("NextToken"):
-                return
-            request["NextToken"] = answer["NextToken"]
+        for answer in answers(family.list_action, listed, asked, member):
+            yield {each[key]: family.node(self._aws, each) for each in answer[member]}
 
     def _keep(self, nodes: Mapping[str, Node | None]) -> None:
         """Keep what is known; the oldest goes when it is very much."""

@@ -59,6 +59,11 @@ class JobFinder:
         return self._searcher.warnings
 
     @property
+    def is_whole(self) -> bool:
+        """Whether :meth:`modified` has listed every kind that may be listed, as far as it went."""
+        return self._window.is_whole
+
+    @property
     def endpoints(self) -> Mapping[str, Found] | None:
         """All endpoints that there are, by ARN, whenever modified; None until they are listed."""
         return self._window.endpoints

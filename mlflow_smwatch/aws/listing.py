@@ -8,6 +8,7 @@ from typing import Any
 from botocore import xform_name
 
 from mlflow_smwatch.aws.operations import LIST_TAGS
+from mlflow_smwatch.aws.paging import answers
 from mlflow_smwatch.aws.session import Aws, ask
 
 PAGE_SIZE = 100
@@ -17,6 +18,8 @@ def list_pages(
     aws: Aws, action: str, request: Mapping[str, Any], member: str
 ) -> Iterator[list[dict[str, Any]]]:
     """List the pages of an operation; empty ones as well, as long as there is a token.
+
+    Where a token has died on the way, the listing begins anew without what was given already.
 
     Parameters
     ----------
@@ -35,12 +38,8 @@ def list_pages(
         As :func:`~mlflow_smwatch.aws.session.ask` says.
     """
     asked: dict[str, Any] = {"MaxResults": PAGE_SIZE, **request}
-    while True:
-        answer = ask(action, _operation(aws, action), asked, member)
+    for answer in answers(action, _operation(aws, action), asked, member):
         yield list(answer[member])
-        if not answer.get("NextToken"):
-            return
-        asked["NextToken"] = answer["NextToken"]
 
 
 def list_all(

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
+from mlflow_smwatch.aws.paging import answers
 from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.keys import legal_value
 from mlflow_smwatch.core.log_streams import START
@@ -75,16 +76,14 @@ def stream_names(aws: Aws, group: str, prefix: str, since_ms: int) -> list[str]:
     if prefix:
         request["logStreamNamePrefix"] = prefix
     names: list[str] = []
-    while True:
-        answer = ask(DESCRIBE_LOG_STREAMS, aws.logs.describe_log_streams, request, "logStreams")
+    describe = aws.logs.describe_log_streams
+    for answer in answers(DESCRIBE_LOG_STREAMS, describe, request, "logStreams", "nextToken"):
         names += [
             str(each["logStreamName"])
             for each in answer["logStreams"]
             if each.get("lastEventTimestamp", since_ms) > since_ms - _HOUR_MS
         ]
-        if not answer.get("nextToken"):
-            return names
-        request["nextToken"] = answer["nextToken"]
+    return names
 
 
 def write_stream(aws: Aws, group: str, stream: str, file: IO[bytes], until_ms: int) -> None:

@@ -22,6 +22,7 @@ from mlflow_smwatch.aws.log_listing import (
 )
 from mlflow_smwatch.aws.log_names import NamedStreams
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
+from mlflow_smwatch.aws.paging import answers
 from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.errors import InvalidRequestError
 from mlflow_smwatch.core.job import Job
@@ -158,13 +159,10 @@ class LogReader:
         }
         describe = self._aws.logs.describe_log_streams
         streams: list[LogStream] = []
-        while True:
-            answer = ask(DESCRIBE_LOG_STREAMS, describe, request, "logStreams")
+        for answer in answers(DESCRIBE_LOG_STREAMS, describe, request, "logStreams", "nextToken"):
             streams += [log_stream(each, job) for each in answer["logStreams"]]
-            if not answer.get("nextToken"):
-                self._note(self._listed, (group, job), time.monotonic())
-                return tuple(streams)
-            request["nextToken"] = answer["nextToken"]
+        self._note(self._listed, (group, job), time.monotonic())
+        return tuple(streams)
 
     def find_streams(
         self, job: Job, allowance: CallAllowance, stopped: Callable[[], bool]

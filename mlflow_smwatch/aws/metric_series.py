@@ -7,7 +7,7 @@ order of the queries (botocore model ``sagemaker-metrics`` 2022-09-30).
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -145,6 +145,18 @@ def read_component_series(
             if points is not None:
                 series.setdefault(arn, {})[name] = points
     return ComponentSeries(series=series)
+
+
+def calls_for(components: Mapping[str, Collection[str]]) -> int:
+    """Tell how many calls :func:`read_component_series` makes where each answer is whole.
+
+    Parameters
+    ----------
+    components
+        ARN → metric names.
+    """
+    queries = len((_ITERATIONS, _TIMES)) * sum(map(len, components.values()))
+    return -(-queries // _QUERIES)
 
 
 def _read(aws: Aws, queries: list[_Query], axes: Mapping[_Key, _Axis]) -> None:

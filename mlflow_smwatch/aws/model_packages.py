@@ -12,7 +12,6 @@ from mlflow_smwatch.aws.operations import DESCRIBE_MODEL_PACKAGE
 from mlflow_smwatch.aws.search import Searcher, modified_between
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.describe import to_ms
-from mlflow_smwatch.core.redact import redact_answer
 
 MODEL_PACKAGES = "ModelPackage"
 """What ``Search`` calls them."""
@@ -101,7 +100,7 @@ def describe_model_package(aws: Aws, name: str) -> dict[str, Any]:
         When the operation is denied, keeps failing or does not take the request.
     """
     request = {"ModelPackageName": name}
-    return redact_answer(describe(aws, DESCRIBE_MODEL_PACKAGE, request, "ModelPackageArn"))
+    return aws.redaction.answer(describe(aws, DESCRIBE_MODEL_PACKAGE, request, "ModelPackageArn"))
 
 
 def _package(record: Mapping[str, Any]) -> ModelPackage:

@@ -5,7 +5,8 @@ quotas", "CloudWatch Logs quotas"; ``ListTrainingJobs``: 2 a second in Service Q
 SageMaker reads and standard SQS queues have no published rate). Prices are those of us-east-1,
 2026, without free tiers: ``GetMetricData`` costs 0.01 USD per 1,000 metrics requested ("Amazon
 CloudWatch Pricing"), SQS 0.40 USD per million requests ("Amazon SQS pricing"), S3 5 USD per million
-lists and 0.40 USD per million reads ("Amazon S3 pricing"); the other reads are free. S3 takes 5,500
+lists and 0.40 USD per million reads ("Amazon S3 pricing"); the other reads, and the Price List API,
+are free. S3 takes 5,500
 reads a second below each prefix ("Best practices design patterns").
 
 Operations have the names by which botocore sends them; that of the permission is the same, but for
@@ -97,6 +98,10 @@ HEAD_OBJECT = "s3:HeadObject"
 GET_OBJECT = "s3:GetObject"
 GET_CALLER_IDENTITY = "sts:GetCallerIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
+GET_PRODUCTS = "pricing:GetProducts"
+
+PRICES_AS_OF = "2026"
+"""Of what year the prices of operations are."""
 
 _SLOW_LOGS = (
     "us-west-2",
@@ -175,6 +180,7 @@ OPERATIONS: dict[str, Operation] = {
     GET_OBJECT: Operation(rate=_S3_RATE, price_per_call_usd=_S3_GET_PRICE),
     GET_CALLER_IDENTITY: Operation(rate=10),
     ASSUME_ROLE: Operation(rate=10),
+    GET_PRODUCTS: Operation(rate=5),
 }
 """A tenth of the published quotas of CloudWatch Logs is left to others."""
 

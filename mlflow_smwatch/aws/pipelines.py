@@ -16,7 +16,7 @@ from mlflow_smwatch.aws.operations import (
     LIST_PIPELINE_STEPS,
     LIST_PIPELINES,
 )
-from mlflow_smwatch.aws.search import Record, Searcher, contains, equals
+from mlflow_smwatch.aws.search import Filter, Record, Searcher, contains, equals
 from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
@@ -26,7 +26,6 @@ from mlflow_smwatch.core.errors import (
     UnknownJobError,
 )
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, name_in
-from mlflow_smwatch.core.redact import redact_answer
 
 EXECUTIONS = "PipelineExecution"
 """What ``Search`` calls them."""
@@ -44,7 +43,8 @@ _ID_LENGTH = 12
 class Executions:
     """The executions of the pipelines of one account and Region.
 
-    May be used by several threads.
+    May be used by several threads. What is kept of them is not redacted: :meth:`describe` does that
+    with the whole, since steps repeat what parameters hold.
     """
 
     searcher: Searcher
@@ -71,7 +71,7 @@ class Executions:
         AccessDeniedError, RetriableError, InvalidRequestError
             When ``Search`` is denied or keeps failing.
         """
-        for page in self.searcher.pages(EXECUTIONS, wanted.search_filters()):
+        for page in self.searcher.pages(EXECUTIONS, wanted.search_filters(), redacted=False):
             yield self._wanted(page.records, wanted)
 
     def listed(self, wanted: JobFilter) -> Iterator[list[Found | NotFound]]:
@@ -105,11 +105,11 @@ class Executions:
         """
         texts = list(dict.fromkeys(asked))
         filters = [equals(_ARN if is_arn(each) else _TITLE, each) for each in texts]
-        found = self.searcher.matching(EXECUTIONS, filters, "DescribePipelineExecution") or []
+        found = self._matching(filters, "DescribePipelineExecution")
         for text in texts:
             if len(text) == _ID_LENGTH and text.isalnum():  # one Contains a call is allowed
                 by_id = [contains(_ARN, f"/execution/{text}")]
-                found += self.searcher.matching(EXECUTIONS, by_id, "names") or []
+                found += self._matching(by_id, "names")
         self._remember(found)
         named = {text: [each[_ARN] for each in found if _is_meant(text, each)] for text in texts}
         return {text: list(dict.fromkeys(arns)) for text, arns in named.items() if arns}
@@ -138,14 +138,14 @@ class Executions:
             self._add(record, LIST_PIPELINE_PARAMETERS, "PipelineParameters", denied)
         self._add(record, LIST_PIPELINE_STEPS, "PipelineExecutionSteps", denied)
         self._add_tags(record, denied)
-        return Answer(
-            word=PIPELINE_EXECUTION.word, content=redact_answer(record), denied=tuple(denied)
-        )
+        content = self.searcher.aws.redaction.answer(record)
+        return Answer(word=PIPELINE_EXECUTION.word, content=content, denied=tuple(denied))
 
     def _record(self, arn: str) -> Record:
-        return redact_answer(
-            describe(self.searcher.aws, DESCRIBE_PIPELINE_EXECUTION, {_ARN: arn}, _ARN)
-        )
+        return describe(self.searcher.aws, DESCRIBE_PIPELINE_EXECUTION, {_ARN: arn}, _ARN)
+
+    def _matching(self, filters: list[Filter], instead: str) -> list[Record]:
+        return self.searcher.matching(EXECUTIONS, filters, instead, redacted=False) or []
 
     def _add(self, record: Record, action: str, member: str, denied: list[str]) -> None:
         """Add what a list tells of an execution."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from mlflow_smwatch.aws.listing import PAGE_SIZE
 from mlflow_smwatch.aws.operations import SEARCH
+from mlflow_smwatch.aws.paging import answers
 from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.decay import CreatedSpan
 from mlflow_smwatch.core.errors import (
@@ -24,7 +25,6 @@ from mlflow_smwatch.core.errors import (
     SmwatchError,
 )
 from mlflow_smwatch.core.moments import from_ms
-from mlflow_smwatch.core.redact import redact_answer
 
 VALUES_PER_SEARCH = 20
 """Filters in one expression ("Search", SearchExpression)."""
@@ -43,7 +43,7 @@ class SearchPage:
     Attributes
     ----------
     records
-        Redacted.
+        Redacted, unless that was not wanted.
     hits
         How many records there are on all pages, or at least that many.
     is_exact
@@ -78,9 +78,23 @@ class Searcher:
     _lock: Lock = field(default_factory=Lock)
 
     def pages(
-        self, resource: str, filters: list[Filter], operator: str = "And"
+        self,
+        resource: str,
+        filters: list[Filter],
+        operator: str = "And",
+        *,
+        redacted: bool = True,
     ) -> Iterator[SearchPage]:
         """Search page by page, oldest first.
+
+        Parameters
+        ----------
+        resource
+            What to search.
+        filters, operator
+            Which of them.
+        redacted
+            False for records to which the caller adds before it redacts the whole.
 
         Raises
         ------
@@ -95,12 +109,8 @@ class Searcher:
         }
         if filters:
             request["SearchExpression"] = {"Filters": filters, "Operator": operator}
-        while True:
-            answer = ask(SEARCH, self.aws.sagemaker.search, request, "Results")
-            yield _page(answer, _RECORDS.get(resource, resource))
-            if not answer.get("NextToken"):
-                return
-            request["NextToken"] = answer["NextToken"]
+        for answer in answers(SEARCH, self.aws.sagemaker.search, request, "Results"):
+            yield self._page(answer, _RECORDS.get(resource, resource), redacted=redacted)
 
     def count(self, resource: str, filters: list[Filter]) -> int:
         """Tell by one small call how many records there are, or at least are; 0 if it fails."""
@@ -111,10 +121,10 @@ class Searcher:
             answer = ask(SEARCH, self.aws.sagemaker.search, request, "Results")
         except (AccessDeniedError, RetriableError, JobError):
             return 0
-        return _page(answer, resource).hits
+        return self._page(answer, resource, redacted=False).hits
 
     def matching(
-        self, resource: str, filters: Iterable[Filter], instead: str
+        self, resource: str, filters: Iterable[Filter], instead: str, *, redacted: bool = True
     ) -> list[Record] | None:
         """Search for what matches any of some filters, 20 a call.
 
@@ -126,23 +136,34 @@ class Searcher:
             Any number.
         instead
             What the caller does where ``Search`` gives nothing, for the warning.
+        redacted
+            As of :meth:`pages`.
 
         Returns
         -------
         list of dict or None
-            Redacted records; None where ``Search`` cannot be used.
+            Records; None where ``Search`` cannot be used.
         """
         if not self.works:
             return None
         found: list[Record] = []
         try:
             for some in chunks(filters, VALUES_PER_SEARCH):
-                for page in self.pages(resource, list(some), "Or"):
+                for page in self.pages(resource, list(some), "Or", redacted=redacted):
                     found += page.records
         except (AccessDeniedError, RetriableError, JobError) as error:
             self.give_up(error, instead)
             return None
         return found
+
+    def _page(self, answer: Mapping[str, Any], record_name: str, *, redacted: bool) -> SearchPage:
+        hits = answer.get("TotalHits") or {}
+        records = [each[record_name] for each in answer["Results"] if record_name in each]
+        return SearchPage(
+            records=[self.aws.redaction.answer(each) for each in records] if redacted else records,
+            hits=hits.get("Value") or 0,
+            is_exact=hits.get("Relation") == "EqualTo",
+        )
 
     def give_up(self, error: SmwatchError, instead: str) -> None:
         """Go without ``Search``: for good, or for what it does not take for this one request."""
@@ -200,17 +221,6 @@ def chunks(items: Iterable[_Item], size: int) -> Iterator[tuple[_Item, ...]]:
     remaining = iter(items)
     while chunk := tuple(islice(remaining, size)):
         yield chunk
-
-
-def _page(answer: Mapping[str, Any], record_name: str) -> SearchPage:
-    hits = answer.get("TotalHits") or {}
-    return SearchPage(
-        records=[
-            redact_answer(each[record_name]) for each in answer["Results"] if record_name in each
-        ],
-        hits=hits.get("Value") or 0,
-        is_exact=hits.get("Relation") == "EqualTo",
-    )
 
 
 def _search_time(moment: datetime) -> str:

@@ -20,14 +20,18 @@ from mlflow_smwatch.aws import raw_events
 from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.operations import GET_CALLER_IDENTITY
 from mlflow_smwatch.aws.refusals import ask, aws_errors, no_credentials
+from mlflow_smwatch.aws.renewal import Renewal
 from mlflow_smwatch.aws.roles import give, role_credentials
 from mlflow_smwatch.aws.timestamps import parse_fast
 from mlflow_smwatch.core.errors import AwsUnreachableError, CredentialsError, UsageError
+from mlflow_smwatch.core.redact import Redaction
 
 __all__ = ["Aws", "ask", "aws_errors", "connect"]
 
 _ATTEMPTS = 10
 _CONNECT_TIMEOUT_S = 10
+_OF_EVERYONE = Redaction()
+_PRICING_REGION = "us-east-1"
 _READ_TIMEOUT_S = 30
 """An SQS queue may take 20 seconds for its answer ("ReceiveMessage", WaitTimeSeconds)."""
 
@@ -45,12 +49,15 @@ class Aws:
         Region name.
     ledger
         Counts, prices and paces the calls.
+    redaction
+        Takes the secrets out of what SageMaker answers.
     """
 
     session: boto3.Session
     region: str
     config: Config
     ledger: Ledger
+    redaction: Redaction
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -85,10 +92,23 @@ class Aws:
         return self._client("s3")
 
     @cached_property
+    def _renewal(self) -> Renewal:
+        return Renewal(self.session.get_credentials())
+
+    @property
+    def pricing(self) -> Any:
+        """The ``pricing`` client; AWS serves the Price List API in few Regions."""
+        return self._client("pricing")
+
+    def client(self, service: str) -> Any:
+        """Give the client of a service by botocore's name."""
+        return self._client(service)
+
+    @cached_property
     def account(self) -> str:
         """The caller's account number (``GetCallerIdentity``, one call)."""
-        with aws_errors(GET_CALLER_IDENTITY):
-            return str(self._client("sts").get_caller_identity()["Account"])
+        caller = self._client("sts").get_caller_identity
+        return str(ask(GET_CALLER_IDENTITY, caller, {}, "Account")["Account"])
 
     def _client(self, service: str) -> Any:
         with self._lock:
@@ -97,19 +117,25 @@ class Aws:
             return self._clients[service]
 
     def _made(self, service: str) -> Any:
+        region = _PRICING_REGION if service == "pricing" else self.region
         try:
-            client = self.session.client(service, region_name=self.region, config=self.config)
+            client = self.session.client(service, region_name=region, config=self.config)
         except ValueError as error:  # a Region or an endpoint that is none
             message = f"AWS cannot be reached ({error}): check the Region and the endpoint"
             raise AwsUnreachableError(message) from error
         self.ledger.attach(client)
+        self._renewal.attach(client)
         if service == "logs":
             raw_events.register(client)
         return client
 
 
 def connect(
-    region: str | None, profile: str | None, workers: int, role_arn: str | None = None
+    region: str | None,
+    profile: str | None,
+    workers: int,
+    role_arn: str | None = None,
+    redaction: Redaction = _OF_EVERYONE,
 ) -> Aws:
     """Find credentials, Region and endpoints as every AWS tool does; no call is made.
 
@@ -122,6 +148,8 @@ def connect(
     role_arn
         Of a role that is assumed with these credentials, before the first call and whenever its own
         are about to expire (``AssumeRole``); None to use them as they are.
+    redaction
+        What is a secret; without it, what is one for everybody.
 
     Returns
     -------
@@ -165,7 +193,7 @@ def connect(
         core = _botocore_session(profile)
         give(core, assumed)
         session = boto3.Session(botocore_session=core, region_name=region)
-    return Aws(session=session, region=region, config=config, ledger=ledger)
+    return Aws(session=session, region=region, config=config, ledger=ledger, redaction=redaction)
 
 
 def _botocore_session(profile: str | None) -> botocore.session.Session:

@@ -20,7 +20,6 @@ from mlflow_smwatch.core.errors import (
     RetriableError,
     SmwatchError,
 )
-from mlflow_smwatch.core.redact import redact_answer
 
 TRIALS = "ExperimentTrial"
 """What ``Search`` calls trials."""
@@ -131,7 +130,7 @@ class Trials:
                 return self._records[name]
         try:
             raw = describe(self.searcher.aws, DESCRIBE_TRIAL, {"TrialName": name}, "TrialArn")
-            record = redact_answer(raw)
+            record = self.searcher.aws.redaction.answer(raw)
         except (AccessDeniedError, RetriableError, JobError) as error:
             if isinstance(error, AccessDeniedError):
                 self.searcher.warn(f"{error}; the order of a job's trials may be another")
@@ -192,7 +191,7 @@ def _described(searcher: Searcher, name: str) -> ExperimentFacts | None:
         answer["Tags"] = list_tags(searcher.aws, answer["ExperimentArn"])
     except (AccessDeniedError, RetriableError, JobError) as error:
         _warn(searcher, error)
-    return _facts(redact_answer(answer))
+    return _facts(searcher.aws.redaction.answer(answer))
 
 
 def _warn(searcher: Searcher, error: SmwatchError) -> None:

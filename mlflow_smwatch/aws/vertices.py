@@ -8,6 +8,7 @@ from typing import Any
 from mlflow_smwatch.aws.associations import PAGE_SIZE
 from mlflow_smwatch.aws.entities import EntityReader
 from mlflow_smwatch.aws.operations import DESCRIBE_TRIAL_COMPONENT, LIST_TRIAL_COMPONENTS
+from mlflow_smwatch.aws.paging import answers
 from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.entities import bare_node, component_lineage, is_image, is_vertex
@@ -111,7 +112,7 @@ def describe_component(aws: Aws, name: str) -> Lineage:
         answer = ask(DESCRIBE_TRIAL_COMPONENT, describe, request, "TrialComponentArn")
     except UnknownJobError:
         return Lineage()
-    return component_lineage(answer)
+    return component_lineage(aws.redaction.answer(answer))
 
 
 def _by_arn(
@@ -145,9 +146,6 @@ def _job(aws: Aws, arn: str) -> tuple[Node, ...]:
 def _components(aws: Aws, job_arn: str) -> Iterator[Mapping[str, Any]]:
     request: dict[str, Any] = {"SourceArn": job_arn, "MaxResults": PAGE_SIZE}
     listed = aws.sagemaker.list_trial_components
-    while True:
-        answer = ask(LIST_TRIAL_COMPONENTS, listed, request, "TrialComponentSummaries")
-        yield from answer["TrialComponentSummaries"]
-        if not answer.get("NextToken"):
-            return
-        request["NextToken"] = answer["NextToken"]
+    member = "TrialComponentSummaries"
+    for answer in answers(LIST_TRIAL_COMPONENTS, listed, request, member):
+        yield from answer[member]

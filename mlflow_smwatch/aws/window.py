@@ -90,6 +90,11 @@ class WindowFinder:
         self.expected = Expected(self.kinds)
         self._component_pages = ComponentPages(self.components, self.expected)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no listing failed that may work the next time; one that is denied will not."""
+        return all(isinstance(each, AccessDeniedError) for each in self._failures.values())
+
     def pages(self, wanted: JobFilter, spans: Sequence[CreatedSpan] = (WHOLE,)) -> Generator[Page]:
         """Find the jobs that pass a filter, page by page.
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 from typing import NoReturn
 
 import click
 
 from mlflow_smwatch._version import __version__
-from mlflow_smwatch.cli import demo, lineage, overlay, status, sync, verify, watch
+from mlflow_smwatch.cli import (
+    demo,
+    doctor,
+    forget,
+    lineage,
+    overlay,
+    policy,
+    status,
+    sync,
+    verify,
+    watch,
+)
+from mlflow_smwatch.cli import open as open_
 from mlflow_smwatch.cli.diagnostics import Diagnostics, log_as_json
 from mlflow_smwatch.cli.output import SOME_FAILED
 from mlflow_smwatch.core.errors import SmwatchError, StopError, UsageError
+from mlflow_smwatch.core.visible import visible
 
 __all__ = ["NOTHING_DONE", "SOME_FAILED", "main"]
 
@@ -22,10 +38,13 @@ class _Commands(click.Group):
     """Turns the package's errors into one line and the documented exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a name that its encoding lacks is no end
+            sys.stdout.reconfigure(errors="backslashreplace")
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before MLflow is imported
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            self._refuse(ctx, click.UsageError(str(error), ctx))
+            self._refuse(ctx, click.UsageError(visible(str(error)), ctx))
         except click.UsageError as error:
             self._refuse(ctx, error)
         except SmwatchError as error:
@@ -68,13 +87,20 @@ def main() -> None:
       smwatch lineage my-job                    what it was made from, and what from it
       smwatch verify --since 7d                 compare both sides, point by point
       smwatch status                            what is mirrored, how fresh
+      smwatch doctor                            check AWS, permissions and MLflow
+      smwatch policy                            the IAM policy that is just enough
+      smwatch open my-job                       its page in MLflow
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
 
 
 for _command in (
     demo.demo,
+    doctor.doctor,
+    forget.forget,
     lineage.lineage,
+    open_.open_page,
     overlay.overlay,
+    policy.policy,
     status.status,
     sync.sync,
     verify.verify,

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from mlflow_smwatch.cli.values import role, tag, time, words
+from mlflow_smwatch.cli.values import Pattern, role, tag, time, words
 from mlflow_smwatch.core.errors import UsageError
 
 if sys.version_info >= (3, 11):
@@ -34,6 +34,7 @@ _VALUES: dict[object, tuple[tuple[type, ...], str]] = {
     click.FloatRange: ((int, float), "a number"),
     words: ((str, list), "a text or a list of texts"),
     role: ((str, list), "a text or a list of texts"),
+    Pattern: ((str, list), "a text or a list of texts"),
     tag: ((str, list, dict), 'a list such as ["key=value"] or a table such as {key = "value"}'),
     time: ((str, date), "a text or a TOML time"),
 }

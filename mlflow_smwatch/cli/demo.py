@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,6 @@ def demo(*, folder: Path, no_serve: bool, account_only: bool, as_json: bool) -> 
       smwatch demo --no-serve --dir /tmp/demo
       smwatch demo --account-only
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the demo uses no network
     try:
         from mlflow_smwatch.demo import show
         from mlflow_smwatch.demo.account import EmulatedAccount

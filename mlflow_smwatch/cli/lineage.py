@@ -14,6 +14,7 @@ from mlflow_smwatch.cli.options import (
     file_option,
     json_option,
     option,
+    redact_option,
     tracking_options,
     verbose_option,
 )
@@ -58,6 +59,7 @@ _SHOWN = 5
 @tracking_options
 @option("--region", help="With --source aws: AWS Region. Default: boto3's own choice.")
 @option("--profile", help="With --source aws: AWS profile. Default: boto3's own choice.")
+@redact_option
 @json_option
 @verbose_option
 @file_option
@@ -90,6 +92,7 @@ def lineage(
             tracking_uri=chosen["tracking_uri"],
             region=chosen["region"],
             profile=chosen["profile"],
+            redact=chosen["redact"],
         )
         if origin.source == "mlflow":
             say.name_default_store(origin.tracking_uri)

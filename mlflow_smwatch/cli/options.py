@@ -10,7 +10,7 @@ import click
 
 from mlflow_smwatch.cli.config import config_option, file_that_was_read, naming_the_file
 from mlflow_smwatch.cli.diagnostics import Diagnostics, log_as_json
-from mlflow_smwatch.cli.values import role, tag, time, words
+from mlflow_smwatch.cli.values import Pattern, role, tag, time, words
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.options import ARTIFACT_MODES, EXECUTORS, METRIC_SOURCES, SyncOptions
 
@@ -116,24 +116,16 @@ verbose_option = option(
 
 file_option = config_option(option)
 
-job_options = _together(
+kinds_option = option(
+    "--kinds",
+    type=words,
+    default=",".join(_DEFAULTS["kinds"]),
+    show_default=True,
+    help="Comma list of job kinds.",
+)
+
+place_options = _together(
     [
-        option(
-            "--kinds",
-            type=words,
-            default=",".join(_DEFAULTS["kinds"]),
-            show_default=True,
-            help="Comma list of job kinds.",
-        ),
-        option(
-            "--since",
-            type=time,
-            default=_DEFAULTS["since"],
-            show_default=True,
-            help="Jobs modified since: ISO time (UTC) or 90m, 36h, 7d. Runs that are not final are"
-            " always looked at.",
-        ),
-        option("--until", type=time, help="Jobs modified until: ISO time (UTC) or 90m, 36h, 7d."),
         option(
             "--region",
             type=words,
@@ -149,6 +141,41 @@ job_options = _together(
             multiple=True,
             help="Read AWS in this IAM role; repeatable, for several accounts.",
         ),
+    ]
+)
+"""In which account and Region."""
+
+metrics_option = option(
+    "--metrics",
+    type=click.Choice(METRIC_SOURCES),
+    default=_DEFAULTS["metrics"],
+    show_default=True,
+    help="Where algorithm metrics come from; off mirrors no metrics.",
+)
+
+artifacts_option = option(
+    "--artifacts",
+    type=click.Choice(ARTIFACT_MODES),
+    default=_DEFAULTS["artifacts"],
+    show_default=True,
+    help="link stores sagemaker/job.json and sagemaker/lineage.html with the run; nothing"
+    " big is copied. overlay makes experiments in which a run shows its job's logs, model"
+    " and output, read from AWS when somebody looks.",
+)
+
+job_options = _together(
+    [
+        kinds_option,
+        option(
+            "--since",
+            type=time,
+            default=_DEFAULTS["since"],
+            show_default=True,
+            help="Jobs modified since: ISO time (UTC) or 90m, 36h, 7d. Runs that are not final are"
+            " always looked at.",
+        ),
+        option("--until", type=time, help="Jobs modified until: ISO time (UTC) or 90m, 36h, 7d."),
+        place_options,
         option(
             "--tag",
             "tags",
@@ -162,25 +189,20 @@ job_options = _together(
 )
 """Which jobs."""
 
+redact_option = option(
+    "--redact",
+    type=Pattern(),
+    metavar="PATTERN",
+    multiple=True,
+    help="Regular expression (RE2) of what is a secret too: each match becomes ***; repeatable. In"
+    " the variable: one a line.",
+)
+
 mirror_options = _together(
     [
         option("--experiment", help="Put everything into this MLflow experiment."),
-        option(
-            "--metrics",
-            type=click.Choice(METRIC_SOURCES),
-            default=_DEFAULTS["metrics"],
-            show_default=True,
-            help="Where algorithm metrics come from; off mirrors no metrics.",
-        ),
-        option(
-            "--artifacts",
-            type=click.Choice(ARTIFACT_MODES),
-            default=_DEFAULTS["artifacts"],
-            show_default=True,
-            help="link stores sagemaker/job.json and sagemaker/lineage.html with the run; nothing"
-            " big is copied. overlay makes experiments in which a run shows its job's logs, model"
-            " and output, read from AWS when somebody looks.",
-        ),
+        metrics_option,
+        artifacts_option,
         option(
             "--artifact-base",
             metavar="URI",
@@ -188,12 +210,7 @@ mirror_options = _together(
             " absolute path, file:///, s3://, gs:// or wasbs://. Default: MLflow's own place. No"
             " effect without overlay.",
         ),
-        option(
-            "--redact",
-            metavar="PATTERN",
-            multiple=True,
-            help="Regular expression of what is a secret too: each match becomes ***; repeatable.",
-        ),
+        redact_option,
     ]
 )
 """What of them is mirrored, and into which experiment."""
@@ -242,13 +259,14 @@ bill_options = _together(
         option(
             "--max-calls",
             type=click.IntRange(min=1),
-            help="Stop before a pass makes more AWS calls; the next one goes on.",
+            help="Stop a pass before it makes more AWS calls, retries included; the next one goes"
+            " on.",
         ),
         option(
             "--max-cost",
             type=click.FloatRange(min=0),
             metavar="USD",
-            help="Stop before the AWS calls of a pass cost more; the next one goes on.",
+            help="Stop a pass before its AWS calls cost more; the next one goes on.",
         ),
     ]
 )

@@ -52,6 +52,7 @@ def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None
       smwatch sync my-job another-job --region eu-west-1
       smwatch sync --since 2026-01-31 --tag team=vision --experiment vision
       smwatch sync my-trial --register churn
+      smwatch sync my-job --restore
       smwatch sync --dry-run --json
       smwatch sync --assume-role arn:aws:iam::123456789012:role/smwatch --region eu-west-1,us-east-1
       smwatch sync --since 400d --executor dask --scheduler tcp://scheduler:8786

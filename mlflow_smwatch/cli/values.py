@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import click
+
 from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.own_patterns import patterns_in
+
+
+class Pattern(click.types.StringParamType):
+    """A regular expression, which may have spaces and commas in it; in a variable one a line."""
+
+    name = "pattern"
+
+    def split_envvar_value(self, rv: str) -> tuple[str, ...]:
+        """Split the value of a variable.
+
+        Parameters
+        ----------
+        rv
+            One pattern a line.
+        """
+        return patterns_in(rv)
 
 
 def words(value: str | list[str]) -> tuple[str, ...]:

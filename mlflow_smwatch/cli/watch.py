@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlflow_smwatch.cli.day_costs import DayCosts
 from mlflow_smwatch.cli.diagnostics import Diagnostics, News, quiet
 from mlflow_smwatch.cli.lifeline import stop_at_eof
 from mlflow_smwatch.cli.memory import share_heaps
@@ -34,7 +35,7 @@ from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.server.status_file import StatusFile
 
 if TYPE_CHECKING:
-    from mlflow_smwatch.engine.following import Listener
+    from mlflow_smwatch.engine.following import Follower, Listener
 
 INTERRUPTED = 130
 _SHORTEST_S = 0.1
@@ -116,8 +117,10 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
     if until_eof:
         stop_at_eof(stopped, tell)
     kept = StatusFile(status_file, interval_s) if status_file else None
+    costs = DayCosts(say)
     listener = _listener(
         say,
+        costs,
         kept,
         lambda region: _say_what_begins(
             say, region, targets[0].tracking_uri, interval_s, queue_url
@@ -137,13 +140,18 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
                     stopped=stopped,
                     listener=listener,
                 )
-            print_result(report.to_dict(), iter(()), as_json=as_json)
+            print_result({**report.to_dict(), "days": costs.days}, iter(()), as_json=as_json)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
 def _listener(
-    say: Diagnostics, kept: StatusFile | None, begin: Callable[[str], None], *, as_json: bool
+    say: Diagnostics,
+    costs: DayCosts,
+    kept: StatusFile | None,
+    begin: Callable[[str], None],
+    *,
+    as_json: bool,
 ) -> Listener:
     """Make what hears how it goes on; stdout is the one of this moment."""
     from mlflow_smwatch.engine.following import Listener
@@ -159,9 +167,14 @@ def _listener(
             for line in runs:
                 click.echo(line, file=stdout)
         say.troubles(*news.of(report))
+        costs.passed()
 
     if kept is None:
-        return Listener(connected=begin, passed=passed)
+        return Listener(connected=begin, begins=costs.begins, passed=passed)
+
+    def begins(mirror: Follower) -> None:
+        costs.begins(mirror)
+        kept.begins(mirror)
 
     def connected(region: str) -> None:
         kept.connected(region)
@@ -169,7 +182,7 @@ def _listener(
 
     return Listener(
         connected=connected,
-        begins=kept.begins,
+        begins=begins,
         passed=passed,
         ended=kept.ended,
         waits=kept.waits,

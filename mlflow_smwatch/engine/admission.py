@@ -16,7 +16,13 @@ from mlflow_smwatch.core.matching import KnownRun, Match
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.engine.recognition import Recognition, alone, is_ended_otherwise, is_leaving
+from mlflow_smwatch.engine.recognition import (
+    Recognition,
+    alone,
+    is_back,
+    is_ended_otherwise,
+    is_leaving,
+)
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
 
 _NOTHING_TO_READ = Reading(windows=(), complete=True)
@@ -48,8 +54,10 @@ class Admission:
         self._pass.families.enter_experiments(found.job for found in page if found.job)
         admitted = list(pool.map(lambda found: self._admit(found, runs), page))
         if self._pass.options.dry_run:
-            return admitted
+            self._pass.families.foresee(_jobs_of(admitted))
         groups = self.admit_groups_of(_jobs_of(admitted), pool)
+        if self._pass.options.dry_run:
+            return groups + admitted
         admitted = list(pool.map(self._recorded, admitted))
         self._make_runs(admitted)
         admitted = list(pool.map(self._with_run, admitted))
@@ -94,7 +102,7 @@ class Admission:
         matched = self._recognition.match(found, candidates)
         run = matched.run
         displaced = () if self._pass.options.dry_run else self._recognition.make_place(matched)
-        watermark = run.watermark if run else None
+        watermark = self._recognition.watermark_of(run) if run else None
         if run and not run.active:
             removed = self._recognition.respect_removal(run)
             return Outcome(found.arn, "unchanged", self._pass.known_line(run), warnings=removed)
@@ -123,7 +131,8 @@ class Admission:
         job = self._recognition.related(found.job, run) if found.job else None
         if is_leaving(job, run):
             return True
-        if not (self._pass.is_read(watermark) or self._is_as_written(found, run, watermark)):
+        whole = self._pass.is_read(watermark) or self._is_as_written(found, run, watermark)
+        if is_back(run) or not whole:
             return False
         undocumented = self._pass.options.stores_document and not watermark.document
         if undocumented or watermark.modified_ms != found.modified_ms:

@@ -25,6 +25,7 @@ from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     CredentialsError,
     JobError,
+    LimitReachedError,
     RetriableError,
     SmwatchError,
 )
@@ -173,7 +174,7 @@ class AssociationMirror:
     def _account(self) -> str:
         try:
             return self._pass.aws.account
-        except CredentialsError:
+        except (CredentialsError, LimitReachedError):
             raise
         except SmwatchError as error:
             message = f"nobody tells whose it is: {error}"

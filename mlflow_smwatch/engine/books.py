@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.core.errors import StopError
@@ -39,6 +40,8 @@ class Books:
         ARN → job, of those that are not final.
     begun
         ARN → job, of those that were begun and are not closed; None where a job is to stay closed.
+    restored
+        ARNs of the jobs whose runs were brought back: something was done about them.
     """
 
     def __init__(self, trials: TrialStates, listener: Listener) -> None:
@@ -47,6 +50,7 @@ class Books:
         self.created: dict[str, int] = {}
         self.open: dict[str, Found] = {}
         self.begun: dict[str, Found] = {}
+        self.restored: set[str] = set()
         self._trials = trials
         self._listener = listener
 
@@ -66,6 +70,9 @@ class Books:
     def close(self, outcome: Outcome) -> None:
         """Enter what became of a job."""
         report = self.report
+        if outcome.word == "unchanged" and outcome.arn in self.restored:
+            line = replace(outcome.line, word="updated") if outcome.line else None
+            outcome = replace(outcome, word="updated", line=line)
         found = self.begun.pop(outcome.arn, None)
         if found is not None and not outcome.final and found.kind != TRIAL.word:
             self.open[outcome.arn] = found

@@ -240,6 +240,7 @@ class ClusterPass:
                 facts=self._pass.families.facts_of(jobs),
                 share=RateShare.of_reader(self._slots),
                 counted=frozenset(self._counted),
+                prices=self._pass.costs.given,
             )
             self._running[self._cluster.submit(shipment)] = page
 

@@ -73,7 +73,10 @@ def mirror_shipment(shipment: Shipment) -> Delivery:
 def _mirrored(connection: Connection, shipment: Shipment) -> Delivery:
     connection.aws.ledger.share(shipment.share)
     stop = None
+    if shipment.prices is not None:
+        connection.aws.ledger.reprice(shipment.prices.calls, shipment.prices.metrics)
     context = connection.context(shipment.options)
+    context.costs.given = shipment.prices
     context.families.take_over(shipment.facts)
     books = _PageBooks(context.trials)
     with JobPass(context, Admission(context), JobWriter(context), books) as job_pass:
@@ -100,7 +103,8 @@ def _warnings(context: PassContext, books: Books) -> tuple[str, ...]:
     """Give what was left out of all jobs; what was left out of one is in its outcome."""
     general = (each.warning for each in books.report.warnings if each.arn is None)
     families, finder = context.families.warnings, context.finder.warnings
-    return tuple(dict.fromkeys((*general, *families, *finder, *context.seals.warnings)))
+    others = *context.seals.warnings, *context.costs.warnings
+    return tuple(dict.fromkeys((*general, *families, *finder, *others)))
 
 
 def _kept(wanted: _Place) -> Connection | None:

@@ -10,16 +10,19 @@ from datetime import datetime, timezone
 from mlflow_smwatch.aws.entities import EntityReader
 from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
+from mlflow_smwatch.aws.pricing import PriceListApi
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core.describe import to_ms
+from mlflow_smwatch.core.prices import PriceList
 from mlflow_smwatch.engine.associations import AssociationMirror, Recent
+from mlflow_smwatch.engine.costs import Costs
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.own_runs import OwnRuns
 from mlflow_smwatch.engine.registration import Registration
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.engine.trials import TrialStates
-from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.options import PRICES_OF_AWS, SyncOptions
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.overlays import Overlays
 from mlflow_smwatch.tracking.pages import ui_address
@@ -50,6 +53,8 @@ class Connection:
     overlays
         Makes experiments on the overlay, and has asked the server what it shows; None where jobs
         are mirrored without it.
+    prices
+        What the user says that calls and instances cost.
     writes
         Whether passes may make what MLflow lacks.
     """
@@ -62,6 +67,7 @@ class Connection:
     own_runs: OwnRuns
     recent: Recent = field(default_factory=Recent)
     overlays: Overlays | None = None
+    prices: PriceList | None = None
     writes: bool = True
 
     @classmethod
@@ -80,9 +86,18 @@ class Connection:
         StopError
             When there are no credentials, or MLflow cannot be used.
         """
-        aws = connect(options.region, options.profile, options.workers, options.assume_role)
+        aws = connect(
+            options.region,
+            options.profile,
+            options.workers,
+            options.assume_role,
+            options.redaction,
+        )
         tracking = open_tracking(options.tracking_uri, create=create)
         overlaid = options.artifacts == "overlay"
+        prices = options.price_list()
+        if prices is not None:
+            aws.ledger.reprice(prices.calls, prices.metrics)
         return cls(
             aws=aws,
             logs=LogReader(aws),
@@ -91,6 +106,7 @@ class Connection:
             entities=EntityReader(aws),
             own_runs=OwnRuns(),
             overlays=Overlays(tracking, options.artifact_base) if overlaid else None,
+            prices=prices,
             writes=create,
         )
 
@@ -109,6 +125,7 @@ class Connection:
             _now_ms(),
         )
         finder = JobFinder(self.aws, frozenset(options.kinds))
+        api = PriceListApi(self.aws) if options.prices == PRICES_OF_AWS else None
         return PassContext(
             aws=self.aws,
             logs=self.logs,
@@ -119,6 +136,7 @@ class Connection:
             lineage=self.lineage,
             registration=Registration(options.register),
             own_runs=self.own_runs,
+            costs=Costs(self.prices, api),
             options=options,
             now_ms=now_ms,
             clock_ms=_now_ms,

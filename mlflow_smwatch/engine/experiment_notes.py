@@ -25,10 +25,13 @@ def write_experiments(context: PassContext) -> list[str]:
         When MLflow is gone.
     """
     names = context.families.experiments
-    if not names or context.options.dry_run or context.options.experiment:
+    if not names or context.options.experiment:
+        return []
+    found = context.finder.experiments(sorted(names))
+    if context.options.dry_run:
         return []
     refused = []
-    for name, facts in context.finder.experiments(sorted(names)).items():
+    for name, facts in found.items():
         try:
             context.experiments.describe(name, facts.arn, facts.description, dict(facts.tags))
         except JobError as error:

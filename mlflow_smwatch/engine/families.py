@@ -99,6 +99,14 @@ class Families:
             and not self.run_of(group, near)
         ]
 
+    def foresee(self, jobs: Iterable[Job]) -> None:
+        """Note the groups that would get a run, for a pass that makes none."""
+        for job in jobs:
+            if job.kind in GROUP_KINDS:
+                self.give_up(
+                    (job.kind.word, str(job.arn) if job.kind is PIPELINE_EXECUTION else job.name)
+                )
+
     def give_up(self, group: GroupRef) -> None:
         """Go without the run of a group for the rest of the pass."""
         with self._lock:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -20,14 +21,21 @@ from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound, found_job
 from mlflow_smwatch.aws.metric_series import (
     COMPONENTS_PER_READING,
     ComponentSeries,
+    calls_for,
     read_component_series,
 )
-from mlflow_smwatch.aws.operations import GET_METRIC_DATA
+from mlflow_smwatch.aws.operations import BATCH_GET_METRICS, GET_METRIC_DATA
 from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
 from mlflow_smwatch.aws.session import Aws
-from mlflow_smwatch.core.errors import AccessDeniedError, StopError, UnknownJobError
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    LimitReachedError,
+    StopError,
+    UnknownJobError,
+)
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH
+from mlflow_smwatch.engine.batches import Batches, is_settled
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.pass_roles import Admits, Takes
@@ -78,6 +86,7 @@ class JobPass:
         self._pass = context
         self._options = context.options
         self._pools = PassThreads(context.options.workers)
+        self._batches = Batches(context.aws.ledger.budget)
         self._admission = admission
         self._writer = writer
         self._over = threading.Event()
@@ -124,9 +133,19 @@ class JobPass:
             for missing in (one for one in page if isinstance(one, NotFound)):
                 self.books.close(Outcome(missing.asked, "failed", error=str(missing.error)))
             new = self.books.meet([one for one in page if isinstance(one, Found)])
-            if new:
-                self.take_admitted(partial(self._admission.admit, new))
+            for batch in self._batches.of(new, self._is_settled) if new else ():
+                self.take_admitted(partial(self._admission.admit, batch))
+                if self._batches.limited:
+                    self.finish()
             self._wait_until(self._options.workers * 2)
+
+    def _is_settled(self, found: Sequence[Found]) -> list[bool]:
+        """Tell which jobs look as if nothing were left to be read of them."""
+        runs = self._pass.index.find([self._pass.identity(each) for each in found])
+        return [
+            any(is_settled(run, each.modified_ms) for run in runs.get(each.arn, ()))
+            for each in found
+        ]
 
     def take_admitted(self, admit: Callable[[Executor], list[Task | Outcome]]) -> None:
         """Start the work on jobs that are admitted by a function, which may use these threads."""
@@ -170,7 +189,15 @@ class JobPass:
         self._close_written()
 
     def abandon(self, error: StopError) -> bool:
-        """End after an error that stops everything; tell whether any job was written by then."""
+        """End after an error that stops everything; tell whether any job was written by then.
+
+        Where it is a limit that is reached, MLflow still takes what is read whole.
+        """
+        if isinstance(error, LimitReachedError):
+            self._write_what_is_read()
+            counts = self.books.report.counts
+            done = counts["created"] + counts["updated"]
+            error = LimitReachedError(f"{error}: {done} jobs written; run again to go on")
         self.interrupt()
         return self.books.abandon(error)
 
@@ -245,7 +272,7 @@ class JobPass:
 
     def _reads_summaries(self, task: Task) -> bool:
         """Whether a trial component has metrics whose series are to be read."""
-        wanted = self._options.metrics != "off" and not self._options.dry_run
+        wanted = self._options.metrics != "off"
         return wanted and bool(task.job.summaries) and bool(task.reading.windows)
 
     def _read_components(self, tasks: Iterable[Task]) -> None:
@@ -257,6 +284,9 @@ class JobPass:
                 task.arn: {each.name: task.job.created_ms for each in task.job.summaries}
                 for task in some
             }
+            if self._options.dry_run:
+                self._pass.aws.ledger.count(BATCH_GET_METRICS, calls_for(wanted))
+                continue
             live = {task.arn for task in some if not task.job.ended}
             future = self._pools.calls.submit(read_component_series, self._pass.aws, wanted, live)
             self._running[future] = partial(self._deliver_components, some)
@@ -372,6 +402,20 @@ class JobPass:
         while len(self._running) > limit or self._ready or self._requests:
             self.serve(timeout_s=_LOOK_S)
         self._require_going()
+
+    def _write_what_is_read(self) -> None:
+        """Let the calls under way end, and write the jobs of which nothing is left to be read."""
+        self._pools.shutdown(cancel=True)
+        for future, deliver in self._running.items():
+            if not future.cancelled():
+                with suppress(StopError):
+                    deliver(future)
+        self._running.clear()
+        with suppress(StopError):
+            while self._ready:
+                self.books.close_all(
+                    self._writer.write(next_unit(self._ready, self._writer.limits))
+                )
 
     def _close_written(self) -> None:
         """Enter the jobs whose writing was finished after the pass had ended."""

@@ -10,18 +10,18 @@ from dataclasses import replace
 from mlflow_smwatch.aws.discovery import found_job
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.advice import warnings as advice_on
-from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import iso_utc, with_log_streams
-from mlflow_smwatch.core.errors import JobError, StopError, reason
-from mlflow_smwatch.core.job_kinds import kind_of
+from mlflow_smwatch.core.errors import JobError, reason
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.points import COST
+from mlflow_smwatch.core.prices import Cost
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
-from mlflow_smwatch.engine.recognition import Recognition, is_ended_otherwise
-from mlflow_smwatch.engine.task import ENDED, LogReading, Outcome, PassContext, Task
+from mlflow_smwatch.engine.recognition import Recognition, is_back, is_ended_otherwise
+from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
 from mlflow_smwatch.report import Word
 from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.units import Unit
@@ -32,7 +32,6 @@ _EXPIRED = (
     " --metrics logs takes what is left of the logs instead, for a job whose source is not chosen"
 )
 _IDENTITY = (names.ARN, names.CREATED, names.KIND, names.NAME, names.REGION)
-_GONE = "AWS no longer knows this job: nothing more is read"
 
 
 class JobRecorder:
@@ -98,34 +97,9 @@ class JobRecorder:
         same = as_written and task.reading.complete == task.watermark.final
         if task.run and same and not points and self._is_sealed(task, task.run):
             word = "unchanged"
+        self._cost(task)  # AWS is asked for prices as often as the pass will ask
         line = self._pass.line(task.record, task.run, points, word)
         return Outcome(task.arn, word, line, final=task.reading.complete)
-
-    def close_gone(self, run: KnownRun) -> Outcome:
-        """Finish the run of a job that AWS has deleted; its outcome may never have been seen."""
-        arn = run.tags[names.ARN]
-        kind = kind_of(Arn.parse(arn))
-        warnings = () if kind and kind.endless else (_GONE,)
-        line = self._pass.known_line(run, "updated")
-        if self._pass.options.dry_run:
-            return Outcome(arn, "updated", line, warnings=warnings)
-        try:
-            self._close(run, warnings)
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
-            return Outcome(arn, "failed", error=reason(error))
-        return Outcome(arn, "updated", line, None, warnings, final=True)
-
-    def _close(self, run: KnownRun, warnings: Sequence[str]) -> None:
-        """End a run; what is endless ends when it is found gone, a job when it changed last."""
-        watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
-        if run.status not in ENDED and warnings:
-            self._pass.writer.end(run, "KILLED", watermark.modified_ms or run.start_ms)
-        elif run.status not in ENDED:
-            self._pass.writer.end(run, "FINISHED", self._pass.now_ms)
-        notes = self._notes(run.tags.get(names.NAME, ""), replace(watermark, final=True), warnings)
-        self._pass.writer.write_points(run, (), notes)
 
     def write_gathered(self, task: Task) -> None:
         """Write what is gathered of a job's logs, with the watermark that vouches for it.
@@ -168,7 +142,7 @@ class JobRecorder:
             return True
         task.run = run
         if not task.recovering_from:
-            task.watermark = run.watermark or task.watermark
+            task.watermark = self._recognition.watermark_of(run) or task.watermark
         read = self._pass.is_read(task.watermark)
         return read and task.watermark.fingerprint == task.record.fingerprint
 
@@ -179,7 +153,8 @@ class JobRecorder:
 
     def _put(self, task: Task, unit: Unit) -> Outcome:
         run = self._run_of(task)
-        found = self._progress(task, run)
+        cost = self._cost(task)
+        found = self._progress(task, run, cost)
         described = task.record.fingerprint != task.watermark.fingerprint
         warnings = self._left_out(task, found.watermark)
         grown = found.watermark.streams.keys() != task.watermark.streams.keys()
@@ -188,28 +163,35 @@ class JobRecorder:
         document = self._document(task, run, warnings, streams, due=due)
         after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
         points = task.logged + len(found.points)
-        news = points or _is_renewed(task, run) or _state(after) != _state(task.watermark)
+        back = is_back(run)
+        news = points or back or _is_renewed(task, run) or _state(after) != _state(task.watermark)
         news = news or not self._is_sealed(task, run)
         if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
         trials = (*task.job.kinship.trials, *noted(run.tags).trials)  # also those that it has left
         self._pass.trials.open(trials, task.arn)
+        emptied = names.FORGOTTEN in run.tags
         update = RunUpdate(
-            run=run,
+            run=replace(run, model_ids=frozenset()) if emptied else run,
             record=task.record,
             status=(run.mirrored or after.final) and not task.job.kind.state_from_children,
             interrupted=not task.made,
             kept=(names.RESOURCE_TAG_PREFIX,) if task.undescribed else (),
         )
-        if described or after.final:
+        if described or after.final or back:
             warnings += unit.write_record(update)
         self._claim(task, run, after)
         notes = self._notes(task.job.name, after, warnings, task.streams)
         notes |= self._seal(task, run)
+        if cost and any(point.original == COST for point in found.points):
+            notes[names.COST_BASIS] = cost.basis
         word: Word = "created" if task.made else "updated"
         line = self._pass.line(task.record, run, points, word)
-        unit.write_points(run, found.points, notes, update.params, update.facts)
+        facts = update.facts
+        if emptied:
+            facts.setdefault(names.NOTE, run.tags.get(names.NOTE, task.record.note))
+        unit.write_points(run, found.points, notes, update.params, facts)
         return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
 
     def _is_sealed(self, task: Task, run: KnownRun) -> bool:
@@ -286,11 +268,17 @@ class JobRecorder:
         lineage.enter(task.job, run.run_id)
         return None
 
-    def _progress(self, task: Task, run: KnownRun) -> Progress:
+    def _cost(self, task: Task) -> Cost | None:
+        """Tell what an ended job came to, where its run may lack it and metrics are wanted."""
+        due = task.reading.complete and COST not in task.watermark.measured
+        wanted = self._pass.options.metrics != "off" and task.job.usage is not None
+        return self._pass.costs.of(task.job) if due and wanted else None
+
+    def _progress(self, task: Task, run: KnownRun, cost: Cost | None) -> Progress:
         return progress(
             task.job,
             task.watermark,
-            task.measured(self._pass.options.metrics),
+            task.measured(self._pass.options.metrics, cost.usd if cost else None),
             logged_keys=task.logged_keys,
             written=lambda key: self._pass.index.history(run.run_id, key),
             give_up_denied=self._pass.options.give_up_denied,
@@ -316,16 +304,16 @@ class JobRecorder:
             notes[names.WARNING] = warning
         return notes
 
-    @staticmethod
-    def _warning(warnings: Iterable[str]) -> str | None:
-        return legal_value("; ".join(warnings), TAG_VALUE_LIMIT) or None
+    def _warning(self, warnings: Iterable[str]) -> str | None:
+        text = self._pass.aws.redaction.own("; ".join(warnings))
+        return legal_value(text, TAG_VALUE_LIMIT) or None
 
     def failed(self, task: Task, error: Exception) -> Outcome:
         """Name the reason on the run too, as far as MLflow takes it."""
         text = reason(error)
         with suppress(JobError):
             if task.run is not None:
-                self._pass.writer.write_warning(task.run, legal_value(text, TAG_VALUE_LIMIT))
+                self._pass.writer.write_warning(task.run, self._warning((text,)) or "")
         return Outcome(task.arn, "failed", error=text)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.engine.gone import GoneJobs
 from mlflow_smwatch.engine.job_recorder import JobRecorder
 from mlflow_smwatch.engine.recognition import Recognition
 from mlflow_smwatch.engine.task import Outcome, PassContext, Task
@@ -35,6 +36,7 @@ class JobWriter:
     def __init__(self, context: PassContext) -> None:
         self._pass = context
         self._recorder = JobRecorder(context)
+        self._gone = GoneJobs(context)
         self._recognition = Recognition(context)
 
     @property
@@ -69,8 +71,8 @@ class JobWriter:
         return self._recorder.forecast(task)
 
     def close_gone(self, run: KnownRun) -> Outcome:
-        """Finish the run of a job that AWS has deleted; its outcome may never have been seen."""
-        return self._recorder.close_gone(run)
+        """Tag the run of a job that AWS has deleted, and end it if it goes on."""
+        return self._gone.close(run)
 
     def _write_together(self, tasks: Sequence[Task]) -> list[Outcome]:
         """Write jobs in one unit; where it is refused, those that had news one by one."""

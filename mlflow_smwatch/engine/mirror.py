@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from mlflow_smwatch.aws.budget import Budget
 from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.session import Aws
-from mlflow_smwatch.core.errors import StopError, UsageError
+from mlflow_smwatch.core.errors import LimitReachedError, StopError, UsageError
 from mlflow_smwatch.engine.admission import Admission
 from mlflow_smwatch.engine.books import Books, Listener
 from mlflow_smwatch.engine.cluster import ClusterPass
@@ -92,6 +93,11 @@ class Mirror:
     cluster
         Reads and writes jobs that have series; None to do that here.
 
+    Attributes
+    ----------
+    budget
+        What a pass may spend together with other mirrors; None for what the options say.
+
     Raises
     ------
     UsageError
@@ -117,6 +123,7 @@ class Mirror:
         self._slack_s = slack_s
         self._connection = connection or Connection.to(options)
         self._open: dict[str, Found] = {}
+        self.budget: Budget | None = None
 
     @property
     def aws(self) -> Aws:
@@ -147,7 +154,7 @@ class Mirror:
             When nothing can be done.
         """
         if self._options.names:
-            return self._run(lambda scope: scope.take_named(self._jobs), listener)
+            return self._run(lambda scope: scope.take_named(self._jobs, keep_gone=True), listener)
         since = moment(self._options.since, datetime.now(tz=timezone.utc), "--since")
         return self.follow(since=since, sweep=True, listener=listener)
 
@@ -209,6 +216,12 @@ class Mirror:
         return self._run(lambda scope: scope.take_changed(jobs), None)
 
     def _run(self, take: Callable[[Scope], None], listener: Listener | None) -> SyncReport:
+        options = self._options
+        own = Budget(max_calls=options.max_calls, max_cost=options.max_cost)
+        with self.aws.ledger.within(self.budget or own):
+            return self._pass(take, listener)
+
+    def _pass(self, take: Callable[[Scope], None], listener: Listener | None) -> SyncReport:
         started, bill = time.monotonic(), _Bill(self.aws.ledger)
         slack_ms = round(self._slack_s * 1000)
         context = self._connection.context(self._options, self._stopped, slack_ms)
@@ -231,12 +244,13 @@ class Mirror:
                 job_pass.interrupt()
             except StopError as error:
                 if not job_pass.abandon(error):
-                    raise
+                    raise _told(error) from error
         self._remember(job_pass, scope.gone)
         report = job_pass.books.report
         if report.counts["created"] or report.counts["updated"]:
             forget(self._connection.tracking.uri)
-        report.warn(None, scope.warnings)
+        report.warn(None, [*scope.warnings, *context.costs.warnings])
+        report.listed = context.finder.is_whole
         report.seconds = time.monotonic() - started
         report.dry_run = self._options.dry_run
         bill.enter(report)
@@ -299,6 +313,13 @@ class Mirror:
         for arn in done | gone:
             self._open.pop(arn, None)
         self._open.update(job_pass.books.open)
+
+
+def _told(error: StopError) -> StopError:
+    """Say of a limit that it is too small for anything; other errors say what to do."""
+    if not isinstance(error, LimitReachedError):
+        return error
+    return LimitReachedError(f"{error} before anything was written: allow more")
 
 
 class _Bill:

@@ -22,6 +22,8 @@ from mlflow_smwatch.core.kinship import noted, remembered
 from mlflow_smwatch.core.log_streams import hosts_of, names_in
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, match, may_be_logged
 from mlflow_smwatch.core.record import RunRecord
+from mlflow_smwatch.core.visible import visible
+from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
 from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
 
@@ -183,10 +185,7 @@ class Recognition:
             described = Described(job=found.job, denied=found.denied)
         else:
             described = self._pass.describer.describe(found.kind, _asked(found))
-        if self._pass.options.dry_run:
-            completed = described
-        else:
-            completed = self._pass.describer.complete(described.job)
+        completed = self._pass.describer.complete(described.job)
         job = self.related(completed.job, run)
         modified_ms = max(job.modified_ms, found.modified_ms, known_ms)
         denied = tuple(dict.fromkeys((*described.denied, *completed.denied)))
@@ -195,7 +194,7 @@ class Recognition:
 
     def _with_hosts(self, job: Job, denied: tuple[str, ...]) -> Recognised:
         """Find the hosts of a job that only its log streams name."""
-        if not job.kind.hosts_in_streams or self._pass.options.dry_run:
+        if not job.kind.hosts_in_streams:
             return Recognised(job=job, denied=denied)
         try:
             streams = self._pass.logs.list_streams(job.log_group, job.name)
@@ -225,6 +224,46 @@ class Recognition:
         reading = plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
         return replace(reading, windows=()) if self._pass.options.metrics == "off" else reading
 
+    @staticmethod
+    def watermark_of(run: KnownRun) -> Watermark | None:
+        """Tell what is written of a job, as far as that holds.
+
+        A job that was not to be found may be there again: it is looked at to its end. A run that
+        was emptied and then brought back is written anew; its points, where it has them, are not.
+
+        Raises
+        ------
+        JobError
+            When the mirror's note on the run is not readable.
+        """
+        known = run.watermark
+        if known is None or not is_back(run):
+            return known
+        if names.FORGOTTEN in run.tags:
+            return replace(known, final=False, fingerprint=None, document=False)
+        return replace(known, final=False)
+
+    def bring_back(self, found: Found, candidates: tuple[KnownRun, ...]) -> bool:
+        """Restore the run of a job that the user deleted; tell whether there was one.
+
+        What came meanwhile is read and written as after any pause: from its watermark on.
+
+        Raises
+        ------
+        JobError
+            When it was the whole experiment that the user deleted, or MLflow refuses.
+        """
+        run = self.match(found, candidates).run
+        if run is None or run.active:
+            return False
+        self.restored(run)
+        return True
+
+    def restored(self, run: KnownRun) -> KnownRun:
+        """Restore a run that the user deleted; arguments and errors as of :meth:`bring_back`."""
+        self._pass.experiments.require_active(run.experiment_id)
+        return self._pass.index.restore(run)
+
     def respect_removal(self, run: KnownRun) -> tuple[str, ...]:
         """Leave a job alone whose run the user deleted; tell who asked for it by name.
 
@@ -236,8 +275,23 @@ class Recognition:
         self._pass.experiments.require_active(run.experiment_id)
         if not self._pass.options.names:
             return ()
-        command = f"mlflow runs restore --run-id {run.run_id}"
-        return (f"its run was deleted in MLflow and stays so: '{command}' brings it back",)
+        if self._pass.options.restore:
+            return ("its run was deleted in MLflow and would be brought back",)
+        how = "removed by 'smwatch forget'" if names.FORGOTTEN in run.tags else "deleted in MLflow"
+        command = f"smwatch sync {visible(_asked_for(run))} --restore"
+        return (f"its run was {how} and stays so: '{command}' brings it back",)
+
+
+def _asked_for(run: KnownRun) -> str:
+    """Return what names the job of a run: a pipeline's execution has no name that is found."""
+    arn = run.tags[names.ARN]
+    is_execution = run.tags.get(names.KIND) == PIPELINE_EXECUTION.word
+    return arn if is_execution else run.tags.get(names.NAME, arn)
+
+
+def is_back(run: KnownRun) -> bool:
+    """Whether a run is to be written although nothing is new: what it was noted to be is over."""
+    return names.GONE in run.tags or names.FORGOTTEN in run.tags
 
 
 def alone(arn: str, work: Callable[[], _Result]) -> _Result | Outcome:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, closing
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from mlflow_smwatch.aws.discovery import Found, JobFilter, NotFound
+from mlflow_smwatch.aws.discovery import Found, JobFilter, NotFound, Page
 from mlflow_smwatch.aws.finder import with_tags
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
@@ -16,6 +17,7 @@ from mlflow_smwatch.core.decay import created_spans
 from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import (
     CredentialsError,
+    LimitReachedError,
     SmwatchError,
     UnknownJobError,
     UsageError,
@@ -24,8 +26,10 @@ from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, kind_of
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.moments import to_ms
 from mlflow_smwatch.engine.ahead import made_ahead
+from mlflow_smwatch.engine.asked import AskedJobs
 from mlflow_smwatch.engine.associations import AssociationMirror
 from mlflow_smwatch.engine.books import Books
+from mlflow_smwatch.engine.gone import is_young
 from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import moment
 
@@ -78,6 +82,9 @@ class Scope:
         associations: AssociationMirror | None = None,
     ) -> None:
         self._associations = associations
+        self._asked = AskedJobs(
+            context, job_pass.books, is_here=self._is_here, account=self._account
+        )
         self._aws = context.aws
         self._options = context.options
         self._now_ms = context.now_ms
@@ -105,7 +112,7 @@ class Scope:
         spans = created_spans(self._now_ms, to_ms(since), until_ms)
         copied = False
         found = self._finder.modified(wanted, spans)
-        with made_ahead(found, _PAGES_AHEAD, self._job_pass.wait_for) as pages:
+        with self._ahead(found) as pages:
             for page in pages:
                 if not page:
                     continue
@@ -119,12 +126,28 @@ class Scope:
         if not copied:
             self.take_associations()
 
-    def take_named(self, asked: Sequence[str]) -> None:
+    def _ahead(self, pages: Generator[Page]) -> AbstractContextManager[Iterator[Page]]:
+        """Have pages found ahead; under a limit, when their turn comes: jobs in hand go before."""
+        if self._aws.ledger.budget.is_limited:
+            return closing(pages)
+        return made_ahead(pages, _PAGES_AHEAD, self._job_pass.wait_for)
+
+    def take_named(self, asked: Sequence[str], *, keep_gone: bool = False) -> None:
         """Take jobs by name or ARN, whatever else the options say, with their associations.
 
         Of trials, all jobs and trial components are taken too.
+
+        Parameters
+        ----------
+        asked
+            Names and ARNs.
+        keep_gone
+            Whether a job that AWS has deleted and that has its run is none that failed: its run is
+            tagged. Runs that the user deleted are brought back then too, where that is wanted.
         """
         found = list(self._finder.named(asked))
+        if keep_gone:
+            found = self._without_gone(found)
         jobs = [each for each in found if isinstance(each, Found)]
         kinships = [each.job.kinship for each in jobs if each.job]
         components = [each.component_arn for each in kinships if each.component_arn]
@@ -135,6 +158,18 @@ class Scope:
         trials = [each.name for each in jobs if each.kind == TRIAL.word]
         if trials:
             self._job_pass.take(self._finder.members(trials))
+
+    def _without_gone(self, found: Iterable[Found | NotFound]) -> list[Found | NotFound]:
+        """Tag the runs of jobs that are gone, bring back those that are wanted; give the others."""
+        left: list[Found | NotFound] = []
+        for each in found:
+            if isinstance(each, Found):
+                left += [each] if self._asked.bring_back(each) else []
+            elif (runs := self._asked.runs_of_gone(each)) is None:
+                left.append(each)
+            else:
+                self._close_gone(runs, each)
+        return left
 
     def take_associations(self, account: str | None = None) -> None:
         """Copy what is new of associations; before jobs are written, whose pages show them.
@@ -158,6 +193,7 @@ class Scope:
             arn
             for arn, kind in self._families.children.items()
             if arn not in seen
+            and self._is_chosen(Arn.parse(arn))
             and (named or (kind is PIPELINE_EXECUTION and not self._index.in_execution(arn)))
         ]
         if children:
@@ -233,7 +269,10 @@ class Scope:
         same = {arn.lower(): each for arn, each in runs.items()}
         for found in self._finder.named(tuple(runs), known):
             if isinstance(found, NotFound):
-                self._close_gone(runs[found.asked], found)
+                gone = isinstance(found.error, UnknownJobError)
+                asked = runs[found.asked]
+                young = [run for run in asked if gone and is_young(run, self._now_ms)]
+                self._close_gone((run for run in asked if run not in young), found)
                 continue
             mirrored = same[found.arn.lower()]
             replaced = [run for run in mirrored if not _is_of(run, found)]
@@ -255,9 +294,12 @@ class Scope:
         except UsageError:
             logger.warning("run %s has lost its tag %s: it is left alone", run.run_id, names.ARN)
             return False
+        return self._is_chosen(arn) and arn.region == self._aws.region
+
+    def _is_chosen(self, arn: Arn) -> bool:
+        """Whether what an ARN names is of a kind that is mirrored."""
         kind = kind_of(arn)
-        wanted = kind is not None and kind.word in self._options.kinds
-        return wanted and arn.region == self._aws.region
+        return kind is not None and kind.word in self._options.kinds
 
     def _is_taken(self, run: KnownRun) -> bool:
         """Whether the pass has taken the job of a run, and not another of the same name."""
@@ -273,7 +315,7 @@ class Scope:
             return account
         try:
             return self._aws.account
-        except CredentialsError:
+        except (CredentialsError, LimitReachedError):
             raise
         except SmwatchError as error:
             self.left_alone = (

@@ -14,11 +14,12 @@ from typing import Protocol
 from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.aws.ledger import RateShare
 from mlflow_smwatch.core.errors import StopError
+from mlflow_smwatch.core.prices import PriceList
 from mlflow_smwatch.engine.families import FamilyFacts
 from mlflow_smwatch.engine.lineage_pages import Told
 from mlflow_smwatch.engine.registration import Candidate
 from mlflow_smwatch.engine.task import Outcome
-from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.options import PRICES_OF_AWS, SyncOptions
 from mlflow_smwatch.tracking.uris import without_password
 
 
@@ -38,6 +39,8 @@ class Shipment:
         The part of the account's rates that may be spent on it.
     counted
         Names of the workers between which the rates are divided.
+    prices
+        The user's price list, whose file the workers need not have.
     """
 
     options: SyncOptions
@@ -45,6 +48,7 @@ class Shipment:
     facts: FamilyFacts
     share: RateShare
     counted: frozenset[str]
+    prices: PriceList | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,4 +115,5 @@ def shipped_options(options: SyncOptions, region: str, tracking_uri: str) -> Syn
         tracking_uri=without_password(tracking_uri),
         executor="threads",
         scheduler=None,
+        prices=options.prices if options.prices == PRICES_OF_AWS else None,
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from mlflow_smwatch.aws.budget import Budget
 from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.errors import CredentialsError, SmwatchError, TrackingError, UsageError
@@ -154,6 +155,7 @@ class Mirrors:
         self._targets = [_Target(each) for each in divided(targets)]
         self._stopped = stopped
         self._slack_s = slack_s
+        self._budget = Budget()
         self.ledger = Ledgers()
 
     @property
@@ -214,6 +216,8 @@ class Mirrors:
     def _visit(self, make: _Pass, listener: Listener | None) -> SyncReport:
         started, calls, cost_usd = time.monotonic(), self.ledger.calls, self.ledger.cost_usd
         joined = _Joined(listener or (lambda _: None))
+        options = self._targets[0].options
+        self._budget = Budget(max_calls=options.max_calls, max_cost=options.max_cost)
         for target in self._targets:
             if self._stopped():
                 break
@@ -221,7 +225,7 @@ class Mirrors:
         if len(joined.errors) == len(self._targets):
             raise one_of(joined.errors)
         report = joined.report()
-        report.dry_run = self._targets[0].options.dry_run
+        report.dry_run = options.dry_run
         report.seconds = time.monotonic() - started
         report.aws_calls = dict(self.ledger.calls - calls)
         report.estimated_cost_usd = self.ledger.cost_usd - cost_usd
@@ -230,7 +234,9 @@ class Mirrors:
     def _pass(self, target: _Target, make: _Pass, tell: Listener) -> SyncReport | SmwatchError:
         """Make one pass; return its report, or what kept it from being made."""
         try:
-            return make(target, self._connected(target))(tell)
+            mirror = self._connected(target)
+            mirror.budget = self._budget
+            return make(target, mirror)(tell)
         except UsageError:
             raise
         except SmwatchError as error:

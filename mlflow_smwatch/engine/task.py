@@ -24,6 +24,7 @@ from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
+from mlflow_smwatch.engine.costs import Costs
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.own_runs import OwnRuns
@@ -233,8 +234,8 @@ class Task:
         """Metric keys of a run that its job logs itself; empty for a run of the mirror's own."""
         return self.run.metric_keys if self.run and not self.run.mirrored else frozenset()
 
-    def measured(self, wanted: str) -> Measured:
-        """Give what was read of it; ``wanted`` is as of :meth:`source`."""
+    def measured(self, wanted: str, cost_usd: float | None = None) -> Measured:
+        """Give what was read of it, and what it came to; ``wanted`` is as of :meth:`source`."""
         denied = self.log_reading.denied if self.log_reading else ()
         chosen = self.takes_logs(wanted) and not self.falls_back(wanted)
         return Measured(
@@ -247,6 +248,8 @@ class Task:
             logs_denied=denied,
             described=not self.undescribed,
             metrics=wanted != "off",
+            cost_usd=cost_usd,
+            made=self.made,
         )
 
     def gathered(self) -> tuple[list[MetricPoint], Watermark]:
@@ -288,6 +291,8 @@ class PassContext:
     ----------
     own_runs
         Which runs are the jobs' own, as far as SageMaker was asked.
+    costs
+        Tells what jobs came to.
     now_ms
         When the pass began.
     clock_ms
@@ -321,6 +326,7 @@ class PassContext:
     lineage: LineagePages
     registration: Registration
     own_runs: OwnRuns
+    costs: Costs
     options: SyncOptions
     now_ms: int
     clock_ms: Callable[[], int]

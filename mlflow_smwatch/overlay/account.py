@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,9 +20,13 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_files import S3Place
 from mlflow_smwatch.core.job_kinds import ENDPOINT, PIPELINE_EXECUTION, JobKind, name_in
 from mlflow_smwatch.core.moments import to_ms
-from mlflow_smwatch.core.redact import redact_answer
+from mlflow_smwatch.core.own_patterns import patterns_in
+from mlflow_smwatch.core.redact import Redaction
 from mlflow_smwatch.overlay.fresh import Fresh
 from mlflow_smwatch.overlay.spool import Spool
+
+PATTERNS_VARIABLE = "SMWATCH_REDACT"
+"""A server has no options, so it takes the mirror's from where they stand."""
 
 _WORKERS = 8
 
@@ -55,12 +60,17 @@ class Account:
         ------
         CredentialsError
             When there are no credentials.
+        UsageError
+            When the patterns of ``SMWATCH_REDACT`` cannot be understood.
         """
-        aws = connect(region, None, _WORKERS)
+        redaction = Redaction(patterns_in(os.environ.get(PATTERNS_VARIABLE, "")))
+        aws = connect(region, None, _WORKERS, redaction=redaction)
         return cls(aws, ObjectReader(aws))
 
     def job(self, arn: Arn, kind: JobKind, *, whole: bool = False) -> Job:
-        """Describe a job (one ``Describe`` call).
+        """Describe a job (one ``Describe`` call, for a pipeline's execution some more).
+
+        What an execution's failure repeats of its parameters is a secret only by their names.
 
         Parameters
         ----------
@@ -78,7 +88,11 @@ class Account:
         """
         return self._jobs.get(
             (arn, whole),
-            lambda: self._whole(arn, kind) if whole else self._described(arn, kind),
+            lambda: (
+                self._whole(arn, kind)
+                if whole or kind is PIPELINE_EXECUTION
+                else self._described(arn, kind)
+            ),
         )
 
     def streams(self, group: str, prefix: str, since_ms: int) -> list[str]:
@@ -109,10 +123,9 @@ class Account:
 
     def _described(self, arn: Arn, kind: JobKind) -> Job:
         calls = CALLS[kind.word]
-        name = str(arn) if kind is PIPELINE_EXECUTION else name_in(arn)
-        answer = describe(self.aws, calls.describe, {calls.parameter: name}, calls.arn)
+        answer = describe(self.aws, calls.describe, {calls.parameter: name_in(arn)}, calls.arn)
         try:
-            return job_of(kind, redact_answer(answer))
+            return job_of(kind, self.aws.redaction.answer(answer))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             message = f"AWS described the job in a way that is not understood: {error!r}"
             raise JobError(message) from error

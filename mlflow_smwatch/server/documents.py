@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 _TOO_LARGE = 10**15
+_OWNER = 0o600
+_READ_BY_OTHERS = 0o044
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     """Replace a document: who reads it finds the old one or the new one, whole.
+
+    Only its owner may read a new one; whom the old one's mode lets read, the new one lets too.
 
     Parameters
     ----------
@@ -27,9 +32,22 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
     OSError
         When the file cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    beside.replace(path)
+    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(document, indent=1))
+        Path(beside).chmod(_mode(path))
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _mode(path: Path) -> int:
+    try:
+        return _OWNER | path.stat().st_mode & _READ_BY_OTHERS
+    except FileNotFoundError:
+        return _OWNER
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -1,20 +1,25 @@
-"""Stores artifacts of runs."""
+"""Stores artifacts of runs, and removes them."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.locations import server_destination
 from mlflow_smwatch.tracking.store import Tracking
-from mlflow_smwatch.tracking.uris import is_sql
+from mlflow_smwatch.tracking.uris import first_line, is_sql
 
 _PROXIED = "mlflow-artifacts"
+
+_Holder = Literal["run", "logged_model"]
 
 
 def store_texts(tracking: Tracking, run: KnownRun, texts: Mapping[str, str]) -> None:
@@ -48,6 +53,40 @@ def store_texts(tracking: Tracking, run: KnownRun, texts: Mapping[str, str]) -> 
             tracking.client.log_artifacts(run.run_id, folder)
         else:
             get_artifact_repository(place).log_artifacts(folder)  # type: ignore[no-untyped-call]
+
+
+def remove_artifacts(tracking: Tracking, id_: str, uri: str | None, of: _Holder = "run") -> None:
+    """Remove all that is stored with a run or a model, whoever put it there.
+
+    Parameters
+    ----------
+    tracking
+        The store.
+    id_
+        Of the run or model; it may be deleted already. Where nothing is stored, nothing is done.
+    uri
+        Where its artifacts lie.
+    of
+        Which of both it is.
+
+    Raises
+    ------
+    JobError
+        When they cannot be removed.
+    """
+    try:
+        _repository(tracking, id_, uri, of).delete_artifacts()  # type: ignore[no-untyped-call]
+    except Exception as error:
+        what, why = of.replace("_", " "), first_line(error)[:200]
+        message = f"artifacts of the {what} {id_} could not be removed: {why}"
+        raise JobError(message) from error
+
+
+def _repository(tracking: Tracking, id_: str, uri: str | None, of: _Holder) -> ArtifactRepository:
+    if uri is not None and is_sql(tracking.uri):
+        return get_artifact_repository(_place(uri) or uri)
+    client = tracking.client._tracking_client  # noqa: SLF001 - MLflow gives it no other way
+    return client._get_artifact_repo(id_, resource=of)  # noqa: SLF001
 
 
 def _place(uri: str) -> str | None:

@@ -57,6 +57,11 @@ def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def schema_revision(connection: Connection) -> str:
+    """Tell which revision of MLflow's schema the database has by now."""
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
+
+
 def locked_runs(connection: Connection, run_ids: Iterable[str]) -> dict[str, int]:
     """Find active runs, and keep others from writing them in bulk until the end.
 

@@ -49,7 +49,7 @@ class BulkUnit:
         """Take points, params and tags of a run, and the watermark that vouches for them."""
         update = self._updates.pop(run.run_id, None)
         status, end_ms = update.new_status if update else (None, None)
-        former = [key for key in (names.WARNING, names.FINAL) if key in run.tags]
+        former = [key for key in names.PASSING if key in run.tags]
         self._changes.append(
             RunChange(
                 arn=update.record.arn if update else run.tags.get(names.ARN, ""),

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError, SmwatchError, StopError
 from mlflow_smwatch.core.keys import EXPERIMENT_TAG_LIMIT, assign_keys, legal_value
+from mlflow_smwatch.core.note import harmless
 from mlflow_smwatch.tracking.overlays import Overlays, has_logs
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 from mlflow_smwatch.tracking.uris import shown_uri
@@ -129,7 +130,7 @@ class Experiments:
         arn
             Of the experiment in SageMaker.
         description
-            Becomes its note, unless it has one.
+            Becomes its note, unless it has one; links and images in it are text there.
         tags
             Resource tags.
 
@@ -145,7 +146,7 @@ class Experiments:
             return
         wanted = {f"{names.RESOURCE_TAG_PREFIX}{key}": value for key, value in tags.items()}
         if description and names.NOTE not in known.tags:
-            wanted[names.NOTE] = description
+            wanted[names.NOTE] = harmless(description)
         if wanted:
             wanted[names.ARN] = arn
         keys = assign_keys(wanted)

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.tracking.store import tracking_errors
 from mlflow_smwatch.tracking.uris import chosen_uri
 
@@ -70,7 +71,7 @@ class MirroredRun(Run):
 
     def _title(self) -> str:
         kind = self.data.tags.get(names.KIND, "run").replace("-", " ")
-        return f"{kind} {self.info.run_name or self.data.tags.get(names.NAME, '')}"
+        return visible(f"{kind} {self.info.run_name or self.data.tags.get(names.NAME, '')}")
 
     def _state(self) -> str:
         words = [str(self.info.status)]

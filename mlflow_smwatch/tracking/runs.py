@@ -21,6 +21,7 @@ from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_ta
 from mlflow_smwatch.tracking.candidates import Candidates
 from mlflow_smwatch.tracking.conditions import literal
 from mlflow_smwatch.tracking.experiments import Experiments
+from mlflow_smwatch.tracking.named import is_run_id, named_runs
 from mlflow_smwatch.tracking.run_search import RunSearch, known_run
 from mlflow_smwatch.tracking.store import Tracking, listing_errors, tracking_errors
 from mlflow_smwatch.tracking.units import NewRun
@@ -57,6 +58,11 @@ class RunIndex:
     def mirrored_runs(self) -> Iterator[KnownRun]:
         """Give all active runs that the mirror has written."""
         return self._runs.active_like(STATE_TAG, "{%")
+
+    def named(self, text: str) -> tuple[KnownRun, ...]:
+        """Find the runs of what a user calls so: a run id, or as of :func:`.named_runs`."""
+        run = self.get(text) if is_run_id(text) else None
+        return (run,) if run else named_runs(self._runs, text)
 
     def find_group(self, group: GroupRef, near: Arn) -> KnownRun | None:
         """Find the mirror's run of a group that lies in the account and Region of a job of its own.
@@ -202,6 +208,12 @@ class RunIndex:
                 return known_run(self._tracking.client.get_run(run_id))
         except JobError:
             return None
+
+    def restore(self, run: KnownRun) -> KnownRun:
+        """Bring back a run that was deleted, as it was; return it as it is now."""
+        with tracking_errors("bringing back the run"), self._tracking.gate:
+            self._tracking.client.restore_run(run.run_id)
+        return self.reread(run)
 
     def reread(self, run: KnownRun) -> KnownRun:
         """Read a run as it is now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from mlflow.utils.rest_utils import http_request
 
 from mlflow_smwatch.core.errors import JobError, TrackingError
 from mlflow_smwatch.tracking.database import check_database, check_file, opened_alone
+from mlflow_smwatch.tracking.refusals import advice
 from mlflow_smwatch.tracking.upgrade import bulk_store
 from mlflow_smwatch.tracking.uris import (
     chosen_uri,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT_S = 10
+_PAUSES_S = (0.3, 1.0, 3.0)
+_BUSY = frozenset({429, 500, 502, 503, 504})
+_DROPPED = re.compile(r"Connection aborted|RemoteDisconnected|Connection reset")
 _UNREACHABLE = re.compile(
     r"API request to .* failed with (timeout )?exception|Max retries exceeded"
 )
@@ -171,18 +176,8 @@ def listing_errors(what: str) -> Iterator[None]:
 
 def _require_writable(what: str, error: MlflowException) -> None:
     """Stop where no other job could be written either."""
-    text = str(error)
-    if "database is locked" in text:
-        message = (
-            f"the database stayed locked while {what}: another program writes to it; end that"
-            " program or wait, then run again"
-        )
-        raise TrackingError(message) from error
-    if "readonly database" in text:
-        message = (
-            f"the database cannot be written to while {what}: give this user the right to write"
-            " to its file and to the folder around it"
-        )
+    message = advice(first_line(error), what)
+    if message is not None:
         raise TrackingError(message) from error
 
 
@@ -197,8 +192,7 @@ def _check_managed(uri: str) -> None:
 
 def _check_server(client: MlflowClient, uri: str) -> None:
     """Ask the server once: MLflow's own calls would retry for minutes."""
-    route, few = "/api/2.0/mlflow/experiments/search", {"max_results": "1"}
-    response = ask_server(client, route, few, _CONNECT_TIMEOUT_S)
+    response = _first_answer(client)
     if response is None:
         return
     if response.status_code in {401, 403}:
@@ -207,9 +201,31 @@ def _check_server(client: MlflowClient, uri: str) -> None:
             " set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
         raise TrackingError(message)
+    if response.status_code in _BUSY:
+        message = (
+            f"the MLflow server {shown_uri(uri)} does not answer (HTTP {response.status_code} of"
+            " itself or a proxy): start it, or run again later"
+        )
+        raise TrackingError(message)
     if response.status_code != 200:
         message = f"{shown_uri(uri)} is no MLflow server (HTTP {response.status_code}): check it"
         raise TrackingError(message)
+
+
+def _first_answer(client: MlflowClient) -> Response | None:
+    """Ask for a page of experiments, again where a proxy or a server that starts refuses."""
+    route, few = "/api/2.0/mlflow/experiments/search", {"max_results": "1"}
+    for pause_s in _PAUSES_S:
+        try:
+            response = ask_server(client, route, few, _CONNECT_TIMEOUT_S)
+        except MlflowException as error:
+            if not _DROPPED.search(str(error)):
+                raise
+        else:
+            if response is None or response.status_code not in _BUSY:
+                return response
+        time.sleep(pause_s)
+    return ask_server(client, route, few, _CONNECT_TIMEOUT_S)
 
 
 def ask_server(

@@ -27,8 +27,11 @@ def bulk_store(client: MlflowClient) -> BulkStore | None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     from mlflow_smwatch.tracking.bulk_store import BulkStore
+    from mlflow_smwatch.tracking.database import replace_read_only
 
     store = getattr(getattr(client, "_tracking_client", None), "store", None)
+    if isinstance(store, SqlAlchemyStore):
+        replace_read_only(store.engine)
     if type(store) is SqlAlchemyStore:
         store = BulkStore(store.db_uri, store.artifact_root_uri)  # type: ignore[no-untyped-call]
     return store if isinstance(store, BulkStore) and store.writes_units else None

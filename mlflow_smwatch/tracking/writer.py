@@ -167,7 +167,7 @@ class RunWriter:
                     batch.tags,
                 ),
             )
-        for key in (names.WARNING, names.FINAL):
+        for key in names.PASSING:
             if key in run.tags and key not in notes:
                 self._remove_tag(run, key)
 

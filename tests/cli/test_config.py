@@ -195,14 +195,14 @@ SYNC_OPTIONS = ", ".join(sorted(options_of(main.commands["sync"])))
 WRONG = [
     pytest.param(
         "regoin = 1",
-        "regoin: unknown; choose from account-only, artifact-base, artifacts, ",
+        "regoin: unknown; choose from account, account-only, artifact-base, ",
         id="key",
     ),
     pytest.param("config = 'x'", "config: unknown; choose from ", id="the file itself"),
     pytest.param("names = ['x']", "names: unknown; choose from ", id="argument"),
     pytest.param(
         "[sink]\nregion = 'x'",
-        "[sink]: unknown; choose from [demo], [lineage], [overlay], [status], [sync], ",
+        "[sink]: unknown; choose from [demo], [doctor], [forget], [lineage], ",
         id="table",
     ),
     pytest.param(

@@ -36,8 +36,8 @@ def test_json_is_one_document(smwatch: Smwatch, tmp_path: Path) -> None:
     }
     assert {run["arn"] for run in document["runs"]} == {arn("alpha"), arn("beta")}
     assert {run["status"] for run in document["runs"]} == {"FINISHED"}
-    assert {run["points"] for run in document["runs"]} == {6}
-    assert document["points"] == 12
+    assert {run["points"] for run in document["runs"]} == {7}
+    assert document["points"] == 14
     assert document["aws_calls"] == {
         "cloudwatch:GetMetricData": 1,
         "logs:DescribeLogStreams": 2,
@@ -129,7 +129,7 @@ def test_status(smwatch: Smwatch, database: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert misfits(done.document, STATUS) == []
     assert (done.document["runs"], done.document["final"], done.document["open"]) == (2, 2, 0)
-    assert done.document["points"] == 12
+    assert done.document["points"] == 14
     assert done.document["kinds"] == {"training-job": 2}
     assert done.document["statuses"] == {"FINISHED": 2}
     assert done.document["metric_sources"] == {"cloudwatch": 2}
@@ -143,7 +143,7 @@ def test_status_as_text(smwatch: Smwatch, database: Path) -> None:
     assert (done.code, done.err) == (0, "")
     first, *others = done.out.splitlines()
     assert first == f"sqlite:///{database}: 2 runs, 2 final, 0 open"
-    assert "12 points, last written " in others[0]
+    assert "14 points, last written " in others[0]
     assert others[-1].startswith("experiment sagemaker/training-jobs: 2 runs  http://")
 
 

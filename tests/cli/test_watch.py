@@ -36,6 +36,7 @@ WATCH: dict[Any, Any] = {
     "seconds": NUMBER,
     "failed": [{"arn": str, "error": str}],
     "warnings": [{"arn": TEXT_OR_NONE, "warning": str}],
+    "days": [{"day": str, "aws_calls": {str: int}, "estimated_cost_usd": NUMBER}],
 }
 
 CALLS: dict[Any, Any] = {"aws_calls": {str: int}, "estimated_cost_usd": NUMBER}
@@ -157,6 +158,8 @@ def test_json_and_trouble_once(healed: EmulatedAccount, watching: Watching, data
     (warned,) = done.document["warnings"]
     assert "sagemaker:Search is denied" in warned["warning"]
     assert done.err == "SIGINT: finishing the batch in hand\n"
+    (day,) = done.document["days"]
+    assert day["aws_calls"] == done.document["aws_calls"]
 
 
 def test_waiting_is_said_once(healed: EmulatedAccount, watching: Watching, database: Path) -> None:

@@ -99,7 +99,7 @@ def mirror_every_kind(account: EmulatedAccount, uri: str) -> None:
     package = put_every_kind(account)
     put_lineage(account)
     wanted: dict[str, Any] = {"tracking_uri": uri, "kinds": tuple(set(KINDS) - {"training-job"})}
-    report = mlflow_smwatch.sync(**wanted)
+    report = mlflow_smwatch.sync(**wanted, prices="aws")
     assert {run.kind for run in report.runs} == set(wanted["kinds"])
     assert report.failed == []
     names = [run.name for run in report.runs]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from mlflow import MlflowClient
 
 import mlflow_smwatch as smwatch
@@ -24,6 +26,7 @@ from mlflow_smwatch.aws.operations import (
     Operation,
     permission,
 )
+from mlflow_smwatch.cli import main
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.series import INSTANCE_METRICS
 from mlflow_smwatch.demo.account import EmulatedAccount
@@ -31,7 +34,15 @@ from tests.docs.documents import blocks, names, read, rows
 from tests.jobs import HOUR_MS, arn, curve, job_answer, now_ms, put_log, put_loss, whole
 
 PAGE = read("docs/aws-account.md")
+STS = {GET_CALLER_IDENTITY, ASSUME_ROLE}
+"""What the policy's role itself does not need."""
+
 PRICE = OPERATIONS[GET_METRIC_DATA].price_per_metric_usd
+
+
+def _block(mark: str) -> str:
+    (text,) = [block.text for block in blocks(PAGE) if block.mark == mark]
+    return text
 
 
 def _statements(page: str) -> list[dict[str, Any]]:
@@ -45,15 +56,60 @@ def _actions(statement: dict[str, Any]) -> list[str]:
     return [action] if isinstance(action, str) else action
 
 
-def test_the_policy_allows_every_operation_and_no_other() -> None:
-    """All but the one that needs no permission, and the one that leads to the policy's role."""
-    allowed = [action for statement in _statements(PAGE) for action in _actions(statement)]
-    sts = {GET_CALLER_IDENTITY, ASSUME_ROLE}
-    needed = {permission(action) for action in OPERATIONS} - sts
-    assert sorted(allowed) == sorted(needed)
+def _printed(command: str) -> dict[str, Any]:
+    """Give what a command of the page prints."""
+    done = CliRunner().invoke(main, shlex.split(command)[1:])
+    assert done.exit_code == 0, done.output
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("command", "policy"), [("print policy", "policy"), ("print least", "least")]
+)
+def test_the_policies_are_what_the_command_prints(command: str, policy: str) -> None:
+    """To the letter."""
+    assert json.loads(_block(policy)) == _printed(_block(command))
+
+
+def test_every_action_is_explained() -> None:
+    """Each that some policy allows has its row, and no other; so have those that need none."""
+    everything = "smwatch policy --artifacts overlay --register m --prices aws --queue"
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
+    printed = [_printed(f"{everything} {url}"), _printed("smwatch policy --without-search")]
+    allowed = {one for each in printed for part in each["Statement"] for one in _actions(part)}
+    assert allowed == {permission(action) for action in OPERATIONS} - STS
     table = rows(PAGE, "action", "when it is called")
     explained = {each for actions, _ in table for each in names(actions)}
-    assert explained == needed | sts
+    assert explained == allowed | STS
+
+
+def test_every_option_of_the_command_is_explained() -> None:
+    """In the table below the policies, but for those that all commands have."""
+    listed = {
+        each for row in rows(PAGE, "option", "what it does to the policy") for each in names(row[0])
+    }
+    listed = {each.split()[0] for each in listed}
+    own = {option.opts[-1] for option in main.commands["policy"].params}
+    assert listed == own - {"--json", "--config", "--profile"}
+
+
+def test_the_check_is_described_as_it_is(
+    account: EmulatedAccount, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that fails has the shape that is shown; its words are listed."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{empty_database}")
+    account.faults.deny("sagemaker:ListTags")
+    shown = json.loads(_block("doctor json"))
+    done = CliRunner().invoke(main, [*shlex.split(_block("doctor"))[1:], "--json"])
+    assert done.exit_code == 1
+    document = json.loads(done.stdout)
+    assert {key: document[key] for key in ("ok", "reachable")} == {"ok": False, "reachable": True}
+    (lacking,) = [each for each in document["checks"] if each["status"] == "bad"]
+    (example,) = shown["checks"]
+    assert {**lacking, "detail": ""} == {**example, "detail": ""}
+    words = {each["check"] for each in document["checks"] if ":" not in each["check"]}
+    assert words <= names(PAGE)
 
 
 def test_the_queue_has_a_statement_of_its_own() -> None:
@@ -65,17 +121,19 @@ def test_the_queue_has_a_statement_of_its_own() -> None:
 
 
 def test_logs_are_read_in_the_log_groups_of_jobs() -> None:
-    """Those of the kinds of jobs, and no other."""
-    groups = [kind.log_group for kind in KINDS.values() if kind.log_group]
-    (found,) = [each for each in _statements(PAGE) if each["Sid"] == "ReadLogs"]
-    assert found["Resource"] == [f"arn:aws:logs:*:*:log-group:{each}:*" for each in groups]
-    assert {*_actions(found)} == {DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS}
+    """Those of the kinds of jobs and, for the overlay, of endpoints; and no other."""
+    groups = {kind.log_group for kind in KINDS.values() if kind.log_group}
+    groups.add("/aws/sagemaker/Endpoints/*")
+    for sid, action in (("ListLogStreams", DESCRIBE_LOG_STREAMS), ("ReadLogs", GET_LOG_EVENTS)):
+        (found,) = [each for each in _statements(PAGE) if each["Sid"] == sid]
+        assert set(found["Resource"]) == {f"arn:aws:logs:*:*:log-group:{each}:*" for each in groups}
+        assert _actions(found) == [action]
 
 
 def test_the_smaller_policy_is_enough(account: EmulatedAccount, empty_database: Path) -> None:
     """For training jobs in trials, with lineage: all else denied, nothing is left out."""
-    (text,) = [block.text for block in blocks(PAGE) if block.mark == "least"]
-    allowed = {action for each in json.loads(text)["Statement"] for action in _actions(each)}
+    policy = json.loads(_block("least"))
+    allowed = {action for each in policy["Statement"] for action in _actions(each)}
     for action in OPERATIONS.keys() - allowed - {GET_CALLER_IDENTITY}:
         account.faults.deny(action)
     begin_ms = now_ms() - 3 * HOUR_MS

@@ -26,6 +26,7 @@ from mlflow_smwatch.core.points import duration_points, metric_keys
 from mlflow_smwatch.core.series import INSTANCE_METRICS, host_original
 from mlflow_smwatch.core.watermark import Watermark, from_tags
 from mlflow_smwatch.engine.turnover import NotTurned, TurnReport
+from mlflow_smwatch.forget import ForgetReport, ForgottenRun, KeptRun
 from mlflow_smwatch.options import METRIC_SOURCES
 from mlflow_smwatch.report import (
     Failure,
@@ -35,6 +36,7 @@ from mlflow_smwatch.report import (
     Warned,
     WatchReport,
 )
+from mlflow_smwatch.run_pages import RunPage
 from mlflow_smwatch.status import ExperimentStatus, OpenRun, StatusReport
 from mlflow_smwatch.tracking.turning import TurnedExperiment
 from tests.docs.documents import blocks, names, read, rows, section
@@ -110,7 +112,11 @@ def test_metric_keys() -> None:
     prefixes = re.findall(
         r'"(sagemaker/\w+)', Path(duration_points.__code__.co_filename).read_text()
     )
-    assert prefixes == ["sagemaker/billable_seconds", "sagemaker/phase_seconds"]
+    assert prefixes == [
+        "sagemaker/billable_seconds",
+        "sagemaker/phase_seconds",
+        "sagemaker/cost_usd",
+    ]
     for prefix in prefixes:
         assert f"`{prefix}" in PAGE
 
@@ -135,12 +141,14 @@ def test_keys_of_hosts() -> None:
         ("lineage", (Node, Edge, LineageDiff)),
         ("status", (StatusReport, ExperimentStatus, OpenRun)),
         ("overlay", (TurnReport, TurnedExperiment, NotTurned)),
+        ("open", (RunPage,)),
+        ("forget", (ForgetReport, ForgottenRun, KeptRun)),
     ],
 )
 def test_json_documents(title: str, kinds: tuple[type[Any], ...]) -> None:
     """Every field of every object stands in the section of its command."""
     shown = names(section(PAGE, title))
-    fields = set().union(*map(_fields, kinds)) - {"word"}
+    fields = set().union(*map(_fields, kinds)) - {"word", "unmet"}
     if title == "sync":
         report = SyncReport(dry_run=True, registered=[])
         fields |= report.to_dict().keys() | report.jobs.keys()

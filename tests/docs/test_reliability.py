@@ -1,4 +1,4 @@
-"""What docs/promise.md says of watermarks and periods, shown on values."""
+"""What docs/reliability.md says of watermarks and periods, shown on values."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from tests.jobs import (
     Samples,
     arn,
     averages,
+    billed,
     job_answer,
     moment,
     put_host,
@@ -209,9 +210,7 @@ class TrueJob:
         end_ms = self.ended_ms
         if end_ms is None:
             return {}
-        series: dict[str, Points] = {
-            "sagemaker/billable_seconds": [(end_ms, 0, float(self._billable_s()))]
-        }
+        series = billed(end_ms, float(self._billable_s()), self.hosts)
         for status in {status for status, _ in self.phases[:-1]}:
             key = f"sagemaker/phase_seconds/{status}"
             series[key] = [(end_ms, 0, self._spent_ms({status}) / 1000)]

@@ -157,6 +157,8 @@ REFUSED = [
     "sagemaker/output/a%5c..",
     "sagemaker/output/a\x00b",
     "sagemaker/output/a%00b",
+    "sagemaker/output/a\x1b[2Jb",
+    "sagemaker/output/gpj%E2%80%AEexe.txt",
     "sagemaker/../sagemaker/output",
 ]
 

@@ -7,6 +7,7 @@ from tests.jobs import (
     HOUR_MS,
     arn,
     averages,
+    billed,
     curve,
     final_metrics,
     job_answer,
@@ -204,7 +205,7 @@ def test_denied_metrics_keep_a_job_open(mirror: Mirror) -> None:
         "loss": expected,
         "system/algo-1/cpu_utilization_percentage": expected,
         "auc": [(created_ms + 1000, 1, 0.5)],
-        "sagemaker/billable_seconds": [(created_ms + HOUR_MS, 0, 77.0)],
+        **billed(created_ms + HOUR_MS, 77.0),
     }
     assert mirror.is_final("a")
     assert "smwatch.warning" not in mirror.run("a").data.tags
@@ -216,7 +217,7 @@ def test_denied_metrics_given_up(mirror: Mirror) -> None:
     mirror.account.faults.deny(METRICS)
     report = mirror.sync(give_up_denied=True)
     assert mirror.is_final("a")
-    assert mirror.points("a") == {"sagemaker/billable_seconds": [(created_ms + HOUR_MS, 0, 77.0)]}
+    assert mirror.points("a") == billed(created_ms + HOUR_MS, 77.0)
     assert mirror.run("a").data.tags["smwatch.metric_source"] == "none"
     assert "cloudwatch:GetMetricData" in mirror.warnings(report)
     assert "cloudwatch:GetMetricData" in mirror.run("a").data.tags["smwatch.warning"]

@@ -10,6 +10,7 @@ import pytest
 from tests.jobs import (
     HOUR_MS,
     averages,
+    billed,
     curve,
     final_metrics,
     job_answer,
@@ -128,6 +129,7 @@ def test_metric_named_like_the_mirrors_own_keys(mirror: Mirror) -> None:
         f"{cpu}_2": averages(host, created_ms),
         billable: averages(metric, created_ms),
         f"{billable}_2": [(ended_ms, 0, 60.0)],
+        "sagemaker/cost_usd": billed(ended_ms, 60.0)["sagemaker/cost_usd"],
     }
     before = mirror.dump()
     mirror.sync()

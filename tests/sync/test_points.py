@@ -12,6 +12,7 @@ from tests.jobs import (
     Points,
     Samples,
     averages,
+    billed,
     curve,
     final_metrics,
     job_answer,
@@ -153,13 +154,13 @@ def test_durations_are_written_once_at_the_end(mirror: Mirror) -> None:
     )
     report = mirror.sync()
     assert mirror.points("job") == {
-        "sagemaker/billable_seconds": [(ended_ms, 0, 123.0)],
+        **billed(ended_ms, 123.0),
         "sagemaker/phase_seconds/Starting": [(ended_ms, 0, 30.25)],
         "sagemaker/phase_seconds/Training": [(ended_ms, 0, 350.0)],
         "sagemaker/phase_seconds/Interrupted": [(ended_ms, 0, 70.0)],
         "sagemaker/phase_seconds/Uploading": [(ended_ms, 0, 50.0)],
     }
-    assert report.points == 5
+    assert report.points == 6
     assert mirror.sync().points == 0
 
 

@@ -379,7 +379,7 @@ def test_run_that_is_missing(mirror: Mirror) -> None:
     found = only(check(mirror))
     assert found == Difference(arn=arn("job"), what="run", aws="1 run", mlflow=None)
     assert mirror.runs() == []
-    assert repaired(mirror).repaired == ["job: run made, 21 points"]
+    assert repaired(mirror).repaired == ["job: run made, 22 points"]
     assert mirror.is_final("job")
 
 
@@ -418,7 +418,7 @@ def test_run_that_the_user_deleted(mirror: Mirror) -> None:
     assert_equal(mirror)
     assert check(mirror).warnings == []
     (warned,) = check(mirror, "job").warnings
-    assert "mlflow runs restore" in warned.warning
+    assert "smwatch sync job --restore" in warned.warning
 
 
 def test_what_others_logged_is_left_alone(mirror: Mirror) -> None:
@@ -487,7 +487,7 @@ def test_job_that_settles_longer_than_before(mirror: Mirror) -> None:
     put_host(mirror.account, "job", curve(whole(created_ms), 60))
     mirror.sync(settle_s=0)
     assert mirror.is_final("job")
-    assert set(mirror.points("job")) == {"loss", CPU, BILLABLE}
+    assert set(mirror.points("job")) == {"loss", CPU, BILLABLE, "sagemaker/cost_usd"}
     assert_equal(mirror)
 
 

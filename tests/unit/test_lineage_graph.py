@@ -383,6 +383,7 @@ def test_networkx() -> None:
 
 def test_dataframe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A data frame has a row for each edge; without pandas the way out is named."""
+    pytest.importorskip("pandas")
     graph = pipeline()
     frame = graph.to_dataframe()
     assert [*frame.columns] == ["source", "target", "type", "origin"]

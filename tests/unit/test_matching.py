@@ -213,3 +213,23 @@ def test_the_run_that_sagemaker_names_needs_no_tag() -> None:
     assert match(told, [run("named", {}), run("other", {})]).run == run("named", {})
     assert match(told, [run("named", {}, start_ms=JOB.created_ms - 1)]).run is None
     assert match(told, [run("named", {"mlflow.parentRunId": "p"})]).run is None
+
+
+@pytest.mark.parametrize("active", [True, False])
+@pytest.mark.parametrize("start_ms", [0, JOB.created_ms - 1, JOB.created_ms + 1])
+def test_a_users_copy_is_foreign(start_ms: int, *, active: bool) -> None:
+    """One that does not start with the job is none of the mirror's, as long as another does."""
+    genuine, copy = mirrored("z", 5, active=active), mirrored("a", 5, start_ms=start_ms)
+    matched = match(JOB, [copy, genuine])
+    assert (matched.run, matched.duplicates) == (genuine, ())
+    assert match(JOB, [copy]).run == copy
+
+
+@pytest.mark.parametrize("state", ["", "{", "[" * 7000, '{"version": 99}'])
+def test_a_run_of_unknown_age_displaces_none(state: str) -> None:
+    """A state that cannot be read is not the oldest."""
+    forged = mirrored("a", tags={"smwatch.state": state})
+    matched = match(JOB, [forged, mirrored("z", 5)])
+    assert matched.run is not None
+    assert matched.run.run_id == "z"
+    assert matched.duplicates == (forged,)

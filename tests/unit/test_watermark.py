@@ -53,7 +53,24 @@ def test_a_run_without_one_has_none() -> None:
     assert from_tags({"sagemaker.arn": "arn:aws:…"}) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"made_ms": 1}', '{"version": 1}'])
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "7",
+    "[" * 7000,
+    '{"made_ms": 1}',
+    '{"version": 1}',
+    '{"version": 1, "made_ms": "1"}',
+    '{"version": 1, "made_ms": 1, "final": 1}',
+    '{"version": 1, "made_ms": 1, "points": {"loss": "1"}}',
+    '{"version": 1, "made_ms": 1, "keys": {"loss": 1}}',
+    '{"version": 1, "made_ms": 1, "streams": {"algo-1-1": [1, 2, 3]}}',
+    '{"version": 1, "made_ms": 1, "findings": {"loss": 1}}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_watermark_is_an_error_of_its_job(text: str) -> None:
     """It is not taken for an empty one, which would double nothing but lose its place."""
     with pytest.raises(JobError, match=STATE_TAG):

@@ -22,10 +22,12 @@ from benchmarks.measure_large import large_made_of, large_table, measure_large
 from benchmarks.measure_lineage import measure_lineage
 from benchmarks.measure_logged import logged_made_of, logged_table, measure_logged
 from benchmarks.measure_logs import SMALL_PAGES, measure_logs
+from benchmarks.measure_soak import measure_soak
 from benchmarks.measure_store import measure_store
 from benchmarks.measure_watch import measure_watch
 from benchmarks.table_cluster import cluster_made_of, cluster_ratios, cluster_table
 from benchmarks.table_idle import idle_made_of, idle_table
+from benchmarks.table_soak import soak_made_of, soak_table
 from benchmarks.table_store import store_made_of, store_table
 
 _OUTPUT = Path("build/benchmarks.json")
@@ -38,6 +40,8 @@ _QUICK = {
     "runs": 200,
     "components": 300,
     "unit": 5,
+    "minutes": 1.0,
+    "live": 20,
 }
 
 
@@ -69,7 +73,7 @@ def main() -> None:
     if options.quick:
         vars(options).update(_QUICK)
     parts = []
-    for name in options.only or _PARTS:
+    for name in options.only or _USUAL_PARTS:
         with tempfile.TemporaryDirectory(prefix="smwatch-bench-") as folder:
             parts.append(_PARTS[name](options, Path(folder)))
     document: dict[str, Any] = {"machine": machine(), "ratios": {}}
@@ -84,6 +88,8 @@ def main() -> None:
         sys.exit("the first sync made more calls than it may")
     if document.get("within_component_limit") is False:
         sys.exit("finding the trial components took more calls than it may")
+    if document.get("within_soak") is False:
+        sys.exit("the long watch did not stay as it was, or not all it wrote is right")
 
 
 def _syncs(options: argparse.Namespace, folder: Path) -> Part:
@@ -195,6 +201,19 @@ def _components(options: argparse.Namespace, folder: Path) -> Part:
     )
 
 
+def _soak(options: argparse.Namespace, folder: Path) -> Part:
+    results = measure_soak(options.minutes, options.live, folder, _say)
+    return Part(
+        document={
+            "soak": asdict(results),
+            "within_soak": results.is_right and results.is_flat is not False,
+        },
+        ratios=results.ratios,
+        made_of=soak_made_of(results),
+        lines=soak_table(results),
+    )
+
+
 _PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
     "syncs": _syncs,
     "store": _store,
@@ -206,7 +225,9 @@ _PARTS: dict[str, Callable[[argparse.Namespace, Path], Part]] = {
     "cluster": _cluster,
     "lineage": _lineage,
     "components": _components,
+    "soak": _soak,
 }
+_USUAL_PARTS = [name for name in _PARTS if name != "soak"]
 
 
 def _print(document: Mapping[str, Any], parts: Iterable[Part]) -> None:
@@ -231,6 +252,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=_count, default=10_000, help="runs with lineage")
     parser.add_argument("--components", type=_count, default=10_000, help="trial components")
     parser.add_argument("--unit", type=_count, default=50, help="runs of a unit of work")
+    parser.add_argument("--minutes", type=_minutes, default=30.0, help="of the long watch")
+    parser.add_argument("--live", type=_count, default=200, help="jobs of the long watch at a time")
     parser.add_argument("--only", action="append", choices=_PARTS, help="this part; repeatable")
     parser.add_argument("--quick", action="store_true", help="small numbers: to see that it works")
     parser.add_argument("--output", type=Path, default=_OUTPUT, help="where the JSON goes")
@@ -247,6 +270,14 @@ def _lines(text: str) -> int:
 
 def _megabytes(text: str) -> int:
     return _at_least(text, SMALL_PAGES + 1)
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not minutes >= 1:
+        message = f"{text}: give a minute or more"
+        raise argparse.ArgumentTypeError(message)
+    return minutes
 
 
 def _at_least(text: str, least: int) -> int:

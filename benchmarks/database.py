@@ -33,6 +33,18 @@ def same_points(mirrored: Path, copied: Path, names: Collection[str]) -> bool:
     return bool(points) and points == _points(copied, names)
 
 
+def series(path: Path) -> dict[str, dict[str, list[tuple[float, ...]]]]:
+    """Return all points but the durations: job → key → (timestamp, step, value), in that order."""
+    found: dict[str, dict[str, list[tuple[float, ...]]]] = {}
+    with closing(sqlite3.connect(path)) as connection:
+        for job, key, value, timestamp_ms, step in connection.execute(_ALL_POINTS):
+            found.setdefault(job, {}).setdefault(key, []).append((timestamp_ms, step, value))
+    return {
+        job: {key: sorted(points) for key, points in by_key.items()}
+        for job, by_key in found.items()
+    }
+
+
 def _points(path: Path, names: Collection[str]) -> list[tuple[object, ...]]:
     wanted = set(names)
     with closing(sqlite3.connect(path)) as connection:

@@ -21,8 +21,8 @@ from benchmarks.log_jobs import HOST, line
 from benchmarks.programs import environment
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.demo.account import KEY_ID
+from mlflow_smwatch.demo.breakages import Breakage
 from mlflow_smwatch.demo.errors import AwsError
-from mlflow_smwatch.demo.faults import Breakage
 from mlflow_smwatch.demo.server import LoopbackServer
 from mlflow_smwatch.demo.wire import HttpRequest, Reply, answer_reply, error_reply, read_call
 

@@ -18,7 +18,7 @@ EMULATOR := 'moto[s3]>=5.2.5,<5.3' 'flask>=3,<4' 'flask-cors>=4,<7' 'werkzeug>=3
 RUNNERS := 'pytest>=8.2,<10' 'pytest-xdist>=3.6,<4' 'hypothesis>=6.100,<7'
 # Tests of a server, and of SageMaker's plugin for MLflow, need what the lowest mlflow-skinny has not.
 SKINNY_TESTS := tests/unit tests/stores tests/sync --ignore=tests/stores/test_rest_server.py \
-  --ignore=tests/stores/test_sagemaker_mlflow.py
+  --ignore=tests/stores/test_sagemaker_mlflow.py --deselect=tests/stores/test_lineage.py::test_lineage_over_rest
 FULL_TESTS := tests/stores/test_rest_server.py tests/overlay tests/server tests/cli
 
 METADATA := setup.py pyproject.toml mlflow_smwatch/_version.py

@@ -45,6 +45,7 @@ def test_ways_to_give_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, w
     assert (parsed.params["assume_role"], parsed.params["region"]) == (ROLES, regions)
 
 
+@pytest.mark.slow
 def test_one_document_of_all(smwatch: Smwatch, wide: EmulatedAccount) -> None:
     """Each account is mirrored in each Region; the document has the shape of one."""
     done = smwatch(

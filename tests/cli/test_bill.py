@@ -16,6 +16,7 @@ from tests.cli.test_refusals import refused
 from tests.cli.test_sync import store
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_calls_by_operation_and_their_price(
     smwatch: Smwatch, account: EmulatedAccount, tmp_path: Path
 ) -> None:

@@ -62,6 +62,8 @@ def sample(name: str, option: click.Option) -> tuple[str, Any]:
         return json.dumps(word), word
     if isinstance(option.type, click.types.IntParamType):
         return "7", 7
+    if isinstance(option.type, click.types.FloatParamType):
+        return "2.5", 2.5
     return '"some text"', ("some text",) if option.multiple else "some text"
 
 
@@ -289,6 +291,7 @@ def test_a_file_that_is_not_there(smwatch: Smwatch) -> None:
         assert "'x.toml' does not exist" in refused(done, 2)
 
 
+@pytest.mark.slow
 def test_sync_by_file_alone(smwatch: Smwatch, database: Path, tmp_path: Path) -> None:
     """Relative paths mean what they mean on the command line."""
     (tmp_path / FILE).write_text(

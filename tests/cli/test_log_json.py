@@ -37,6 +37,7 @@ def essence(record: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key != "time"}
 
 
+@pytest.mark.slow
 def test_failures_and_the_store(smwatch: Smwatch, database: Path, tmp_path: Path) -> None:
     """The line that names the store and each failure are records, stdout is unchanged."""
     database.rename(tmp_path / "mlflow.db")

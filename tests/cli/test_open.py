@@ -112,6 +112,7 @@ def test_where_a_browser_is_opened(
     assert is_desktop(environment, platform, terminal=terminal) is desktop
 
 
+@pytest.mark.slow
 def test_on_a_desktop(database: Path, tmp_path: Path) -> None:
     """The desktop's opener is called with the page, of a server that is known to serve it."""
     opener = tmp_path / "xdg-open"

@@ -65,12 +65,14 @@ def put_everything(mirror: Mirror) -> None:
 
 
 def content(mirror: Mirror) -> dict[str, Any]:
-    """Give what the runs hold; of a parent its name in place of its id."""
+    """Give what the runs hold: of a parent its name for its id, of a running job no present."""
     names = {run.info.run_id: run.data.tags["sagemaker.name"] for run in mirror.runs()}
     held = mirror.content()
     for each in held.values():
         above = each["tags"].pop("mlflow.parentRunId", None)
         each["parent"] = names.get(above)
+        if each["status"][0] == "RUNNING":
+            each["watermark"] = replace(each["watermark"], read_to_ms=None)
     return held
 
 

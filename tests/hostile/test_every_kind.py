@@ -121,6 +121,7 @@ def mirrored(mirror: Mirror) -> Mirror:
     return mirror
 
 
+@pytest.mark.slow
 def test_what_commands_print(mirrored: Mirror, tmp_path: Path) -> None:
     """No command lets a control character through to a terminal, on stdout or on stderr."""
     client, uri = mirrored.client, mirrored.uri
@@ -180,6 +181,7 @@ def check_same_as(mirror: Mirror, uri: str) -> None:
     assert mirror.account.calls.keys() <= LISTS
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 def test_on_postgresql(mirror: Mirror, postgresql: str) -> None:
     """NUL and lone surrogates are none that this database is asked to hold."""

@@ -31,6 +31,7 @@ def fresh(folder: Path, program: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     [

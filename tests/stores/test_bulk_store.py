@@ -161,6 +161,7 @@ def test_same_tables(pair: Pair, sent: list[Batch]) -> None:
     check_same(pair, sent)
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=st.lists(batches, min_size=1, max_size=3))

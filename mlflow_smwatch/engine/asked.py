@@ -7,14 +7,16 @@ from dataclasses import replace
 
 from mlflow_smwatch.aws.discovery import Found, NotFound
 from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import UnknownJobError
+from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.watermark import STATE_TAG
 from mlflow_smwatch.engine.books import Books
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import is_young
 from mlflow_smwatch.engine.recognition import Recognition, alone
-from mlflow_smwatch.engine.task import Outcome, PassContext
+from mlflow_smwatch.engine.task import Outcome
 
 
 class AskedJobs:
@@ -69,7 +71,7 @@ class AskedJobs:
         )
 
     def runs_of_gone(self, missing: NotFound) -> tuple[KnownRun, ...] | None:
-        """Give the runs of a job that AWS has deleted.
+        """Give the runs of what AWS does not have under the name that was asked for.
 
         One that the user has deleted too is brought back, where that is wanted; else it is entered
         that it stays so.
@@ -82,12 +84,13 @@ class AskedJobs:
         Returns
         -------
         tuple of KnownRun or None
-            Those that are to be tagged; None where MLflow has none either, or nobody can tell that
-            the job is gone.
+            Those of the jobs that may be gone; None where MLflow has none either, or nobody can
+            tell that the job is gone.
         """
         if not isinstance(missing.error, UnknownJobError):
             return None
-        runs = [run for run in self._pass.index.named(missing.asked) if self._is_kept(run)]
+        asked = missing.asked
+        runs = [run for run in self._pass.index.named(asked) if self._is_kept(run, asked)]
         account = self._account() if runs else None
         own = [run for run in runs if Arn.parse(run.tags[names.ARN]).account == account]
         active = tuple(run for run in own if run.active)
@@ -116,9 +119,28 @@ class AskedJobs:
             self._books.restored.add(arn)
         return back
 
-    def _is_kept(self, run: KnownRun) -> bool:
+    def _is_kept(self, run: KnownRun, asked: str) -> bool:
         """Whether a run is the mirror's, of a job from here that is not too young to be told of."""
         ours = run.mirrored or STATE_TAG in run.tags
         if not ours or names.DUPLICATE_OF in run.tags or not self._is_here(run):
             return False
-        return not is_young(run, self._pass.now_ms)
+        return not (is_named_so(run, asked) and is_young(run, self._pass.now_ms))
+
+
+def is_named_so(run: KnownRun, asked: str) -> bool:
+    """Whether AWS was asked for the job of a run itself.
+
+    A run is known by more than AWS knows its job by: by its own id, by the name of the job's trial
+    component, which may be deleted alone, and an execution by a name that ``Search`` alone tells.
+
+    Parameters
+    ----------
+    run
+        Of a job that the mirror knows.
+    asked
+        Name or ARN that AWS was asked for.
+    """
+    if is_arn(asked):
+        return run.tags[names.ARN].lower() == asked.lower()
+    is_execution = run.tags.get(names.KIND) == PIPELINE_EXECUTION.word
+    return run.tags.get(names.NAME) == asked and not is_execution

@@ -12,7 +12,8 @@ from mlflow_smwatch.core.job_kinds import kind_of
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import NONE
 from mlflow_smwatch.core.watermark import Watermark, to_tags
-from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
+from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.task import ENDED, Outcome
 
 _YOUNG_MS = 5 * 60_000
 _CUT_OFF = "AWS no longer knows this job: nothing more is read"

@@ -26,11 +26,11 @@ from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, kind_of
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.moments import to_ms
 from mlflow_smwatch.engine.ahead import made_ahead
-from mlflow_smwatch.engine.asked import AskedJobs
+from mlflow_smwatch.engine.asked import AskedJobs, is_named_so
 from mlflow_smwatch.engine.associations import AssociationMirror
 from mlflow_smwatch.engine.books import Books
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import is_young
-from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import moment
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,11 @@ class Scope:
             self._job_pass.take(self._finder.members(trials))
 
     def _without_gone(self, found: Iterable[Found | NotFound]) -> list[Found | NotFound]:
-        """Tag the runs of jobs that are gone, bring back those that are wanted; give the others."""
+        """Tag the runs of jobs that are gone, bring back those that are wanted; give the others.
+
+        What was asked for may be in MLflow alone, such as the id of a run: its job is asked for
+        again, by its ARN.
+        """
         left: list[Found | NotFound] = []
         for each in found:
             if isinstance(each, Found):
@@ -168,7 +172,9 @@ class Scope:
             elif (runs := self._asked.runs_of_gone(each)) is None:
                 left.append(each)
             else:
-                self._close_gone(runs, each)
+                gone = [run for run in runs if is_named_so(run, each.asked)]
+                self._close_gone(gone, each)
+                self.take_runs(run for run in runs if run not in gone)
         return left
 
     def take_associations(self, account: str | None = None) -> None:

@@ -22,6 +22,7 @@ from tests.jobs import (
 )
 from tests.kinds import kind_arn
 from tests.sync.conftest import DISCOVERY, DISCOVERY_OF_NOTHING, Mirror
+from tests.sync.every_kind import sync
 
 GONE = "smwatch.gone"
 
@@ -197,3 +198,42 @@ def test_a_namesake_in_another_account(mirror: Mirror) -> None:
     before = mirror.dump()
     assert [failure.arn for failure in mirror.sync("job").failed] == ["job"]
     assert mirror.dump() == before
+
+
+def test_the_id_of_a_run(mirror: Mirror) -> None:
+    """AWS knows no job by it, which says nothing of the job: that is asked for by its ARN."""
+    put_job(mirror, ended=False)
+    mirror.sync()
+    run = mirror.run("job")
+    report = mirror.sync(run.info.run_id)
+    assert (report.jobs["seen"], report.failed) == (1, [])
+    assert mirror.run("job").info.status == run.info.status == "RUNNING"
+    assert GONE not in mirror.run("job").data.tags
+    mirror.account.remove_training_job("job")
+    assert mirror.sync(run.info.run_id).failed == []
+    assert GONE in mirror.run("job").data.tags
+
+
+def test_a_trial_component_that_was_deleted_alone(mirror: Mirror) -> None:
+    """Its job is there: the run is that of the job, and goes on."""
+    put_job(mirror, ended=False)
+    mirror.sync()
+    run_id = mirror.run("job").info.run_id
+    component = "job-aws-training-job"
+    mirror.client.set_tag(run_id, "sagemaker.trial_component", component)
+    assert mirror.sync(component).failed == []
+    assert mirror.run("job").info.status == "RUNNING"
+    assert GONE not in mirror.run("job").data.tags
+
+
+def test_an_execution_whose_name_cannot_be_searched(mirror: Mirror) -> None:
+    """Only ``Search`` finds an execution by a name: without it nobody says that one is gone."""
+    created_ms = now_ms() - HOUR_MS
+    answer = kinds.pipeline_execution("abcdefghijkl", created_ms=created_ms)
+    mirror.account.put_job("pipeline-execution", answer)
+    sync(mirror)
+    mirror.account.faults.deny("sagemaker:Search")
+    assert sync(mirror, "abcdefghijkl").failed == []
+    (run,) = mirror.runs()
+    assert run.info.status == "RUNNING"
+    assert GONE not in run.data.tags

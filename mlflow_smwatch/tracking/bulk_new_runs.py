@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 from mlflow.entities import LifecycleStage, RunStatus, SourceType
 from mlflow.exceptions import MlflowException
@@ -27,18 +26,19 @@ from mlflow_smwatch.tracking.units import NewRun
 class NewRows:
     """Runs, as rows of `bulk_sql.NEW_RUNS`, and their tags."""
 
-    run_ids: list[str] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)
     tags: dict[OfRun, str] = field(default_factory=dict)
 
 
-def new_rows(new: Sequence[NewRun], places: Mapping[str, str]) -> NewRows:
-    """Give each run its id, and take it apart.
+def new_rows(new: Sequence[NewRun], run_ids: Sequence[str], places: Mapping[str, str]) -> NewRows:
+    """Take runs apart.
 
     Parameters
     ----------
     new
         The runs.
+    run_ids
+        Their ids.
     places
         Id of an experiment → where it keeps artifacts.
 
@@ -48,10 +48,8 @@ def new_rows(new: Sequence[NewRun], places: Mapping[str, str]) -> NewRows:
         When a run has two names.
     """
     rows = NewRows()
-    for run in new:
-        run_id = uuid4().hex
+    for run, run_id in zip(new, run_ids, strict=True):
         name = _name(run)
-        rows.run_ids.append(run_id)
         rows.runs.append(_row(run, run_id, name, places[run.experiment_id]))
         tags = {**run.tags, MLFLOW_RUN_NAME: run.tags.get(MLFLOW_RUN_NAME) or name}
         rows.tags.update(((run_id, key), value) for key, value in tags.items())

@@ -40,6 +40,8 @@ NEW_RUNS = Insertion(
         "artifact_uri",
         "experiment_id",
     ),
+    if_there="DO NOTHING",
+    if_there_in_mysql="run_uuid = runs.run_uuid",
 )
 _NEW_PARAMS = Insertion(table=_PARAMS, columns=_KEYED)
 _NEW_TAGS = Insertion(

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-import re
-import sqlite3
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache, cached_property, partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
+from uuid import uuid4
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
@@ -27,30 +25,25 @@ from mlflow.protos.databricks_pb2 import (
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.time import get_current_time_millis
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from mlflow_smwatch.tracking import bulk_links as links
 from mlflow_smwatch.tracking import bulk_sql as sql
+from mlflow_smwatch.tracking.bulk_attempts import done
 from mlflow_smwatch.tracking.bulk_changes import Rows, batch_rows, unit_rows
-from mlflow_smwatch.tracking.bulk_new_runs import NewRows, new_rows
+from mlflow_smwatch.tracking.bulk_new_runs import new_rows
 from mlflow_smwatch.tracking.bulk_points import write_model_points, write_points
 from mlflow_smwatch.tracking.bulk_rows import insert_rows
 from mlflow_smwatch.tracking.bulk_schema import unknown_part
-from mlflow_smwatch.tracking.refusals import AWAY, SCHEMA_CHANGED
+from mlflow_smwatch.tracking.refusals import SCHEMA_CHANGED
 from mlflow_smwatch.tracking.units import NewRun, RunChange
-from mlflow_smwatch.tracking.uris import first_line, shown_uri
+from mlflow_smwatch.tracking.uris import shown_uri
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPTS = 5
-_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""How long to wait for a database that is away, such as a server that is started again."""
-
-_IN_EACH_OTHERS_WAY = re.compile("deadlock|lock wait timeout|could not serialize", re.IGNORECASE)
 _told: set[str] = set()
 _telling = threading.Lock()
-_Result = TypeVar("_Result")
 
 
 class SchemaChangedError(MlflowException):
@@ -102,7 +95,7 @@ class BulkStore(SqlAlchemyStore):
             rows = batch_rows(run_id, metrics, params, tags, self.sanitize_metric_value)
         try:
             if rows is not None:
-                _again(partial(self._write, rows))
+                done(partial(self._write, rows))
         except SchemaChangedError:
             rows = None
         if rows is None:
@@ -126,7 +119,10 @@ class BulkStore(SqlAlchemyStore):
         MlflowException
             As of MLflow's own store, such as for an experiment that was deleted; then none is made.
         """
-        return _again(partial(self._create, new)) if new else []
+        run_ids = [uuid4().hex for _ in new]
+        if new:
+            done(partial(self._create, new, run_ids))
+        return run_ids
 
     def write_unit(self, changes: Sequence[RunChange]) -> None:
         """Write what is new of several runs in one transaction: all of it, or nothing.
@@ -144,16 +140,16 @@ class BulkStore(SqlAlchemyStore):
         """
         rows = unit_rows(changes, self.sanitize_metric_value)
         if rows.run_ids:
-            _again(partial(self._write, rows))
+            done(partial(self._write, rows))
 
-    def _create(self, new: Sequence[NewRun]) -> list[str]:
+    def _create(self, new: Sequence[NewRun], run_ids: Sequence[str]) -> None:
+        """Make runs that are not there: a connection may be lost just after it committed them."""
         with self._session() as session:
             connection = self._begun(session)
             places = self._places(connection, (run.experiment_id for run in new))
-            made: NewRows = new_rows(new, places)
+            made = new_rows(new, run_ids, places)
             insert_rows(connection, sql.NEW_RUNS, made.runs)
             sql.write_tags(connection, made.tags)
-        return made.run_ids
 
     def _write(self, rows: Rows) -> None:
         with self._session() as session:
@@ -305,37 +301,6 @@ def _write_params(connection: Connection, rows: Rows) -> None:
         )
         raise MlflowException(message, INVALID_PARAMETER_VALUE)
     sql.write_new_params(connection, new)
-
-
-def _again(write: Callable[[], _Result]) -> _Result:
-    """Write; where another writer was quicker, or the server was away, all of it once more."""
-    races, pauses_s = _ATTEMPTS - 1, iter(_PAUSES_S)
-    while True:
-        try:
-            return write()
-        except MlflowException as error:
-            if _lost_a_race(error) and races:
-                races -= 1
-            elif not is_away(error) or (pause_s := next(pauses_s, None)) is None:
-                raise
-            else:
-                time.sleep(pause_s)
-
-
-def is_away(error: BaseException) -> bool:
-    """Tell whether a database did not answer, or ended the connection."""
-    cause = error.__cause__ or error.__context__
-    if not isinstance(cause, OperationalError):
-        return False
-    is_server = not isinstance(cause.orig, sqlite3.Error)
-    return is_server and bool(cause.connection_invalidated or AWAY.search(first_line(cause)))
-
-
-def _lost_a_race(error: MlflowException) -> bool:
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, OperationalError):
-        return bool(_IN_EACH_OTHERS_WAY.search(str(cause)))
-    return isinstance(cause, IntegrityError)
 
 
 def _tell_once(database: str, unknown: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 
 import mlflow_smwatch
@@ -13,6 +14,7 @@ from mlflow_smwatch.forget import find
 from tests.jobs import LISTS, arn
 from tests.stores.contents import contents
 from tests.stores.jobs import put_jobs
+from tests.stores.relay import losing_an_answer
 
 pytestmark = pytest.mark.postgresql
 
@@ -73,3 +75,23 @@ def test_a_run_that_is_forgotten(postgresql: str, aws: EmulatedAccount) -> None:
         aws.remove_training_job("forgotten")
     (warned,) = mlflow_smwatch.sync("forgotten", **options).warnings
     assert "no longer knows" in warned.warning
+
+
+def test_runs_whose_commit_is_not_heard_of(postgresql: str, aws: EmulatedAccount) -> None:
+    """The connection is lost once runs are made: they are made, and none is made twice."""
+    names = ("lost-1", "lost-2")
+    put_jobs(aws, *names)
+    try:
+        with losing_an_answer(postgresql, after=b"INSERT INTO runs", to=b"COMMIT") as relay:
+            uri = f"postgresql://{relay.address}"
+            report = mlflow_smwatch.sync(*names, tracking_uri=uri, artifacts="none")
+            assert (report.jobs["created"], report.failed) == (2, [])
+            assert relay.lost == 1
+        client = MlflowClient(tracking_uri=f"postgresql://{postgresql}")
+        ids = [each.experiment_id for each in client.search_experiments()]
+        for name in names:
+            condition = f"tags.`sagemaker.arn` = '{arn(name)}'"
+            assert len(client.search_runs(ids, condition, ViewType.ALL)) == 1
+    finally:
+        for name in names:
+            aws.remove_training_job(name)

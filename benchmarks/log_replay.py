@@ -25,8 +25,9 @@ from mlflow_smwatch.core.series import metric_of
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.log_reader import JobLogReader
-from mlflow_smwatch.engine.task import PassContext, Task
+from mlflow_smwatch.engine.task import Task
 from mlflow_smwatch.options import SyncOptions
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Word = Literal["created", "updated", "unchanged", "failed"]
@@ -163,6 +163,11 @@ class SyncReport:
     def warn(self, arn: str | None, warnings: Iterable[str]) -> None:
         """Enter what was left out of a job, or of all (arn is None)."""
         self.warnings += [Warned(arn, warning) for warning in warnings]
+
+    def reword(self, change: Callable[[str], str]) -> None:
+        """Change the words in which failures and warnings are told."""
+        self.failed = [replace(each, error=change(each.error)) for each in self.failed]
+        self.warnings = [replace(each, warning=change(each.warning)) for each in self.warnings]
 
     @property
     def broken_off(self) -> str | None:

@@ -17,8 +17,9 @@ from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.recognition import Recognition, alone, is_leaving
-from mlflow_smwatch.engine.task import Outcome, PassContext, Task
+from mlflow_smwatch.engine.task import Outcome, Task
 
 _LEAVING = "AWS is deleting this job: its run is not compared"
 _ONE_RUN = "1 run"

@@ -19,8 +19,8 @@ from mlflow_smwatch.core.points import MetricPoint, comparable
 from mlflow_smwatch.core.progress import NONE
 from mlflow_smwatch.core.series import metric_of
 from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.mirror import sync
-from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import Failure, RunLine
 from mlflow_smwatch.tracking.run_update import RunUpdate

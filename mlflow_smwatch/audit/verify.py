@@ -14,9 +14,9 @@ from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import StopError, UsageError
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.scope import Scope
-from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import SyncOptions, moment
 from mlflow_smwatch.report import Failure, SyncReport, Warned
 

@@ -18,7 +18,7 @@ from mlflow_smwatch.aws.operations import (
     GET_METRIC_DATA,
     OPERATIONS,
 )
-from mlflow_smwatch.aws.session import Aws, ask, aws_errors
+from mlflow_smwatch.aws.session import Aws, ask
 from mlflow_smwatch.core.errors import SmwatchError, StopError
 from mlflow_smwatch.core.findings import WARN, Finding, failed
 
@@ -66,8 +66,8 @@ def identify(aws: Aws, clock: Callable[[], datetime]) -> Caller:
         Tells this machine's time, aware.
     """
     try:
-        with aws_errors(GET_CALLER_IDENTITY):
-            answer = aws.client("sts").get_caller_identity()
+        asked = aws.client("sts").get_caller_identity
+        answer = ask(GET_CALLER_IDENTITY, asked, {}, "Arn", "Account")
     except SmwatchError as error:
         refused = error.__cause__
         told = refused.response if isinstance(refused, ClientError) else {}

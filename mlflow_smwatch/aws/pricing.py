@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlflow_smwatch.aws.operations import GET_PRODUCTS
+from mlflow_smwatch.aws.partitions import partition_of
 from mlflow_smwatch.aws.session import Aws, ask
-from mlflow_smwatch.core.errors import AccessDeniedError, JobError, RetriableError
+from mlflow_smwatch.core.errors import AccessDeniedError, JobError, RetriableError, UsageError
 from mlflow_smwatch.core.job_kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB
 from mlflow_smwatch.core.prices import Price
 
@@ -26,6 +27,9 @@ _COMPONENTS = {
     TRANSFORM_JOB.word: "batchtransform",
 }
 _PAGE_SIZE = 100
+_PARTITION = "aws"
+"""Others' credentials are none to the endpoint; China's prices are in yuan ("Price List API")."""
+
 _Prices = Mapping[str, Price]
 
 
@@ -64,13 +68,23 @@ class PriceListApi:
             return self._known[place].get(_COMPONENTS.get(kind, ""))
 
     def _asked(self, region: str, instance_type: str) -> _Prices:
-        if self.refused is not None:
-            return {}
+        if self.refused is None:
+            try:
+                return self._told(region, instance_type)
+            except (AccessDeniedError, RetriableError, JobError, UsageError) as error:
+                self.refused = f"prices are those that are built in: {error}"
+        return {}
+
+    def _told(self, region: str, instance_type: str) -> _Prices:
+        partition = partition_of(self._aws.region)
+        if partition != _PARTITION:
+            message = f"AWS tells prices in USD in the partition {_PARTITION}, not in {partition}"
+            raise JobError(message)
         try:
             return dict(self._read(region, instance_type))
-        except (AccessDeniedError, RetriableError, JobError) as error:
-            self.refused = f"prices are those that are built in: {error}"
-            return {}
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            message = f"{GET_PRODUCTS} answered in a way that is not understood: {error!r}"
+            raise JobError(message) from error
 
     def _read(self, region: str, instance_type: str) -> Iterator[tuple[str, Price]]:
         request: dict[str, Any] = {

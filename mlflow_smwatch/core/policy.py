@@ -130,12 +130,13 @@ def queue_name(url: str) -> QueueName:
     UsageError
         When it does not end with an account and a name.
     """
-    parts = urlsplit(url)
+    message = f"--queue {url!r}: give a queue's URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # such as an open bracket
+        raise UsageError(message) from error
     found, host = _PATH.fullmatch(parts.path), parts.hostname or ""
     if found is None:
-        message = (
-            f"--queue {url!r}: give a queue's URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
-        )
         raise UsageError(message)
     told = _HOST.search(host)
     region = told and (told["new"] or told["old"])

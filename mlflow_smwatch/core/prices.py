@@ -148,9 +148,9 @@ def noted_usd(basis: str | None) -> float | None:
     """Tell from the basis of a cost what it was; None where that is not there, or not readable."""
     try:
         usd = json.loads(basis or "")["usd"]
-    except (ValueError, KeyError, TypeError):
+        return float(usd) if isinstance(usd, (int, float)) else None
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
-    return float(usd) if isinstance(usd, (int, float)) else None
 
 
 def _priced(job: Job, usage: Usage, price_of: PriceOf) -> Iterator[tuple[str, int, Price | None]]:

@@ -16,6 +16,7 @@ from mlflow_smwatch.core.matching import KnownRun, Match
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.recognition import (
     Recognition,
     alone,
@@ -23,7 +24,7 @@ from mlflow_smwatch.engine.recognition import (
     is_ended_otherwise,
     is_leaving,
 )
-from mlflow_smwatch.engine.task import Outcome, PassContext, Task
+from mlflow_smwatch.engine.task import Outcome, Task
 
 _NOTHING_TO_READ = Reading(windows=(), complete=True)
 

@@ -30,7 +30,7 @@ from mlflow_smwatch.core.errors import (
     SmwatchError,
 )
 from mlflow_smwatch.core.lineage import ASSOCIATION, Edge, Lineage, Node
-from mlflow_smwatch.engine.task import PassContext
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.tracking.lineage_runs import LineageRuns, Month, Progress
 from mlflow_smwatch.tracking.store import Tracking
 

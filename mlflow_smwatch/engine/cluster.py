@@ -24,10 +24,11 @@ from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.engine.admission import Admission
 from mlflow_smwatch.engine.books import Books
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.job_pass import Interrupted, JobPass
 from mlflow_smwatch.engine.recognition import Recognition
 from mlflow_smwatch.engine.shipment import Cluster, Delivery, Shipment, shipped_options
-from mlflow_smwatch.engine.task import Outcome, PassContext
+from mlflow_smwatch.engine.task import Outcome
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -11,13 +11,15 @@ from dataclasses import replace
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import CredentialsError, SmwatchError, StopError
+from mlflow_smwatch.core.prices import PriceList
 from mlflow_smwatch.engine.admission import Admission
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.job_writer import JobWriter
 from mlflow_smwatch.engine.shipment import Delivery, Shipment
-from mlflow_smwatch.engine.task import Outcome, PassContext
+from mlflow_smwatch.engine.task import Outcome
 from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.tracking.uris import with_own_password
@@ -25,8 +27,9 @@ from mlflow_smwatch.tracking.uris import with_own_password
 _KEPT = 16
 """How many connections a process keeps, so that the next page need not connect."""
 
-_Place = tuple[SyncOptions, str]
-"""Where a connection leads to: the options, and the account whose jobs it was opened for."""
+_Place = tuple[SyncOptions, str, PriceList | None]
+"""Where a connection leads to: the options, the account whose jobs it was opened for, and what its
+calls cost."""
 
 _idle: deque[tuple[_Place, Connection]] = deque(maxlen=_KEPT)
 _lock = threading.Lock()
@@ -58,7 +61,8 @@ def mirror_shipment(shipment: Shipment) -> Delivery:
     Delivery
         Also where nothing can be done: that is said in it.
     """
-    place = shipment.options, Arn.parse(shipment.found[0].arn).account
+    account = Arn.parse(shipment.found[0].arn).account
+    place = shipment.options, account, shipment.prices
     try:
         connection = _kept(place) or _connected(shipment, place)
     except SmwatchError as error:
@@ -73,8 +77,6 @@ def mirror_shipment(shipment: Shipment) -> Delivery:
 def _mirrored(connection: Connection, shipment: Shipment) -> Delivery:
     connection.aws.ledger.share(shipment.share)
     stop = None
-    if shipment.prices is not None:
-        connection.aws.ledger.reprice(shipment.prices.calls, shipment.prices.metrics)
     context = connection.context(shipment.options)
     context.costs.given = shipment.prices
     context.families.take_over(shipment.facts)
@@ -118,10 +120,12 @@ def _kept(wanted: _Place) -> Connection | None:
 
 
 def _connected(shipment: Shipment, place: _Place) -> Connection:
-    options, account = place
+    options, account, prices = place
     uri = with_own_password(options.tracking_uri or "")
     connection = Connection.to(replace(options, tracking_uri=uri))
     connection.aws.ledger.share(shipment.share)
+    if prices is not None:
+        connection.aws.ledger.reprice(prices.calls, prices.metrics)
     _require_account(connection.aws, account)
     connection.lineage.begin_to_tell()
     return connection

@@ -15,12 +15,12 @@ from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.prices import PriceList
 from mlflow_smwatch.engine.associations import AssociationMirror, Recent
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.costs import Costs
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.own_runs import OwnRuns
 from mlflow_smwatch.engine.registration import Registration
-from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import PRICES_OF_AWS, SyncOptions
 from mlflow_smwatch.tracking.experiments import Experiments

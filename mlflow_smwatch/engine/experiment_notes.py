@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlflow_smwatch.core.errors import JobError, reason
-from mlflow_smwatch.engine.task import PassContext
+from mlflow_smwatch.engine.context import PassContext
 
 
 def write_experiments(context: PassContext) -> list[str]:

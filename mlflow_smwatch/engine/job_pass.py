@@ -7,7 +7,6 @@ moment is a page of jobs and those whose requests are open, however many jobs th
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
@@ -16,31 +15,18 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mlflow_smwatch.aws.cloudwatch import SeriesReading, read_metrics
 from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound, found_job
-from mlflow_smwatch.aws.metric_series import (
-    COMPONENTS_PER_READING,
-    ComponentSeries,
-    calls_for,
-    read_component_series,
-)
-from mlflow_smwatch.aws.operations import BATCH_GET_METRICS, GET_METRIC_DATA
-from mlflow_smwatch.aws.packing import MetricRequest, Packer, Query
-from mlflow_smwatch.aws.session import Aws
-from mlflow_smwatch.core.errors import (
-    AccessDeniedError,
-    LimitReachedError,
-    StopError,
-    UnknownJobError,
-)
+from mlflow_smwatch.core.errors import LimitReachedError, StopError, UnknownJobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH
 from mlflow_smwatch.engine.batches import Batches, is_settled
 from mlflow_smwatch.engine.books import Books
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.pass_roles import Admits, Takes
 from mlflow_smwatch.engine.pass_threads import PassThreads, next_unit
-from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
+from mlflow_smwatch.engine.readings import ComponentReadings, OpenTasks, Running, SeriesReadings
+from mlflow_smwatch.engine.task import LogReading, Outcome, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,9 +34,6 @@ if TYPE_CHECKING:
 
 _LOOK_S = 60
 """How often to look whether series are about to fade that wait for others."""
-
-_REQUESTS_AT_ONCE = 2
-"""A request for metrics may count a second's quota of datapoints, and is answered in about one."""
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -90,17 +73,17 @@ class JobPass:
         self._admission = admission
         self._writer = writer
         self._over = threading.Event()
-        self._series_denied = False
         self._logs = JobLogReader(
             context, self._pools.pages, self._writer.write_gathered, self._is_over
         )
-        self._packer = Packer(clock_ms=context.clock_ms)
-        self._tasks: dict[str, Task] = {}
-        self._ready: deque[Task] = deque()
         self._writing = 0
-        self._requests: deque[MetricRequest] = deque()
-        self._reading = 0
-        self._running: dict[Future[Any], Callable[[Future[Any]], None]] = {}
+        self._running: Running = {}
+        self._tasks = OpenTasks()
+        place = context, self._tasks, self._pools.calls, self._running
+        self._series = SeriesReadings(*place)
+        self._components = ComponentReadings(
+            *place, lambda warning: books.report.warn(None, [warning])
+        )
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -157,7 +140,7 @@ class JobPass:
                 self.books.close(admitted)
             else:
                 self._start(admitted)
-        self._read_components([each for each in work if isinstance(each, Task)])
+        self._components.begin(each for each in work if isinstance(each, Task))
 
     def close_missing(self, run: KnownRun, missing: NotFound) -> None:
         """End the run of a job that AWS has deleted; report one that cannot be asked for."""
@@ -178,8 +161,7 @@ class JobPass:
             When nothing more can be done.
         """
         self._wait_until(0)
-        for request in self._packer.flush():
-            self._read(request)
+        self._series.flush()
         self._wait_until(0)
 
     def interrupt(self) -> None:
@@ -254,59 +236,14 @@ class JobPass:
             late = task.begins_late and bool(task.reading.windows)
             reading = self._admission.whole_life(task.job) if late else task.reading
             queries += task.algorithm_queries(reading.windows)
-        task.waiting = len(queries) + reads_logs + self._reads_summaries(task)
+        task.waiting = len(queries) + reads_logs + self._components.are_due(task)
         if self._options.dry_run:
             self.books.close(self._writer.forecast(task))
-        elif task.waiting:
-            self._tasks[task.arn] = task
         else:
-            self._ready.append(task)
+            self._tasks.enter(task)
         if reads_logs:
             self._read_logs(task)
-        self._ask(queries)
-
-    def _ask(self, queries: Iterable[Query]) -> None:
-        for query in queries:
-            for request in self._packer.add(query):
-                self._read(request)
-
-    def _reads_summaries(self, task: Task) -> bool:
-        """Whether a trial component has metrics whose series are to be read."""
-        wanted = self._options.metrics != "off"
-        return wanted and bool(task.job.summaries) and bool(task.reading.windows)
-
-    def _read_components(self, tasks: Iterable[Task]) -> None:
-        """Read the metric series of trial components, of many in one call."""
-        asked = [task for task in tasks if self._reads_summaries(task)]
-        while asked:
-            some, asked = asked[:COMPONENTS_PER_READING], asked[COMPONENTS_PER_READING:]
-            wanted = {
-                task.arn: {each.name: task.job.created_ms for each in task.job.summaries}
-                for task in some
-            }
-            if self._options.dry_run:
-                self._pass.aws.ledger.count(BATCH_GET_METRICS, calls_for(wanted))
-                continue
-            live = {task.arn for task in some if not task.job.ended}
-            future = self._pools.calls.submit(read_component_series, self._pass.aws, wanted, live)
-            self._running[future] = partial(self._deliver_components, some)
-
-    def _deliver_components(self, tasks: Sequence[Task], done: Future[ComponentSeries]) -> None:
-        try:
-            read = done.result()
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of these jobs: the others go on
-            for task in tasks:
-                task.error = error
-        else:
-            for task in tasks:
-                task.iterations = read.series.get(task.arn, {})
-            if read.denied and not self._series_denied:
-                self._series_denied = True
-                self.books.report.warn(None, [f"summaries stand for metric series: {read.denied}"])
-        for task in tasks:
-            self._tick(task.arn)
+        self._series.ask(queries)
 
     def _read_logs(self, task: Task) -> None:
         if self._options.dry_run:
@@ -326,70 +263,18 @@ class JobPass:
         if task.error is None and task.falls_back(self._options.metrics):
             queries = list(task.algorithm_queries(self._admission.whole_life(task.job).windows))
             task.waiting += len(queries)
-            self._ask(queries)
-        self._tick(task.arn)
-
-    def _read(self, request: MetricRequest) -> None:
-        if self._options.dry_run:
-            self._pass.aws.ledger.count(GET_METRIC_DATA)
-            self._pass.aws.ledger.charge_metrics(len(request.queries))
-        else:
-            self._requests.append(request)
-
-    def _read_next(self) -> None:
-        """Have metrics read; few requests at once, since their answers are large."""
-        while self._requests and self._reading < _REQUESTS_AT_ONCE:
-            request = self._requests.popleft()
-            self._reading += 1
-            future = self._pools.calls.submit(_all_readings, self._pass.aws, request)
-            self._running[future] = partial(self._deliver, request)
-
-    def _deliver(self, request: MetricRequest, done: Future[list[SeriesReading]]) -> None:
-        self._reading -= 1
-        try:
-            for reading in done.result():
-                self._deliver_one(reading)
-        except AccessDeniedError as error:
-            for task in self._tasks_of(request):
-                task.denied.append(f"no metrics: {error}")
-        except StopError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of these jobs: the others go on
-            for task in self._tasks_of(request):
-                task.error = error
-        for query in request.queries:
-            self._tick(query.arn)
-
-    def _tick(self, arn: str) -> None:
-        """Count down a job's open readings; with the last one answered it is written."""
-        task = self._tasks[arn]
-        task.waiting -= 1
-        if not task.waiting:
-            self._ready.append(self._tasks.pop(arn))
-
-    def _tasks_of(self, request: MetricRequest) -> list[Task]:
-        return [self._tasks[arn] for arn in dict.fromkeys(query.arn for query in request.queries)]
-
-    def _deliver_one(self, reading: SeriesReading) -> None:
-        task, original = self._tasks[reading.query.arn], reading.query.series.original
-        if reading.error is not None:
-            task.error = reading.error
-        elif reading.forbidden:
-            task.denied.append(f"the metric {original} is forbidden")
-        else:
-            points = task.series.setdefault(original, [])
-            points += reading.points
-            points.sort(key=lambda point: point.timestamp_ms)
+            self._series.ask(queries)
+        self._tasks.tick(task.arn)
 
     def _begin_more(self) -> None:
         """Begin what there is room for: readings, and the writing of jobs that are read."""
-        for request in self._packer.overdue():
-            self._read(request)
-        self._read_next()
+        self._series.begin()
         limits = self._writer.limits
-        while self._ready and self._writing < limits.at_once:
+        while self._tasks.ready and self._writing < limits.at_once:
             self._writing += 1
-            future = self._pools.calls.submit(self._writer.write, next_unit(self._ready, limits))
+            future = self._pools.calls.submit(
+                self._writer.write, next_unit(self._tasks.ready, limits)
+            )
             self._running[future] = self._deliver_written
 
     def _deliver_written(self, done: Future[list[Outcome]]) -> None:
@@ -399,7 +284,7 @@ class JobPass:
     def _wait_until(self, limit: int) -> None:
         """Handle calls until at most ``limit`` are running and no job waits to be written."""
         self._begin_more()
-        while len(self._running) > limit or self._ready or self._requests:
+        while len(self._running) > limit or self._tasks.ready or self._series.waiting:
             self.serve(timeout_s=_LOOK_S)
         self._require_going()
 
@@ -412,10 +297,9 @@ class JobPass:
                     deliver(future)
         self._running.clear()
         with suppress(StopError):
-            while self._ready:
-                self.books.close_all(
-                    self._writer.write(next_unit(self._ready, self._writer.limits))
-                )
+            while self._tasks.ready:
+                unit = next_unit(self._tasks.ready, self._writer.limits)
+                self.books.close_all(self._writer.write(unit))
 
     def _close_written(self) -> None:
         """Enter the jobs whose writing was finished after the pass had ended."""
@@ -424,7 +308,3 @@ class JobPass:
             if written and not future.cancelled() and future.exception() is None:
                 self._deliver_written(future)
         self._running.clear()
-
-
-def _all_readings(aws: Aws, request: MetricRequest) -> list[SeriesReading]:
-    return list(read_metrics(aws, request))

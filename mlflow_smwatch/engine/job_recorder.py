@@ -20,8 +20,9 @@ from mlflow_smwatch.core.points import COST
 from mlflow_smwatch.core.prices import Cost
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.recognition import Recognition, is_back, is_ended_otherwise
-from mlflow_smwatch.engine.task import LogReading, Outcome, PassContext, Task
+from mlflow_smwatch.engine.task import LogReading, Outcome, Task
 from mlflow_smwatch.report import Word
 from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.units import Unit

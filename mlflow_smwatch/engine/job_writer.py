@@ -10,10 +10,11 @@ from functools import partial
 
 from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import GoneJobs
 from mlflow_smwatch.engine.job_recorder import JobRecorder
 from mlflow_smwatch.engine.recognition import Recognition
-from mlflow_smwatch.engine.task import Outcome, PassContext, Task
+from mlflow_smwatch.engine.task import Outcome, Task
 from mlflow_smwatch.tracking.units import UnitLimits
 
 logger = logging.getLogger(__name__)

@@ -20,8 +20,9 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.log_progress import LOGS, LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host, made_for
 from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch, UnappliedPage
-from mlflow_smwatch.engine.task import LogReading, PassContext, Task
+from mlflow_smwatch.engine.task import LogReading, Task
 from mlflow_smwatch.engine.written_logs import Written, missing, recover, written_points
 
 _MANY_POINTS = 5_000

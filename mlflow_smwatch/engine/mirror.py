@@ -18,13 +18,13 @@ from mlflow_smwatch.engine.admission import Admission
 from mlflow_smwatch.engine.books import Books, Listener
 from mlflow_smwatch.engine.cluster import ClusterPass
 from mlflow_smwatch.engine.connection import Connection
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.experiment_notes import write_experiments
 from mlflow_smwatch.engine.job_pass import Interrupted, JobPass
 from mlflow_smwatch.engine.job_writer import JobWriter
 from mlflow_smwatch.engine.registration import is_model_package
 from mlflow_smwatch.engine.scope import Scope
 from mlflow_smwatch.engine.shipment import Cluster
-from mlflow_smwatch.engine.task import PassContext
 from mlflow_smwatch.options import DASK, SyncOptions, moment
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.tracking.lineage import forget
@@ -250,6 +250,7 @@ class Mirror:
         if report.counts["created"] or report.counts["updated"]:
             forget(self._connection.tracking.uri)
         report.warn(None, [*scope.warnings, *context.costs.warnings])
+        report.reword(self.aws.redaction.own)
         report.listed = context.finder.is_whole
         report.seconds = time.monotonic() - started
         report.dry_run = self._options.dry_run

@@ -25,7 +25,8 @@ from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_reading
-from mlflow_smwatch.engine.task import ENDED, Outcome, PassContext
+from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.task import ENDED, Outcome
 
 _Result = TypeVar("_Result")
 

@@ -1,42 +1,22 @@
-"""A job on its way through a pass, and what all jobs of a pass share."""
+"""A job on its way through a pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlflow_smwatch.aws.describing import JobDescriber
-from mlflow_smwatch.aws.discovery import Found
-from mlflow_smwatch.aws.finder import JobFinder
-from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.packing import Query
-from mlflow_smwatch.aws.session import Aws
-from mlflow_smwatch.core import tags as names
-from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.component_metrics import Iteration
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import kind_of, name_in
 from mlflow_smwatch.core.log_progress import LOGS, LogPart, advance
-from mlflow_smwatch.core.matching import JobIdentity, KnownRun
+from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint, metric_keys
 from mlflow_smwatch.core.progress import CLOUDWATCH, FINAL, NONE, Measured
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
-from mlflow_smwatch.engine.costs import Costs
-from mlflow_smwatch.engine.families import Families
-from mlflow_smwatch.engine.lineage_pages import LineagePages
-from mlflow_smwatch.engine.own_runs import OwnRuns
-from mlflow_smwatch.engine.registration import Registration
-from mlflow_smwatch.engine.trials import TrialStates
-from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import RunLine, Word
-from mlflow_smwatch.tracking.experiments import Experiments
-from mlflow_smwatch.tracking.pages import run_url
-from mlflow_smwatch.tracking.runs import RunIndex
-from mlflow_smwatch.tracking.seals import Seals
-from mlflow_smwatch.tracking.writer import RunWriter
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 """MLflow's statuses of a run that has ended."""
@@ -281,125 +261,3 @@ class Task:
         for window in windows:
             for each in algorithm_series(self.job):
                 yield Query(self.arn, each, window, since_ms=self.job.created_ms)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassContext:
-    """What all jobs of a pass share.
-
-    Attributes
-    ----------
-    own_runs
-        Which runs are the jobs' own, as far as SageMaker was asked.
-    costs
-        Tells what jobs came to.
-    now_ms
-        When the pass began.
-    clock_ms
-        Tells the present: a pass over thousands of jobs may take long.
-    stopped
-        Whether the pass is to end early.
-    finder, describer
-        Find and describe jobs; what they warn of is the pass's.
-    families
-        The groups that jobs belong to.
-    trials
-        Their states, which are those of their jobs.
-    lineage
-        Draws the pages of lineage.
-    registration
-        Collects the models that are to be registered.
-    slack_ms
-        How old the newest event of a live log stream may be for the stream to count as read.
-    seals
-        Seals runs, where that is wanted.
-    address
-        Where MLflow's pages are, None where they have no fixed address.
-    """
-
-    aws: Aws
-    logs: LogReader
-    finder: JobFinder
-    describer: JobDescriber
-    families: Families
-    trials: TrialStates
-    lineage: LineagePages
-    registration: Registration
-    own_runs: OwnRuns
-    costs: Costs
-    options: SyncOptions
-    now_ms: int
-    clock_ms: Callable[[], int]
-    stopped: Callable[[], bool]
-    slack_ms: int
-    experiments: Experiments
-    index: RunIndex
-    writer: RunWriter
-    seals: Seals
-    address: str | None
-
-    def identity(self, found: Found, own_run_id: str | None = None) -> JobIdentity:
-        """Say what a run must agree with to stand for a job.
-
-        Parameters
-        ----------
-        found
-            The job.
-        own_run_id
-            The run that SageMaker names as the job's own, where that was asked for.
-        """
-        arn = Arn.parse(found.arn)
-        ended_ms = found.job.ended_ms if found.job else None
-        return JobIdentity(
-            arn=found.arn,
-            name=found.name,
-            kind=found.kind,
-            region=arn.region,
-            created_ms=found.created_ms,
-            life_end_ms=ended_ms or self.now_ms,
-            own_run_id=own_run_id or (found.job.own_run_id if found.job else None),
-        )
-
-    def unchanged(self, arn: str, run: KnownRun) -> Outcome:
-        """Say that a job's run is as it should be."""
-        self.registration.enter(run.run_id, run.tags)
-        return Outcome(arn, "unchanged", self.known_line(run), final=True)
-
-    def is_read(self, watermark: Watermark) -> bool:
-        """Whether a job is final; metrics that an earlier pass was to leave out are read later."""
-        wanted = self.options.metrics != "off"
-        return watermark.final and not (wanted and watermark.source is None)
-
-    def line(self, record: RunRecord, run: KnownRun | None, points: int, word: Word) -> RunLine:
-        """Report a job with its run; without one in a forecast."""
-        experiment_id = run.experiment_id if run else self.experiments.find(record.experiment)
-        name = self.experiments.name_of(run.experiment_id) if run else None
-        return RunLine(
-            arn=record.arn,
-            kind=record.kind,
-            name=record.name,
-            run_id=run.run_id if run else None,
-            experiment_id=experiment_id,
-            experiment=name or record.experiment,
-            status=record.status,
-            points=points,
-            url=run_url(self.address, run.experiment_id, run.run_id) if run else None,
-            word=word,
-        )
-
-    def known_line(self, run: KnownRun, word: Word = "unchanged") -> RunLine:
-        """Report a run as MLflow has it, without a look at its job."""
-        arn = Arn.parse(run.tags[names.ARN])
-        kind = kind_of(arn)
-        return RunLine(
-            arn=str(arn),
-            kind=run.tags.get(names.KIND, kind.word if kind else arn.resource_type),
-            name=run.tags.get(names.NAME, name_in(arn)),
-            run_id=run.run_id,
-            experiment_id=run.experiment_id,
-            experiment=self.experiments.name_of(run.experiment_id),
-            status=run.status,
-            points=0,
-            url=run_url(self.address, run.experiment_id, run.run_id),
-            word=word,
-        )

@@ -220,6 +220,15 @@ def test_the_clock(
         assert (one.status, one.detail in near, bool(one.fix)) == (status, True, status != "ok")
 
 
+@pytest.mark.parametrize("code", ["HtmlPage", "EmptyBody", "MalformedBody"])
+def test_an_answer_that_is_none(account: GuardedAccount, store: str, code: str) -> None:
+    """A proxy's page instead of AWS's answer is something to mend, in one line."""
+    account.faults.fail("sts:GetCallerIdentity", times=None, code=code)
+    one = found(examine([SyncOptions(tracking_uri=store, kinds=("endpoint",))]), "credentials")
+    assert (one.status, "\n" in one.detail) == ("bad", False)
+    assert one.fix
+
+
 @pytest.mark.parametrize(
     ("quota", "status"), [(50.0, "ok"), (10.0, "warn")], ids=["enough", "little"]
 )

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import mlflow_smwatch
+from mlflow_smwatch.aws.pricing import PriceListApi
+from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.errors import LimitReachedError, UsageError
 from mlflow_smwatch.report import SyncReport
 from tests import kinds
@@ -207,6 +209,34 @@ def test_prices_of_aws_that_are_denied_are_the_built_in_ones(mirror: Mirror) -> 
     (warned,) = report.warnings
     assert "pricing:GetProducts is denied" in warned.warning
     assert report.aws_calls[PRODUCTS] == 1
+
+
+def test_prices_of_aws_that_are_not_understood_are_the_built_in_ones(mirror: Mirror) -> None:
+    """A product without the members that tell its price is a warning, in a forecast too."""
+    place = {"regionCode": "us-east-1", "instanceName": "ml.m5.large"}
+    product = {
+        "product": {"attributes": {**place, "servicecode": "AmazonSageMaker"}},
+        "terms": {"OnDemand": {"term": {}}},
+    }
+    mirror.account.prices.products.append(json.dumps(product))
+    _, ended_ms = put_ended(mirror, "job")
+    for dry_run in (True, False):
+        report = mirror.sync(prices="aws", dry_run=dry_run)
+        assert report.failed == []
+        (warned,) = report.warnings
+        assert "pricing:GetProducts answered in a way" in warned.warning
+    assert cost(mirror, "job") == [(ended_ms, 0, 100 * 0.115 / 3600)]
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1", "nowhere"])
+def test_aws_is_asked_for_prices_in_its_own_partition_alone(mirror: Mirror, region: str) -> None:
+    """Elsewhere it would refuse the credentials, which would end the pass."""
+    mirror.account.reset_calls()
+    aws = connect(region, None, 1)
+    prices = PriceListApi(aws)
+    assert prices.price(region, "training-job", "ml.m5.large") is None
+    assert "prices are those that are built in" in str(prices.refused)
+    assert dict(aws.ledger.calls) == {}
 
 
 def test_a_forecast_counts_the_prices_that_are_asked_for(mirror: Mirror) -> None:

@@ -155,6 +155,15 @@ def test_all_patterns_are_bad(mirror: Mirror) -> None:
     assert "does not compile" in warning(mirror)
 
 
+def test_what_is_said_of_a_pattern_has_no_secrets(mirror: Mirror) -> None:
+    """The advice quotes the pattern: what the user calls a secret is gone from it, everywhere."""
+    put_job(mirror, definitions={"lr": r"adler 'lr': ([0-9]+(.|e\-)[0-9]+),?"})
+    put_log(mirror.account, "job", events("adler 'lr': 3.6457e-05, "))
+    report = mirror.sync(redact=("adler",))
+    assert "*** 'lr':" in warning(mirror)
+    assert mirror.warnings(report) == warning(mirror)
+
+
 def test_a_distorting_pattern_is_mirrored_as_aws_has_it(mirror: Mirror) -> None:
     """An exponent that is cut off stays cut off, and the user is told."""
     put_job(mirror, definitions={"lr": r"'lr': ([0-9]+(.|e\-)[0-9]+),?"})

@@ -27,8 +27,9 @@ from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark, from_tags, to_tags
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine import log_reader
+from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.host_replay import HostReplay, Stretch
-from mlflow_smwatch.engine.task import LogReading, PassContext, Task
+from mlflow_smwatch.engine.task import LogReading, Task
 from tests.unit.jobs import completed_job
 
 T0 = 1_790_000_100_000

@@ -153,7 +153,9 @@ def test_queues(url: str, region: str | None, name: str) -> None:
     assert queue_name(url) == QueueName(region=region, account="123456789012", name=name)
 
 
-@pytest.mark.parametrize("url", ["", "smwatch", "https://sqs.eu-west-1.amazonaws.com/q"])
+@pytest.mark.parametrize(
+    "url", ["", "smwatch", "http://[", "https://sqs.eu-west-1.amazonaws.com/q"]
+)
 def test_what_is_no_queue(url: str) -> None:
     """A name alone, or another address, is refused."""
     with pytest.raises(UsageError, match="--queue"):

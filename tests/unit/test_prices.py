@@ -79,6 +79,12 @@ def test_a_job_costs_seconds_times_instances_times_price() -> None:
     assert noted_usd(cost.basis) == cost.usd
 
 
+@pytest.mark.parametrize("basis", [None, "", "[" * 7_000, "7", '{"usd": 1' + "0" * 400 + "}"])
+def test_a_basis_that_somebody_has_edited_tells_nothing(basis: str | None) -> None:
+    """Nor does it raise anything."""
+    assert noted_usd(basis) is None
+
+
 def test_instance_groups_are_summed() -> None:
     """Each group has its type, its number and its price."""
     groups = [

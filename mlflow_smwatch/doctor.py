@@ -100,7 +100,7 @@ def examine(
         seal_key=os.environ.get(KEY_VARIABLE),
     )
     checks += store.findings
-    return DoctorReport(checks=tuple(checks), reachable=answering or store.usable)
+    return DoctorReport(checks=tuple(checks), reachable=answering or store.answers)
 
 
 def _aws(options: SyncOptions, needs: Needs, clock: Callable[[], datetime]) -> Iterator[Finding]:

@@ -56,13 +56,13 @@ class StoreCheckup:
 
     Attributes
     ----------
-    usable
-        Whether a mirror could write there.
+    answers
+        Whether it is there, and can be used.
     findings
         One for each thing that was looked at.
     """
 
-    usable: bool
+    answers: bool
     findings: tuple[Finding, ...]
 
 
@@ -85,7 +85,7 @@ def check_store(uri: str | None, *, overlay: bool, seal_key: str | None) -> Stor
     except TrackingError as error:
         is_new = str(error).startswith(_NOT_YET)
         found = failed(_MLFLOW, error, WARN if is_new else BAD)
-        return StoreCheckup(usable=is_new, findings=(found, *here))
+        return StoreCheckup(answers=False, findings=(found, *here))
     findings = [
         Finding(check=_MLFLOW, detail=f"{shown_uri(chosen)} answers; MLflow {mlflow.__version__}"),
         *here,
@@ -96,7 +96,7 @@ def check_store(uri: str | None, *, overlay: bool, seal_key: str | None) -> Stor
             findings += (_seal(tracking, seal_key), _shown(tracking))
     except SmwatchError as error:
         findings.append(failed(_MLFLOW, error))
-    return StoreCheckup(usable=True, findings=tuple(findings))
+    return StoreCheckup(answers=True, findings=tuple(findings))
 
 
 def _kept_in(tracking: Tracking) -> Iterator[Finding]:

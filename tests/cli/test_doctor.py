@@ -322,8 +322,8 @@ def test_a_schema_that_is_not_known(store: str) -> None:
 
 
 @pytest.mark.usefixtures("account")
-def test_nothing_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither credentials nor a server: exit code 3; either of them: 1."""
+def test_nothing_reachable(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither credentials nor MLflow: exit code 3; either of them: 1."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     done = run("--tracking-uri", "http://127.0.0.1:9", "--json")
@@ -333,8 +333,8 @@ def test_nothing_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking = {each["check"]: each["fix"] for each in document["checks"] if each["status"] == "bad"}
     assert set(lacking) == {"credentials", "mlflow"}
     assert "aws configure" in lacking["credentials"]
-    there = run("--tracking-uri", "sqlite:///new.db", "--json")
-    assert there.exit_code == SOME_FAILED
+    assert run("--tracking-uri", "sqlite:///not-there.db").exit_code == NOTHING_DONE
+    assert run("--tracking-uri", store).exit_code == SOME_FAILED
 
 
 @pytest.mark.usefixtures("account")

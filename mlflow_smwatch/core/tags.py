@@ -14,6 +14,7 @@ TRIALS = "sagemaker.trials"
 IMAGE = "sagemaker.image"
 ROLE = "sagemaker.role_arn"
 PIPELINE_EXECUTION = "sagemaker.pipeline_execution"
+STEP_JOBS = "sagemaker.jobs"
 MODEL_ARTIFACT = "sagemaker.model_artifact"
 LOG_STREAMS = "sagemaker.log_streams"
 COST_BASIS = "sagemaker.cost_basis"
@@ -68,6 +69,7 @@ FACTS = frozenset(
         "sagemaker.pipeline",
         PIPELINE_EXECUTION,
         ROLE,
+        STEP_JOBS,
         "sagemaker.secondary_status",
         "sagemaker.spot",
         "sagemaker.status",

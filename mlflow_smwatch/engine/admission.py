@@ -10,7 +10,7 @@ from mlflow_smwatch.aws.discovery import Found, NotFound, found_job
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import StopError, UnknownJobError
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import KINDS, PIPELINE_EXECUTION
 from mlflow_smwatch.core.kinship import GroupRef, spelled
 from mlflow_smwatch.core.matching import KnownRun, Match
 from mlflow_smwatch.core.record import RunRecord, run_record
@@ -23,6 +23,7 @@ from mlflow_smwatch.engine.recognition import (
     is_back,
     is_ended_otherwise,
     is_leaving,
+    is_removed,
 )
 from mlflow_smwatch.engine.task import Outcome, Task
 
@@ -53,6 +54,9 @@ class Admission:
         """
         runs = self._pass.index.find([self._pass.identity(found) for found in page])
         self._pass.families.enter_experiments(found.job for found in page if found.job)
+        for found in page:
+            if found.kind == PIPELINE_EXECUTION.word:
+                self._enter_steps(runs.get(found.arn, ()))
         admitted = list(pool.map(lambda found: self._admit(found, runs), page))
         if self._pass.options.dry_run:
             self._pass.families.foresee(_jobs_of(admitted))
@@ -99,12 +103,18 @@ class Admission:
     def _admit(self, found: Found, runs: dict[str, tuple[KnownRun, ...]]) -> Task | Outcome:
         return alone(found.arn, lambda: self._decide(found, runs.get(found.arn, ())))
 
+    def _enter_steps(self, candidates: Sequence[KnownRun]) -> None:
+        """Note the steps of an execution that may be settled: AWS is not asked for them then."""
+        for run in candidates:
+            if run.mirrored and run.active:
+                self._pass.families.enter_steps(run)
+
     def _decide(self, found: Found, candidates: tuple[KnownRun, ...]) -> Task | Outcome:
         matched = self._recognition.match(found, candidates)
         run = matched.run
         displaced = () if self._pass.options.dry_run else self._recognition.make_place(matched)
         watermark = self._recognition.watermark_of(run) if run else None
-        if run and not run.active:
+        if run and is_removed(run):
             removed = self._recognition.respect_removal(run)
             return Outcome(found.arn, "unchanged", self._pass.known_line(run), warnings=removed)
         if run:

@@ -11,6 +11,7 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, JobKind
 from mlflow_smwatch.core.kinship import GROUP_KINDS, GroupRef, noted
+from mlflow_smwatch.core.log_streams import names_in
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.tracking.runs import RunIndex
 
@@ -78,6 +79,13 @@ class Families:
             self.children.update(dict.fromkeys(job.children, job.kind))
             if job.kind is PIPELINE_EXECUTION:
                 self._executions.update(dict.fromkeys(job.children, str(job.arn)))
+
+    def enter_steps(self, run: KnownRun) -> None:
+        """Note which jobs the run of a pipeline's execution says are its steps'."""
+        steps = names_in(run.tags.get(names.STEP_JOBS))
+        with self._lock:
+            for arn in steps:
+                self._executions.setdefault(arn, run.tags[names.ARN])
 
     def enter_experiments(self, jobs: Iterable[Job]) -> None:
         """Note the SageMaker experiments that jobs are in."""

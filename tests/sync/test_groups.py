@@ -264,6 +264,21 @@ def test_a_pipeline_execution_and_its_steps(mirror: Mirror) -> None:
     verified(mirror)
 
 
+def test_jobs_that_are_mirrored_after_their_execution_has_settled(mirror: Mirror) -> None:
+    """A pass that was cut off between them, or was to take executions alone, loses no parent."""
+    put_steps(mirror)
+    put_jobs(mirror)
+    mirror.sync(kinds=("pipeline-execution",), since="7d")
+    assert run(mirror, EXECUTION).data.tags["smwatch.final"] == "true"
+    sync(mirror)
+    for resource in ("training-job/train", "processing-job/prep"):
+        assert parent(mirror, resource) == EXECUTION
+        assert home(mirror, resource) == "sagemaker/pipelines"
+        tags = run(mirror, resource).data.tags
+        assert tags["sagemaker.pipeline_execution"] == kinds.kind_arn(EXECUTION)
+    assert settled(mirror) == {}
+
+
 @pytest.mark.parametrize("old", [False, True], ids=["in the window", "older"])
 def test_jobs_that_were_mirrored_before_their_execution(mirror: Mirror, old: bool) -> None:
     """They get parent and tag later, and no second run."""

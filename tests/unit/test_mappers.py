@@ -199,7 +199,10 @@ FIELDS: dict[str, dict[str, Any]] = {
         "failure_reason": "one step failed",
         "ended_ms": MODIFIED_MS,
         "params": (("mode", "fast"), ("rows", "5")),
-        "facts": (("pipeline", "nightly"),),
+        "facts": (
+            ("pipeline", "nightly"),
+            ("jobs", json.dumps([TRAIN, arn("processing-job/check")])),
+        ),
         "kinship": Kinship(experiment="churn"),
         "children": (TRAIN, arn("processing-job/check")),
     },

@@ -21,8 +21,17 @@ from mlflow_smwatch.core.job_kinds import (
 )
 from mlflow_smwatch.core.kinship import Kinship
 from mlflow_smwatch.core.lineage import Lineage, writes
+from mlflow_smwatch.core.log_streams import listed
 from mlflow_smwatch.core.mappers import materials
-from mlflow_smwatch.core.mappers.answers import Answer, arn_in, described, part, parts, text
+from mlflow_smwatch.core.mappers.answers import (
+    Answer,
+    arn_in,
+    described,
+    part,
+    parts,
+    present,
+    text,
+)
 
 _STEP_KINDS = (TRAINING_JOB, PROCESSING_JOB, TRANSFORM_JOB, TUNING_JOB, AUTOML_JOB)
 _MODELS = ("Model", "RegisterModel")
@@ -37,13 +46,17 @@ def pipeline_execution(answer: Answer) -> Job:
         if not _is_taken_over(step)
     ]
     pipeline = arn_in(answer, "PipelineArn")
+    children = tuple(dict.fromkeys(arn for step in own_steps for arn in _jobs(step)))
     return replace(
         job,
         title=text(answer, "PipelineExecutionDisplayName"),
         kinship=Kinship(experiment=text(answer, "PipelineExperimentConfig", "ExperimentName")),
-        children=tuple(dict.fromkeys(arn for step in own_steps for arn in _jobs(step))),
+        children=children,
         params=_params(answer),
-        facts=(("pipeline", pipeline.resource_name),) if pipeline else (),
+        facts=present(
+            ("pipeline", pipeline.resource_name if pipeline else None),
+            ("jobs", listed(children) if children else None),
+        ),
         lineage=sum((_models(job.arn, step) for step in own_steps), Lineage()),
     )
 

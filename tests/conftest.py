@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -19,3 +20,12 @@ def mlflow_forgets() -> Iterator[None]:
     mlflow = sys.modules.get("mlflow")
     if mlflow is not None:
         mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture(autouse=True)
+def loggers_speak() -> Iterator[None]:
+    """Let no command that runs in this process silence our loggers for the tests after it."""
+    yield
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("mlflow_smwatch") and isinstance(logger, logging.Logger):
+            logger.setLevel(logging.NOTSET)

@@ -340,6 +340,9 @@ def test_nothing_reachable(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("account")
 def test_variables_of_no_option(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that is spelled wrongly is named; so is where options come from."""
+    for name in os.environ:
+        if name.startswith("SMWATCH_"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("SMWATCH_KIND", "endpoint")
     monkeypatch.setenv("SMWATCH_KINDS", "endpoint")
     monkeypatch.setenv("SMWATCH_SEAL_KEY", "key")

@@ -41,6 +41,7 @@ class _Listing:
     last: str = ""
     complete: bool = False
     streams: dict[str, list[LogStream]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
     kept: int = 0
 
     def has_passed(self, job: str) -> bool:
@@ -62,11 +63,18 @@ class _Listing:
         self.token = answer.get("nextToken")
         self.complete = not self.token
 
-    def take(self, job: str) -> tuple[LogStream, ...] | None:
-        """Give a job's streams; None where there are none, or were taken before."""
+    def take(self, job: str, ended_ms: int) -> tuple[LogStream, ...] | None:
+        """Give a job's streams, of which there may be none; None where more have to be looked for.
+
+        They were taken before then, or the first of them may still come.
+        """
+        late = job not in self.streams and self.begun_ms - ended_ms < _FRESH_MS
+        if late or job in self.taken:
+            return None
+        self.taken.add(job)
         streams = self.streams.pop(job, [])
         self.kept -= len(streams)
-        return tuple(streams) or None
+        return tuple(streams)
 
 
 @dataclass(slots=True)
@@ -143,8 +151,8 @@ class NamedStreams:
         Returns
         -------
         tuple[LogStream, ...] or None
-            All streams of the job, in the order of their names; None where they were not reached,
-            were taken before, or there are none.
+            All streams of the job, in the order of their names; empty where there are none. None
+            where they were not reached, were taken before, or may still come.
 
         Raises
         ------
@@ -162,7 +170,7 @@ class NamedStreams:
                 if full or known.stopped or stopped() or not allowance.spend():
                     return None
                 self._turn_page(group, known, listing)
-            return None if listing is None else listing.take(job)
+            return None if listing is None else listing.take(job, ended_ms)
 
     def has_failed(self, group: str) -> bool:
         """Whether AWS refuses to list a group, or goes on failing, since :meth:`prepare`."""

@@ -155,6 +155,38 @@ def test_streams_of_jobs_whose_names_begin_alike(mirror: Mirror) -> None:
         assert values == sorted(float(text[6:]) for _, text in many.written[name]["algo-1"])
 
 
+def test_jobs_without_streams_cost_no_listing_of_their_own(mirror: Mirror) -> None:
+    """What the listing has gone past is all there is: CloudWatch is asked, as after their own."""
+    written, silent = {}, [f"job-silent-{n}" for n in range(20)]
+    for n, name in enumerate(silent, start=1):
+        ended_ms = NOW_MS - n * 2 * HOUR_MS
+        written[f"job-{n}"] = put_finished(mirror.account, f"job-{n}", ended_ms)
+        answer = job_answer(name, created_ms=ended_ms - HOUR_MS, ended_ms=ended_ms)
+        mirror.account.put_training_job(answer)
+    forecast = mirror.sync(dry_run=True, since="30d", artifacts="none")
+    report = mirror.sync(since="30d", artifacts="none")
+    assert report.failed == []
+    assert mirror.account.calls[STREAMS] == forecast.aws_calls[STREAMS] == 1
+    for name, events in written.items():
+        assert mirror.series(name) == replayed(VALUE, events)
+    alone = mirror.beside()
+    alone.sync(silent[0], artifacts="none")
+    assert alone.account.calls[STREAMS] == 1
+    one = alone.content()[silent[0]]
+    assert mirror.content()[silent[0]] == one
+
+
+def test_streams_that_may_still_come_are_looked_for_by_name(account: EmulatedAccount) -> None:
+    """An empty answer counts once a job has been over for a while; each is given once."""
+    put_log(account, "job-99", [(NOW_MS, "x")])
+    named = NamedStreams(connect(None, None, 4))
+    named.prepare(GROUP, [f"job-{n}" for n in range(WORTHWHILE)])
+    asked = [("job-1", HOUR_MS), ("job-1", HOUR_MS), ("job-2", MINUTE_MS)]
+    found = [named.find(GROUP, job, now_ms() - ago, enough(), go_on) for job, ago in asked]
+    assert found == [(), None, None]
+    assert account.calls[STREAMS] == 1
+
+
 def test_a_job_of_an_earlier_page_is_still_found(account: EmulatedAccount) -> None:
     """Others are looked for by then, whose names begin alike: their listing is not its own."""
     put_log(account, "alpha-1", [(NOW_MS, "x")])

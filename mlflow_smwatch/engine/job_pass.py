@@ -19,7 +19,7 @@ from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound, found_job
 from mlflow_smwatch.core.errors import LimitReachedError, StopError, UnknownJobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH
-from mlflow_smwatch.engine.batches import Batches, is_settled
+from mlflow_smwatch.engine.batches import Batches, Standing, standing
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.log_reader import JobLogReader
@@ -116,24 +116,30 @@ class JobPass:
             for missing in (one for one in page if isinstance(one, NotFound)):
                 self.books.close(Outcome(missing.asked, "failed", error=str(missing.error)))
             new = self.books.meet([one for one in page if isinstance(one, Found)])
-            for batch in self._batches.of(new, self._is_settled) if new else ():
-                self.take_admitted(partial(self._admission.admit, batch))
-                if self._batches.limited:
-                    self.finish()
+            self._take_batches(self._batches.of(new, self._standings) if new else ())
+            if self._batches.is_turn_of_held:
+                self.take_held()
             self._wait_until(self._options.workers * 2)
 
-    def _is_settled(self, found: Sequence[Found]) -> list[bool]:
-        """Tell which jobs look as if nothing were left to be read of them."""
+    def take_held(self) -> None:
+        """Start the work on jobs that were held back for others; errors as of :meth:`take`."""
+        self._take_batches(self._batches.of_held(self._pass.now_ms))
+
+    def _take_batches(self, batches: Iterable[list[Found]]) -> None:
+        for batch in batches:
+            self.take_admitted(partial(self._admission.admit, batch))
+            if self._batches.limited:
+                self._finish_taken()
+
+    def _standings(self, found: Sequence[Found]) -> list[Standing]:
         runs = self._pass.index.find([self._pass.identity(each) for each in found])
-        return [
-            any(is_settled(run, each.modified_ms) for run in runs.get(each.arn, ()))
-            for each in found
-        ]
+        return [standing(each, runs.get(each.arn, ())) for each in found]
 
     def take_admitted(self, admit: Callable[[Executor], list[Task | Outcome]]) -> None:
         """Start the work on jobs that are admitted by a function, which may use these threads."""
         work = admit(self._pools.calls)
         self.books.seen.update(each.arn for each in work)
+        self._batches.drop(each.arn for each in work)
         self._logs.expect(each for each in work if isinstance(each, Task))
         for admitted in work:
             if isinstance(admitted, Outcome):
@@ -160,6 +166,10 @@ class JobPass:
         StopError
             When nothing more can be done.
         """
+        self.take_held()
+        self._finish_taken()
+
+    def _finish_taken(self) -> None:
         self._wait_until(0)
         self._series.flush()
         self._wait_until(0)
@@ -167,6 +177,7 @@ class JobPass:
     def interrupt(self) -> None:
         """End early: what is being written is finished, nothing else is begun."""
         self._over.set()
+        self.books.seen.difference_update(self._batches.held)
         self._pools.shutdown(cancel=True)
         self._close_written()
 

@@ -232,6 +232,7 @@ class Mirror:
             scope = Scope(context, job_pass, self._connection.associations(context))
             try:
                 take(scope)
+                local.take_held()
                 scope.take_children()
                 job_pass.finish()
                 if not self._options.dry_run:

@@ -28,6 +28,7 @@ from mlflow_smwatch.core.moments import to_ms
 from mlflow_smwatch.engine.ahead import made_ahead
 from mlflow_smwatch.engine.asked import AskedJobs, is_named_so
 from mlflow_smwatch.engine.associations import AssociationMirror
+from mlflow_smwatch.engine.batches import open_in_turns
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import is_young
@@ -231,7 +232,7 @@ class Scope:
 
     def take_open_runs(self) -> None:
         """Take the jobs whose runs are not final, whatever the window says."""
-        runs = list(self._index.open_runs())
+        runs = open_in_turns(self._index.open_runs(), self._aws.ledger.budget, self._now_ms)
         trials = [run for run in runs if run.tags.get(names.KIND) == TRIAL.word]
         self._trials.enter_open(run for run in trials if self._is_here(run))
         self.take_runs(run for run in runs if run not in trials)

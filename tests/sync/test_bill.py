@@ -17,8 +17,8 @@ from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.core.errors import LimitReachedError, UsageError
 from mlflow_smwatch.report import SyncReport
 from tests import kinds
-from tests.jobs import Points, curve, job_answer, put_log, put_loss
-from tests.sync.conftest import EVENTS, METRICS, Mirror
+from tests.jobs import MINUTE_MS, Points, curve, job_answer, now_ms, put_log, put_loss
+from tests.sync.conftest import EVENTS, METRICS, SEARCH, Mirror
 from tests.sync.every_kind import EVERY_KIND, LIFE, sync
 from tests.sync.test_kinds import put_every_kind
 
@@ -290,6 +290,29 @@ def test_passes_with_few_calls_get_to_the_end(mirror: Mirror, metrics: str, most
     other = mirror.beside()
     other.sync(metrics=metrics)
     assert mirror.content() == other.content()
+
+
+@pytest.mark.parametrize("page", [100, 4])
+def test_jobs_that_go_on_leave_something_to_the_others(mirror: Mirror, page: int) -> None:
+    """Each pass goes on where the last one stopped, though live jobs have news each time."""
+    mirror.account.faults.page_size(SEARCH, page)
+    live = [f"live-{number}" for number in range(12)]
+    ended = [f"ended-{number}" for number in range(6)]
+    started_ms = now_ms() - 40 * MINUTE_MS
+    for name in live:
+        mirror.account.put_training_job(job_answer(name, created_ms=started_ms))
+    put_ended(mirror, *ended)
+    whole = 0
+    for number in range(8):
+        for name in live:
+            put_log(mirror.account, name, [(started_ms + number * MINUTE_MS, f"value={number}")])
+        report = mirror.sync(max_calls=22, metrics="logs", artifacts="none")
+        assert report.counts["created"] + report.counts["updated"] >= 1
+        whole = sum(run.data.metrics != {} for run in mirror.runs())
+        if whole == len(live) + len(ended):
+            break
+    assert whole == len(live) + len(ended)
+    assert all(mirror.is_final(name) for name in ended)
 
 
 def test_a_limit_that_is_too_small_for_anything_says_so(mirror: Mirror) -> None:

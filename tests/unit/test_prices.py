@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from mlflow_smwatch.core.prices import (
     noted_usd,
     read_price_list,
 )
-from mlflow_smwatch.engine.batches import Batches
+from mlflow_smwatch.engine.batches import Batches, Standing
 from tests import kinds
 from tests.jobs import job_answer
 
@@ -265,7 +266,7 @@ def test_a_budget_is_never_exceeded(prices: list[float], most: int) -> None:
 def test_batches_grow_as_far_as_what_is_left_will_do() -> None:
     """First what is free, then one job, then twice as many, as far as the rest will do."""
     jobs: list[Any] = list(range(50))
-    free = [job >= 40 for job in jobs]
+    free = [Standing(free=job >= 40) for job in jobs]
     budget, sizes = Budget(max_calls=100), []
     for batch in Batches(budget).of(jobs, lambda _: free):
         sizes.append(len(batch))
@@ -275,6 +276,22 @@ def test_batches_grow_as_far_as_what_is_left_will_do() -> None:
             break
     assert sizes == [10, 1, 2, 4, 8, 10]
     assert list(Batches(Budget()).of(jobs, lambda _: [])) == [jobs]
+
+
+def test_jobs_that_are_held_back_have_their_turn() -> None:
+    """Those without news are not written, and are not first for ever; each comes once a pass."""
+    written_at = {f"job-{number}": "2026-11-20" for number in range(20)}
+    quiet = {f"job-{number}" for number in range(10)}
+    page: list[Any] = [SimpleNamespace(arn=name) for name in (*written_at, "new")]
+    for now_ms in range(40):
+        batches = Batches(Budget(max_calls=1000))
+        standings = [Standing(written_at=each) for each in (*written_at.values(), None)]
+        first = list(batches.of(page, lambda _: standings))  # noqa: B023 - called at once
+        order = [each.arn for batch in batches.of_held(now_ms) for each in batch]
+        assert first == [[page[-1]]]
+        assert sorted(order) == sorted(written_at)
+        written_at |= dict.fromkeys(set(order[:3]) - quiet, f"2026-11-21T{now_ms:02}")
+    assert {name for name, at in written_at.items() if at == "2026-11-20"} == quiet
 
 
 def test_operations_that_cost_have_a_price_in_one_table() -> None:

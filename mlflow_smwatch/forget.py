@@ -10,11 +10,11 @@ from typing import Any
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.describe import iso_utc, to_ms
 from mlflow_smwatch.core.errors import JobError, StopError, reason
-from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.matching import KnownRun, is_note
 from mlflow_smwatch.core.watermark import STATE_TAG
 from mlflow_smwatch.report import Failure, Warned
 from mlflow_smwatch.tracking.experiments import Experiments
-from mlflow_smwatch.tracking.removal import Remover, is_note
+from mlflow_smwatch.tracking.removal import Remover
 from mlflow_smwatch.tracking.runs import RunIndex
 from mlflow_smwatch.tracking.store import Tracking, open_tracking
 from mlflow_smwatch.tracking.uris import shown_uri
@@ -230,7 +230,7 @@ class _Finder:
         """Whether this store can do no more about a run."""
         if not self._remover.erases:
             return not run.active and names.FORGOTTEN in run.tags
-        return is_note(run)
+        return not run.active and is_note(run)
 
 
 def _refusal(run: KnownRun) -> str | None:

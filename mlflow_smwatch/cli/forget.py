@@ -63,8 +63,9 @@ def forget(
     are refused. A name that stands for several jobs means all of them. No later pass mirrors the
     job again, unless it is named: 'smwatch sync NAME --restore'.
 
-    In a database nothing is left but a deleted run without contents, as a note of that. Over
-    HTTP MLflow deletes runs as its pages do; 'mlflow gc' on the server ends them. Reads and
+    In a database a deleted run without contents is left, as a note of that, and, as after
+    'mlflow gc', MLflow's datasets (names and S3 URIs) with links that lead to no run. Over HTTP
+    MLflow deletes runs as its pages do; 'mlflow gc' on the server ends them. Reads and
     writes MLflow only, nothing in AWS.
 
     Exit codes: 0 removed, 1 some runs were not, each named with its reason, 2 wrong usage, also

@@ -12,6 +12,7 @@ from mlflow_smwatch.cli.config import config_option, file_that_was_read, naming_
 from mlflow_smwatch.cli.diagnostics import Diagnostics, log_as_json
 from mlflow_smwatch.cli.values import Pattern, role, tag, time, words
 from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.options import ARTIFACT_MODES, EXECUTORS, METRIC_SOURCES, SyncOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -38,7 +39,7 @@ class Command(click.Command):
 
         Raises
         ------
-        UsageError
+        click.UsageError
             When a value cannot be understood.
         """
         path = file_that_was_read(ctx)
@@ -50,7 +51,8 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            raise UsageError(naming_the_file(ctx, str(error))) from error
+            message = visible(naming_the_file(ctx, str(error)))
+            raise click.UsageError(message, ctx) from error
 
 
 def option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:

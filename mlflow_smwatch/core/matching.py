@@ -14,6 +14,12 @@ from mlflow_smwatch.core.watermark import STATE_TAG, Watermark, from_tags
 _WITH_SCRIPT = frozenset({TRAINING_JOB.word, PROCESSING_JOB.word, TRANSFORM_JOB.word})
 """Kinds whose containers run a script, which may log a run of its own."""
 
+IDENTITY = (names.ARN, names.CREATED, names.KIND, names.NAME, names.ACCOUNT, names.REGION)
+"""All that a note on a forgotten job tells of it."""
+
+COMING_BACK = "over"
+"""What ``smwatch.forgotten`` says of a run that is wanted again, until it is written."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRun:
@@ -108,12 +114,21 @@ class Match:
     displaced
         Runs of the mirror's own in whose place the adopted one comes, to be removed once that is
         written.
+    notes
+        Notes that the job is forgotten, which their maker did not get to delete.
     """
 
     run: KnownRun | None = None
     adopted: bool = False
     duplicates: tuple[KnownRun, ...] = ()
     displaced: tuple[KnownRun, ...] = ()
+    notes: tuple[KnownRun, ...] = ()
+
+
+def is_note(run: KnownRun) -> bool:
+    """Whether a run holds nothing but that its job is forgotten, be it deleted yet or not."""
+    facts = (key for key in run.tags if names.is_fact(key) and key not in IDENTITY)
+    return run.tags.get(names.FORGOTTEN) not in {None, COMING_BACK} and not any(facts)
 
 
 def match(job: JobIdentity, candidates: Iterable[KnownRun], sealed: Collection[str] = ()) -> Match:
@@ -123,7 +138,7 @@ def match(job: JobIdentity, candidates: Iterable[KnownRun], sealed: Collection[s
     mirror's own, the oldest if two mirrors made one each. Everything else is foreign and is left
     alone. Anyone may copy tags: where one of the mirror's own is sealed, no other comes in its
     place, also after the user deleted it; and where one starts when the job does, another that
-    does not is a user's copy and foreign.
+    does not is a user's copy and foreign. A note that a job is forgotten is as good as deleted.
 
     Parameters
     ----------
@@ -137,17 +152,18 @@ def match(job: JobIdentity, candidates: Iterable[KnownRun], sealed: Collection[s
     runs = [run for run in candidates if _is_named(run, job)]
     own = _genuine([run for run in runs if run.mirrored and _same_creation(run, job)], job)
     own.sort(key=lambda run: (run.run_id not in sealed, *_age(run)))
-    alive = tuple(run for run in own if run.active)
+    alive = tuple(run for run in own if _is_alive(run))
+    notes = tuple(run for run in own if run.active and is_note(run))
     logged = sorted(
         (run for run in runs if not run.mirrored and _logged_by(run, job)),
         key=lambda run: (not _is_held(run, job), run.start_ms, run.run_id),
     )
     if logged and not any(_is_settled(run, logged) for run in alive):
-        return Match(run=logged[0], adopted=True, displaced=alive)
+        return Match(run=logged[0], adopted=True, displaced=alive, notes=notes)
     removed = [run for run in (*own, *runs) if _was_removed(run, job)]
     if alive and (alive[0].run_id in sealed or not any(run.run_id in sealed for run in removed)):
-        return Match(run=alive[0], duplicates=alive[1:])
-    return Match(run=removed[0] if removed else None)
+        return Match(run=alive[0], duplicates=alive[1:], notes=notes)
+    return Match(run=removed[0] if removed else None, notes=notes)
 
 
 def may_be_logged(run: KnownRun, job: JobIdentity) -> bool:
@@ -165,8 +181,12 @@ def _is_named(run: KnownRun, job: JobIdentity) -> bool:
 
 def _was_removed(run: KnownRun, job: JobIdentity) -> bool:
     """Whether the user deleted this run of the job, which the mirror had made or adopted."""
-    written = not run.active and (run.mirrored or STATE_TAG in run.tags)
+    written = not _is_alive(run) and (run.mirrored or STATE_TAG in run.tags)
     return written and _same_creation(run, job) and names.DUPLICATE_OF not in run.tags
+
+
+def _is_alive(run: KnownRun) -> bool:
+    return run.active and not is_note(run)
 
 
 def _same_creation(run: KnownRun, job: JobIdentity) -> bool:

@@ -35,6 +35,7 @@ _APART = (names.LINEAGE, names.PARENT)
 """Tags that follow from others, or from where the parent's run is."""
 
 _DATASET_NAME_LIMIT = 500
+_RUN_NAME_LIMIT = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,7 @@ def run_record(
         created=iso_utc(job.created_ms),
         kind=job.kind.word,
         name=job.name,
-        title=job.title or job.name,
+        title=legal_value(job.title or job.name, _RUN_NAME_LIMIT),
         experiment=experiment or _experiment(job),
         status=status or "RUNNING",
         start_ms=job.created_ms,

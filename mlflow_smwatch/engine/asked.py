@@ -10,13 +10,18 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import UnknownJobError
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION
-from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.matching import KnownRun, is_note
 from mlflow_smwatch.core.watermark import STATE_TAG
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import is_young
 from mlflow_smwatch.engine.recognition import Recognition, alone
 from mlflow_smwatch.engine.task import Outcome
+
+_NOTHING_LEFT = (
+    "AWS no longer knows this job, and its run was removed by 'smwatch forget': nothing is left"
+    " that could be brought back"
+)
 
 
 class AskedJobs:
@@ -93,10 +98,21 @@ class AskedJobs:
         runs = [run for run in self._pass.index.named(asked) if self._is_kept(run, asked)]
         account = self._account() if runs else None
         own = [run for run in runs if Arn.parse(run.tags[names.ARN]).account == account]
-        active = tuple(run for run in own if run.active)
+        filled = [run for run in own if not is_note(run)]
+        active = tuple(run for run in filled if run.active)
         if active or not own:
             return active or None
-        return self._removed(own[0])
+        return self._removed(filled[0]) if filled else self._forgotten(own[0])
+
+    def _forgotten(self, note: KnownRun) -> tuple[KnownRun, ...]:
+        """Say that a job is gone for good; a note that it was forgotten stays what it is."""
+        arn = note.tags[names.ARN]
+        if self._pass.options.restore:
+            self._books.close(Outcome(arn, "failed", error=_NOTHING_LEFT))
+        else:
+            line = self._pass.known_line(note)
+            self._books.close(Outcome(arn, "unchanged", line, warnings=(_NOTHING_LEFT,)))
+        return ()
 
     def _removed(self, run: KnownRun) -> tuple[KnownRun, ...]:
         arn = run.tags[names.ARN]

@@ -9,7 +9,7 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import StopError, reason
 from mlflow_smwatch.core.job_kinds import kind_of
-from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.matching import KnownRun, is_note
 from mlflow_smwatch.core.progress import NONE
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.context import PassContext
@@ -40,11 +40,17 @@ class GoneJobs:
         """
         arn = run.tags[names.ARN]
         try:
-            return self._close(run, arn)
+            return self._put_away(run, arn) if is_note(run) else self._close(run, arn)
         except StopError:
             raise
         except Exception as error:  # noqa: BLE001 - the border of one job: the others go on
             return Outcome(arn, "failed", error=reason(error))
+
+    def _put_away(self, note: KnownRun, arn: str) -> Outcome:
+        """Leave a job alone that is forgotten: the note of that was to be deleted."""
+        if not self._pass.options.dry_run:
+            self._pass.index.delete_note(note)
+        return Outcome(arn, "unchanged", self._pass.known_line(note), final=True)
 
     def _close(self, run: KnownRun, arn: str) -> Outcome:
         kind = kind_of(Arn.parse(arn))

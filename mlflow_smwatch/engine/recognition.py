@@ -20,7 +20,7 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRAINING_JOB
 from mlflow_smwatch.core.kinship import noted, remembered
 from mlflow_smwatch.core.log_streams import hosts_of, names_in
-from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, match, may_be_logged
+from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, is_note, match, may_be_logged
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.core.watermark import Watermark
@@ -137,6 +137,8 @@ class Recognition:
             Those that are to be removed once the adopted run is written; they are marked.
         """
         run, index = matched.run, self._pass.index
+        for note in matched.notes:
+            index.delete_note(note)
         if run is None:
             return ()
         for duplicate in matched.duplicates:
@@ -255,7 +257,7 @@ class Recognition:
             When it was the whole experiment that the user deleted, or MLflow refuses.
         """
         run = self.match(found, candidates).run
-        if run is None or run.active:
+        if run is None or not is_removed(run):
             return False
         self.restored(run)
         return True
@@ -293,6 +295,11 @@ def _asked_for(run: KnownRun) -> str:
 def is_back(run: KnownRun) -> bool:
     """Whether a run is to be written although nothing is new: what it was noted to be is over."""
     return names.GONE in run.tags or names.FORGOTTEN in run.tags
+
+
+def is_removed(run: KnownRun) -> bool:
+    """Whether a run was deleted, or is a note that its job is forgotten."""
+    return not run.active or is_note(run)
 
 
 def alone(arn: str, work: Callable[[], _Result]) -> _Result | Outcome:

@@ -19,24 +19,17 @@ from mlflow_smwatch._version import __version__
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import JobError, TrackingError
-from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.matching import IDENTITY, KnownRun
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.tracking.artifacts import remove_artifacts
 from mlflow_smwatch.tracking.experiments import Experiments
 from mlflow_smwatch.tracking.store import Tracking, tracking_errors
 
-_IDENTITY = (names.ARN, names.CREATED, names.KIND, names.NAME, names.ACCOUNT, names.REGION)
 _NOT_THERE = frozenset({"RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED"})
 _NO_MEMORY = (
     "its experiment is deleted and takes no note: a later sync may mirror the job again, once the"
     " experiment is restored"
 )
-
-
-def is_note(run: KnownRun) -> bool:
-    """Whether a run is all that is left of one that was removed for good."""
-    facts = (key for key in run.tags if names.is_fact(key) and key not in _IDENTITY)
-    return not run.active and names.FORGOTTEN in run.tags and not any(facts)
 
 
 class Remover:
@@ -112,7 +105,7 @@ class Remover:
         """Make a deleted run that holds nothing but which job it stands for."""
         if self._experiments.name_of(run.experiment_id) is None or not self._takes_runs(run):
             return [_NO_MEMORY]
-        tags = {key: run.tags[key] for key in _IDENTITY if key in run.tags} | {
+        tags = {key: run.tags[key] for key in IDENTITY if key in run.tags} | {
             names.VERSION: __version__,
             names.FORGOTTEN: iso_utc(self._now_ms),
             **to_tags(Watermark(made_ms=self._now_ms)),

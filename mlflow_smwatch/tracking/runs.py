@@ -14,7 +14,7 @@ from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import JobError, StopError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.kinship import GroupRef, noted
-from mlflow_smwatch.core.matching import JobIdentity, KnownRun
+from mlflow_smwatch.core.matching import COMING_BACK, JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import OPEN_MARK, STATE_TAG, Watermark, to_tags
@@ -209,10 +209,18 @@ class RunIndex:
         except JobError:
             return None
 
+    def delete_note(self, note: KnownRun) -> None:
+        """Delete a note that a job is forgotten, whose maker was cut short."""
+        with tracking_errors("deleting a note"), self._tracking.gate:
+            self._tracking.client.delete_run(note.run_id)
+
     def restore(self, run: KnownRun) -> KnownRun:
         """Bring back a run that was deleted, as it was; return it as it is now."""
+        client = self._tracking.client
         with tracking_errors("bringing back the run"), self._tracking.gate:
-            self._tracking.client.restore_run(run.run_id)
+            client.restore_run(run.run_id)
+            if names.FORGOTTEN in run.tags:
+                client.set_tag(run.run_id, names.FORGOTTEN, COMING_BACK)
         return self.reread(run)
 
     def reread(self, run: KnownRun) -> KnownRun:

@@ -45,6 +45,7 @@ _DROPPED = re.compile(r"Connection aborted|RemoteDisconnected|Connection reset")
 _UNREACHABLE = re.compile(
     r"API request to .* failed with (timeout )?exception|Max retries exceeded"
 )
+_MADE_TWICE = re.compile(r"already exists|UniqueViolation|duplicate key|Duplicate entry")
 _CAUSE = re.compile(r"\[Errno -?\d+\] ([^\"')(]+)|(timed out)")
 
 
@@ -113,15 +114,32 @@ def open_tracking(uri: str | None, *, create: bool = True) -> Tracking:
     if is_sql(chosen):
         check_file(chosen, create=create)
     with opened_alone(chosen), _opening(chosen):
-        if is_sql(chosen):
-            check_database(chosen, create=create)
-        client = MlflowClient(tracking_uri=chosen)
-        if scheme in {"http", "https"}:
-            _check_server(client, chosen)
-        client.search_experiments(max_results=1)
+        client = _connected(chosen, create=create)
         bulk = bulk_store(client) if is_sql(chosen) else None
     gate = threading.RLock() if scheme.startswith("sqlite") else nullcontext()
     return Tracking(uri=chosen, client=client, gate=gate, managed=scheme == "arn", bulk=bulk)
+
+
+def _connected(uri: str, *, create: bool) -> MlflowClient:
+    """Connect, again where MLflow makes the tables of a database for somebody else just now."""
+    for pause_s in _PAUSES_S:
+        try:
+            return _connect(uri, create=create)
+        except Exception as error:
+            if not (is_sql(uri) and _MADE_TWICE.search(str(error))):
+                raise
+        time.sleep(pause_s)
+    return _connect(uri, create=create)
+
+
+def _connect(uri: str, *, create: bool) -> MlflowClient:
+    if is_sql(uri):
+        check_database(uri, create=create)
+    client = MlflowClient(tracking_uri=uri)
+    if scheme_of(uri) in {"http", "https"}:
+        _check_server(client, uri)
+    client.search_experiments(max_results=1)
+    return client
 
 
 @contextmanager

@@ -108,3 +108,17 @@ def test_a_watch_says_what_a_day_came_to(capsys: pytest.CaptureFixture[str]) -> 
     assert costs.days[0]["aws_calls"] == {"sagemaker:Search": 5}
     assert capsys.readouterr().err == ""
     assert [each["day"] for each in costs.days] == ["2026-11-22", "2026-11-21"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--prices", "nowhere.toml"), ("--max-cost", "nan")], ids=lambda each: each[0]
+)
+def test_a_wrong_value_shows_the_usage_of_its_command(
+    smwatch: Smwatch, wrong: tuple[str, str]
+) -> None:
+    """Not that of the program, which has no such option."""
+    done = smwatch("sync", *wrong)
+    assert (done.code, done.out) == (2, "")
+    assert " sync [OPTIONS]" in done.err.splitlines()[0]
+    assert " sync --help'" in done.err
+    assert wrong[0] in refused(done, 2)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from mlflow import MlflowClient
@@ -15,6 +18,16 @@ from tests.jobs import LISTS, arn
 from tests.stores.contents import contents
 from tests.stores.jobs import put_jobs
 from tests.stores.relay import losing_an_answer
+from tests.stores.servers import postgresql_server
+
+OPEN = """
+import sys
+import mlflow.store.tracking.sqlalchemy_store
+from mlflow_smwatch.tracking.store import open_tracking
+print("ready", flush=True)
+sys.stdin.readline()
+open_tracking(sys.argv[1])
+"""
 
 pytestmark = pytest.mark.postgresql
 
@@ -47,6 +60,23 @@ def test_no_such_database(postgresql: str, aws: EmulatedAccount) -> None:
         mlflow_smwatch.sync(tracking_uri=f"postgresql://{address}")
     assert "pass-word" not in str(error.value)
     assert not aws.calls
+
+
+def test_two_that_open_an_empty_database_at_once() -> None:
+    """MLflow makes its tables without a lock: who comes second finds them there."""
+    with postgresql_server() as address:
+        command = (sys.executable, "-c", OPEN, f"postgresql://{address}")
+        both = [
+            subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
+            for _ in range(2)
+        ]
+        assert [each.stdout.readline() for each in both if each.stdout] == ["ready\n"] * 2
+        for each in both:
+            assert each.stdin
+            each.stdin.write("\n")
+            each.stdin.flush()
+        told = [each.communicate(timeout=120) for each in both]
+        assert [each.returncode for each in both] == [0, 0], told
 
 
 def test_a_run_that_is_forgotten(postgresql: str, aws: EmulatedAccount) -> None:

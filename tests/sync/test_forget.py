@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from mlflow.entities import ViewType
+
 import mlflow_smwatch
+from mlflow_smwatch.core.describe import iso_utc
+from mlflow_smwatch.core.watermark import Watermark, to_tags
+from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.forget import ForgetReport, find
 from tests.jobs import HOUR_MS, arn, curve, job_answer, now_ms, put_host, put_log, put_loss, whole
 from tests.sync.conftest import Mirror
@@ -99,6 +105,67 @@ def test_it_is_not_mirrored_again(mirror: Mirror) -> None:
     again = mirror.dump()
     assert mirror.sync().jobs["unchanged"] == 1
     assert mirror.dump() == again
+
+
+def test_one_that_aws_deleted_too(mirror: Mirror) -> None:
+    """Nothing can be brought back: who asks for that is told so, and the note stays a note."""
+    put_job(mirror)
+    mirror.sync()
+    forget(mirror, "job")
+    mirror.account.remove_training_job("job")
+    before = mirror.dump()
+    (warned,) = mirror.sync("job").warnings
+    assert "AWS no longer knows this job" in warned.warning
+    for options in ({}, {"dry_run": True}):
+        report = mirror.sync("job", restore=True, **options)
+        (failure,) = report.failed
+        assert failure.arn == arn("job")
+        assert "AWS no longer knows this job" in failure.error
+    assert mirror.dump() == before
+
+
+def killed_before_its_note_was_deleted(mirror: Mirror) -> str:
+    """Leave what ``forget`` leaves when it is killed then; give the note's id."""
+    run, client = mirror.run("job"), mirror.client
+    forgotten = {"smwatch.forgotten": iso_utc(now_ms())}
+    client.set_tag(run.info.run_id, *next(iter(forgotten.items())))
+    client.delete_run(run.info.run_id)
+    kept = {key: text for key, text in run.data.tags.items() if key in LEFT}
+    tags = kept | forgotten | to_tags(Watermark(made_ms=now_ms()))
+    note = client.create_run(run.info.experiment_id, run.info.start_time, tags, run_name="job")
+    return str(note.info.run_id)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "gone"])
+def test_a_note_that_was_not_deleted(mirror: Mirror, *, known: bool) -> None:
+    """It is no run that waits for its points: the next pass, of any mirror, deletes it."""
+    put_job(mirror)
+    mirror.sync()
+    note_id = killed_before_its_note_was_deleted(mirror)
+    before = mirror.client.get_run(note_id).data.to_dictionary()
+    if not known:
+        mirror.account.remove_training_job("job")
+    assert mirror.sync(dry_run=True).failed == []
+    assert len(mirror.runs("job", ViewType.ACTIVE_ONLY)) == 1
+    report = mirror.sync()
+    assert (report.jobs["updated"], report.failed) == (0, [])
+    assert mirror.runs("job", ViewType.ACTIVE_ONLY) == []
+    assert mirror.client.get_run(note_id).data.to_dictionary() == before
+    assert len(forget(mirror, "job").removed) == 1
+    assert len(mirror.runs("job")) == 1
+
+
+def test_a_return_that_is_cut_short(mirror: Mirror) -> None:
+    """A run that comes back is no note any more: the next pass fills it."""
+    put_job(mirror)
+    mirror.sync()
+    before = mirror.content()
+    forget(mirror, "job")
+    context = Connection.to(mirror.options()).context(mirror.options())
+    (note,) = context.index.named("job")
+    assert context.index.restore(note).active
+    assert mirror.sync().jobs["updated"] == 1
+    assert mirror.content() == before
 
 
 def test_twice(mirror: Mirror) -> None:

@@ -65,6 +65,24 @@ def test_no_candidates_no_run() -> None:
     assert match(JOB, []).run is None
 
 
+@pytest.mark.parametrize(
+    ("tags", "is_run"),
+    [
+        ({"smwatch.forgotten": "2026-11-22T02:00:00.000Z"}, False),
+        ({"smwatch.forgotten": "2026-11-22T02:00:00.000Z", "sagemaker.status": "Completed"}, True),
+        ({"smwatch.forgotten": "over"}, True),
+    ],
+    ids=["note", "full", "wanted again"],
+)
+def test_a_note_is_as_good_as_deleted(tags: dict[str, str], *, is_run: bool) -> None:
+    """It is put away, and what it is a note of stays what stands for the job."""
+    note, removed = mirrored("note", 2, tags=tags), mirrored("removed", active=False)
+    matched = match(JOB, [note, removed])
+    assert matched.run == (note if is_run else removed)
+    assert matched.notes == (() if is_run else (note,))
+    assert match(JOB, [note]).run == note
+
+
 def test_a_run_of_the_jobs_own_script_takes_the_place_of_the_mirrors() -> None:
     """As long as the mirror's is not final."""
     own, script = mirrored("own"), run("script", SCRIPT_TAGS)

@@ -57,6 +57,20 @@ def test_statuses(status: str, secondary: str | None, expected: str) -> None:
     assert record.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        (None, "job"),
+        ("Nightly", "Nightly"),
+        ("a\x00b\ud800c", "a\ufffdb\ufffdc"),
+        ("é" * 251, "é" * 250),
+    ],
+)
+def test_every_store_takes_the_name_of_a_run(title: str | None, expected: str) -> None:
+    """MLflow keeps 250 characters of it, PostgreSQL no NUL."""
+    assert run_record(completed_job(title=title)).title == expected
+
+
 def test_an_unknown_status_is_running_with_a_warning() -> None:
     """AWS may add statuses."""
     record = run_record(completed_job(status="Deleting"))
@@ -68,7 +82,7 @@ def test_every_fact_is_known_as_the_mirrors_own() -> None:
     """Only such tags are removed once a job has the fact no more."""
     texts = "secondary_status failure_reason image algorithm role_arn"
     uris = ("checkpoint", "tensorboard", "model_artifact", "output")
-    facts = "best_training_job best_objective best_candidate endpoint_config model pipeline"
+    facts = "best_training_job best_objective best_candidate endpoint_config model pipeline jobs"
     everything = {
         **dict.fromkeys(texts.split(), "x"),
         **dict.fromkeys(uris, "s3://bucket/key"),

@@ -34,6 +34,7 @@ def test_a_dry_run_prints_calls_by_operation_and_their_price(
     assert price == [f"{real.document['estimated_cost_usd']:.4f}"]
 
 
+@pytest.mark.slow
 def test_a_limit_ends_a_pass_with_one_line(smwatch: Smwatch, tmp_path: Path) -> None:
     """What is written is printed; exit 1, and the next pass goes on to the end."""
     options = ("--json", "--metrics", "cloudwatch", *store(tmp_path / "new.db"))

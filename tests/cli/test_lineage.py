@@ -93,6 +93,7 @@ def test_json_from_mlflow_alone(smwatch: Smwatch, store: tuple[str, dict[str, st
         assert mlflow_smwatch.lineage(same, tracking_uri=uri).to_json() == shown.document
 
 
+@pytest.mark.slow
 def test_what_came_from_data(smwatch: Smwatch, store: tuple[str, dict[str, str]]) -> None:
     """Both trainings, one of which read only a part of it; no more steps than are wanted."""
     asked = ("lineage", "s3://bucket/raw/", "--format", "json", "--tracking-uri", store[0])
@@ -191,6 +192,7 @@ def test_wrong_usage(
     assert part in shown.message
 
 
+@pytest.mark.slow
 def test_asking_aws(smwatch: Smwatch, account: EmulatedAccount) -> None:
     """--source aws needs no MLflow, and says so where SageMaker recorded nothing."""
     data = account.lineage.put_artifact("s3://bucket/aws/")

@@ -77,6 +77,7 @@ def test_warnings(smwatch: Smwatch, healed: EmulatedAccount, database: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_verbose(smwatch: Smwatch, tmp_path: Path) -> None:
     """What MLflow and its libraries log while a database is made are records too."""
     done = smwatch("sync", "--log-json", "-v", "--json", *store(tmp_path / "new.db"))

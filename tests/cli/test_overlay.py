@@ -75,6 +75,7 @@ def test_refusals(smwatch: Smwatch, arguments: tuple[str, ...], code: int, reaso
     assert done.out == ""
 
 
+@pytest.mark.slow
 def test_a_file_of_options(smwatch: Smwatch, tmp_path: Path) -> None:
     """Mode and base may stand there."""
     text = (

@@ -81,6 +81,7 @@ def test_json(smwatch: Smwatch, spoilt: Path) -> None:
     assert {each["arn"] for each in done.document["differences"]} == {arn("alpha")}
 
 
+@pytest.mark.slow
 def test_repair(smwatch: Smwatch, spoilt: Path) -> None:
     """What was repaired and what is left is said; a second look finds only the latter."""
     done = smwatch("verify", "--repair", "--json", *store(spoilt))

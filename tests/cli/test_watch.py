@@ -181,6 +181,7 @@ def test_waiting_is_said_once(healed: EmulatedAccount, watching: Watching, datab
     ]
 
 
+@pytest.mark.slow
 def test_waiting_is_said_in_text_too(
     healed: EmulatedAccount, watching: Watching, database: Path
 ) -> None:
@@ -215,6 +216,7 @@ def test_nothing_can_be_done(smwatch: Smwatch) -> None:
     assert done.document == {"error": done.message}
 
 
+@pytest.mark.slow
 def test_the_password_is_not_shown(smwatch: Smwatch, tmp_path: Path) -> None:
     """The line that names the store leaves it out, whatever stands in it; so does the error."""
     uri = "postgresql+nodriver://me:p%40ss@127.0.0.1/x"

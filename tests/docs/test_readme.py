@@ -98,6 +98,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_commands_run(empty_database: Path, env: dict[str, str]) -> None:
     """The block of commands, as one shell script against the account."""
     script = f"set -eu\n{_marked('run').text}"

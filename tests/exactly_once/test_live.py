@@ -185,6 +185,7 @@ def live(running: Programs, account: EmulatedAccount, *, seconds: float, settle_
     assert watch.stop() == 0
 
 
+@pytest.mark.slow
 def test_live_for_half_a_minute(account: EmulatedAccount, store: str, tmp_path: Path) -> None:
     """Log metrics come at once, utilisation once it is settled, each once; then it is final."""
     with programs(store, tmp_path, environment(tmp_path, account.environment)) as running:

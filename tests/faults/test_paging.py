@@ -10,7 +10,7 @@ from tests.faults.conftest import MOST, Weather, some_of
 from tests.sync.conftest import ASSOCIATIONS, EVENTS, LIST, METRICS, SEARCH, STREAMS
 
 
-@pytest.mark.parametrize("operation", [SEARCH, STREAMS, EVENTS, METRICS])
+@pytest.mark.parametrize("operation", some_of((SEARCH, STREAMS, EVENTS, METRICS), SEARCH, METRICS))
 def test_a_token_dies(paged: Weather, operation: str) -> None:
     """The listing begins anew, and nothing of it is taken twice, left out or said."""
     calm = paged.calm_calls()

@@ -79,6 +79,7 @@ def require_single(uri: str, *names: str) -> None:
         assert len(models) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("trouble", some_of(TROUBLES, 502, "lost"))
 def test_every_endpoint_has_trouble_once(

@@ -48,6 +48,7 @@ def test_whatever_is_imported_first(tmp_path: Path, first: str) -> None:
     assert said == f"{tmp_path}/mlruns/0 []"
 
 
+@pytest.mark.slow
 def test_with_workspaces(tmp_path: Path) -> None:
     """They are MLflow's own store's, and found by the same URI."""
     pytest.importorskip("mlflow.store.tracking.sqlalchemy_workspace_store")
@@ -66,6 +67,7 @@ print([each.name for each in get_workspace_store({uri!r}).list_workspaces()])
     assert fresh(tmp_path, program, MLFLOW_ENABLE_WORKSPACES="true").endswith("['default']")
 
 
+@pytest.mark.slow
 def test_a_replica_is_the_servers(tmp_path: Path) -> None:
     """A server reads from it, by either form of its URI; a client does not."""
     program = f"""

@@ -78,6 +78,7 @@ def test_lineage_from_sqlite(tmp_path: Path) -> None:
     check(f"sqlite:///{tmp_path}/mlflow.db")
 
 
+@pytest.mark.slow
 def test_lineage_over_rest(mlflow_server: str) -> None:
     """Read run by run, and for a minute from memory."""
     check(mlflow_server)

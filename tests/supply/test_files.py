@@ -36,6 +36,7 @@ def open_to_others(folder: Path, umask: str) -> Mapping[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("umask", NOT_THE_OWNERS)
 def test_nobody_else_can_write(account: EmulatedAccount, tmp_path: Path, umask: str) -> None:
     """Database, artifacts, pages and the status file keep to the umask; nothing temporary stays."""

@@ -114,6 +114,7 @@ def test_credentials_are_looked_for_where_aws_tools_do(
     assert watched.hosts == {METADATA_SERVICE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "also"),
     [

@@ -142,6 +142,7 @@ def test_the_same_jobs_are_found(
     assert trials(cut) == trials(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag_ms", [-40_000, -1000, 1500, 40_000])
 def test_components_are_made_beside_their_jobs(
     account: EmulatedAccount, aws: Aws, lag_ms: int

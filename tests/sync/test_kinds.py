@@ -202,6 +202,7 @@ def put_status(mirror: Mirror, word: str, status: str) -> str:
     return RESOURCES[word].rpartition("/")[0] + f"/{name}"
 
 
+@pytest.mark.slow
 def test_every_status(mirror: Mirror) -> None:
     """SageMaker's words become MLflow's; only what has ended has an end, and is final."""
     resources = {

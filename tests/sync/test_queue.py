@@ -196,6 +196,7 @@ def test_a_stop_ends_a_poll(sqs: Any, make_queue: Callable[..., JobQueue]) -> No
     assert bodies(queue.receive(5)) == ["for others"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
 def test_held_messages_stay_hidden(
     *, fifo: bool, sqs: Any, make_queue: Callable[..., JobQueue]

@@ -124,6 +124,7 @@ def test_a_component_in_several_trials(mirror: Mirror) -> None:
     verified(mirror)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resource", ["training-job/train", f"{COMPONENT}/loose"])
 def test_a_component_that_moves(mirror: Mirror, resource: str) -> None:
     """The parent changes, no run is doubled; in no trial it has none; both trials follow."""

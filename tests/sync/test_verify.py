@@ -516,6 +516,7 @@ def put_faded(mirror: Mirror) -> tuple[int, list[tuple[int, int, float]]]:
     return created_ms, points
 
 
+@pytest.mark.slow
 def test_periods_that_faded(mirror: Mirror) -> None:
     """Points at a finer period than AWS still has are right; a period without any is missing."""
     created_ms, points = put_faded(mirror)
@@ -687,6 +688,7 @@ def test_runs_are_compared_whatever_since(mirror: Mirror) -> None:
     assert_equal(mirror, jobs=1, name_contains="min", since="1m")
 
 
+@pytest.mark.slow
 def test_name_that_is_used_again(mirror: Mirror) -> None:
     """The run of an earlier job of the same name is not compared with the later job."""
     put_job(mirror)

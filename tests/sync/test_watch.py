@@ -249,6 +249,7 @@ def test_a_first_pass_that_fails(watching: Making, error: Exception) -> None:
     assert len(made.mirror.calls) == 1
 
 
+@pytest.mark.slow
 def test_trouble_is_waited_out(watching: Making, caplog: pytest.LogCaptureFixture) -> None:
     """Twice as long each time; said once, and once more when it is over."""
     gone = TrackingError("MLflow is gone")

@@ -20,7 +20,7 @@ from tests.ui.site import Site, keep_screenshot
 if TYPE_CHECKING:
     from playwright.sync_api import FrameLocator, Locator, Page
 
-pytestmark = pytest.mark.ui
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
 WINE = EXPERIMENTS[1]
 CURVE = "wine-learning-curve"

@@ -19,7 +19,7 @@ from tests.ui.site import Site, keep_screenshot
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-pytestmark = pytest.mark.ui
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
 JOB = "churn-xgboost-2026-11-20"
 STREAM = "algo-1-1795254169"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mlflow_smwatch.core import series
+from mlflow_smwatch.core import job_series
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 POINTS = 60
 ALGORITHM_METRICS = ("train:loss", "validation:loss", "validation:accuracy")
-INSTANCE_METRICS = tuple(name for name, _ in series.INSTANCE_METRICS)
+INSTANCE_METRICS = tuple(name for name, _ in job_series.INSTANCE_METRICS)
 SERIES = len(ALGORITHM_METRICS) + len(INSTANCE_METRICS)
 
 _OLDEST = timedelta(days=6)

@@ -22,7 +22,7 @@ import boto3
 from mlflow import MlflowClient
 
 from benchmarks.jobs import NAMESPACE
-from mlflow_smwatch.core.series import INSTANCE_METRICS
+from mlflow_smwatch.core.job_series import INSTANCE_METRICS
 
 Point = tuple[str, float, int]
 

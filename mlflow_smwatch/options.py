@@ -6,25 +6,28 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from mlflow_smwatch.core.errors import JobError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.moments import moment
 from mlflow_smwatch.core.prices import PriceList, read_price_list
 from mlflow_smwatch.core.redact import Redaction
+from mlflow_smwatch.core.sources import Source
 from mlflow_smwatch.tracking.locations import overlaid_below
 
 METRIC_SOURCES = ("auto", "cloudwatch", "logs", "off")
-ARTIFACT_MODES = ("none", "link", "overlay")
+ARTIFACT_MODES = ("none", "link", "copy", "overlay")
 DASK = "dask"
 PRICES_OF_AWS = "aws"
 EXECUTORS = ("threads", DASK)
 
-_AGO = re.compile(r"(\d+)([smhdw])")
+_PERCENTILE = re.compile(r"p(100|[0-9]{1,2}(\.[0-9]{1,10})?)")
+""""CloudWatch statistics definitions", Percentile."""
+
 _MODEL_NAME = re.compile(r'[^/:"]+')
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _ARTIFACT_BASE = re.compile(
     r"(file://(?=/)|(?=/)|(s3|gs|wasbs)://(?=[^/]))(?!//)[^?#\x00-\x1f\x7f]+"
 )
@@ -33,8 +36,6 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]{1,576}")
 
 _FOLDER = 32 * "0"
 _MAX_WORKERS = 64
-_EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LATEST = datetime(9998, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +69,8 @@ class SyncOptions:
         can be read and hold a match, else CloudWatch) or ``off`` (no metrics at all).
     artifacts
         ``link`` stores ``sagemaker/job.json`` and ``sagemaker/lineage.html``; ``none`` stores
-        nothing; ``overlay`` makes experiments in which a run shows its job's logs, model and
-        output, read from AWS when somebody looks.
+        nothing; ``copy`` stores small reports of the job too; ``overlay`` makes experiments in
+        which a run shows its job's logs, model and output, read from AWS when somebody looks.
     artifact_base
         URI under which new experiments keep what is stored itself; None for MLflow's own place.
         Without ``overlay`` it has no effect.
@@ -100,6 +101,14 @@ class SyncOptions:
         Read job lists only and forecast the rest.
     ui_url
         Address of MLflow's pages, where it is not the tracking server's.
+    latency_percentiles
+        Percentiles of the latencies of endpoints that are mirrored besides the average: ``p90``.
+    endpoint_window
+        How long ago the metrics of an endpoint begin that is mirrored for the first time.
+    alarms
+        Show the CloudWatch alarms on what is mirrored on the runs.
+    sources
+        What else of CloudWatch belongs to which jobs.
 
     Raises
     ------
@@ -134,6 +143,10 @@ class SyncOptions:
     max_cost: float | None = None
     dry_run: bool = False
     ui_url: str | None = None
+    latency_percentiles: tuple[str, ...] = ()
+    endpoint_window: str = "455d"
+    alarms: bool = False
+    sources: tuple[Source, ...] = ()
 
     @property
     def stores_document(self) -> bool:
@@ -160,6 +173,8 @@ class SyncOptions:
         if self.executor == DASK and not self.scheduler:
             message = "--executor dask: give --scheduler ADDRESS, such as tcp://host:8786"
             raise UsageError(message)
+        moment(self.endpoint_window, now, "--endpoint-window")
+        self._require_percentiles()
         self._require_place()
         self._require_base()
         if self.register is not None and not _MODEL_NAME.fullmatch(self.register):
@@ -210,6 +225,13 @@ class SyncOptions:
                 " for itself; leave the limit or the executor out"
             )
             raise UsageError(message)
+
+    def _require_percentiles(self) -> None:
+        """Refuse what CloudWatch does not know as a percentile."""
+        for each in self.latency_percentiles:
+            if not _PERCENTILE.fullmatch(each):
+                message = f"--latency-percentiles {each!r}: give percentiles such as p50,p90,p99.9"
+                raise UsageError(message)
 
     def _require_place(self) -> None:
         """Refuse several Regions or roles, and what is no role's ARN."""
@@ -290,52 +312,6 @@ def _several(given: str | Iterable[str] | None) -> tuple[str | None, ...]:
     """Give each value once; none is boto3's own choice."""
     each = (given,) if isinstance(given, str) else given or ()
     return tuple(dict.fromkeys(each)) or (None,)
-
-
-def moment(text: str, now: datetime, option: str) -> datetime:
-    """Read a moment: ISO 8601, or how long before now.
-
-    Parameters
-    ----------
-    text
-        ``2026-01-31``, ``2026-01-31T12:00:00Z``, ``90m``, ``36h``, ``7d``; of the years 1970 to
-        9998.
-    now
-        Aware UTC.
-    option
-        The option's name, for the message.
-
-    Returns
-    -------
-    datetime
-        Aware UTC.
-
-    Raises
-    ------
-    UsageError
-        When it is neither.
-    """
-    try:
-        return _moment(text.strip(), now)
-    except (ValueError, OverflowError) as error:
-        message = (
-            f"{option} {text!r}: give an ISO time such as 2026-01-31T12:00:00Z, or 90m, 36h, 7d"
-            " (years 1970 to 9998)"
-        )
-        raise UsageError(message) from error
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    ago = _AGO.fullmatch(text)
-    if ago:
-        found = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    else:
-        iso = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        found = (iso if iso.tzinfo else iso.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-    if not _EARLIEST <= found <= _LATEST:
-        message = f"{found} lies outside the years 1970 to 9998"
-        raise ValueError(message)
-    return found
 
 
 def _require_known(option: str, given: Iterable[str], known: Iterable[str]) -> None:

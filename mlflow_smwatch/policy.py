@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mlflow_smwatch.aws.grants import Needs
 from mlflow_smwatch.aws.partitions import partition_of
-from mlflow_smwatch.aws.permissions import Needs, assuming, statements
+from mlflow_smwatch.aws.permissions import assuming, statements
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.policy import ANY, Place, document, queue_name
 from mlflow_smwatch.options import PRICES_OF_AWS, SyncOptions

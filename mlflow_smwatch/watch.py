@@ -25,9 +25,11 @@ from mlflow_smwatch.core.errors import (
     UsageError,
 )
 from mlflow_smwatch.core.events import JobEvent, job_event
+from mlflow_smwatch.core.moments import moment
 from mlflow_smwatch.engine.following import Follower, Listener
 from mlflow_smwatch.engine.messages import settled, written
-from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.engine.observation import Observer
+from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import SyncReport, WatchReport
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ def watch(
     queue_url: str | None,
     stopped: threading.Event,
     listener: Listener,
+    observers: tuple[Observer, ...] = (),
 ) -> WatchReport:
     """Mirror until told to stop.
 
@@ -70,6 +73,8 @@ def watch(
         Set to end the watch; the jobs in hand are finished.
     listener
         Hears how it goes on.
+    observers
+        Hear what is written of each job.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def watch(
     _require_watchable(options, interval_s)
 
     def connect() -> Follower:
-        mirror, region = _mirror(targets, stopped, interval_s)
+        mirror, region = _mirror(targets, stopped, interval_s, observers)
         if not watcher.has_begun:
             listener.connected(region)
         return mirror
@@ -112,7 +117,10 @@ def _require_watchable(options: SyncOptions, interval_s: float) -> None:
 
 
 def _mirror(
-    targets: Sequence[SyncOptions], stopped: threading.Event, slack_s: float
+    targets: Sequence[SyncOptions],
+    stopped: threading.Event,
+    slack_s: float,
+    observers: tuple[Observer, ...],
 ) -> tuple[Follower, str]:
     """Make the mirror of one or of several; name its Regions."""
     from mlflow_smwatch.engine.mirror import Mirror
@@ -120,8 +128,8 @@ def _mirror(
 
     if len(targets) > 1:
         regions = dict.fromkeys(each.region or "default" for each in targets)
-        return Mirrors(targets, stopped.is_set, slack_s), ", ".join(regions)
-    mirror = Mirror(targets[0], stopped.is_set, slack_s)
+        return Mirrors(targets, stopped.is_set, slack_s, observers=observers), ", ".join(regions)
+    mirror = Mirror(targets[0], stopped.is_set, slack_s, observers=observers)
     return mirror, mirror.aws.region
 
 

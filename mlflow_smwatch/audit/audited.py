@@ -18,10 +18,11 @@ from mlflow_smwatch.core.compare import (
 )
 from mlflow_smwatch.core.definitions import RUNAWAY
 from mlflow_smwatch.core.job_kinds import TRIAL_COMPONENT
+from mlflow_smwatch.core.job_series import steady_series
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import COST, MetricPoint
-from mlflow_smwatch.core.series import instance_series, metric_of, step_of
+from mlflow_smwatch.core.series import metric_of, step_of
 from mlflow_smwatch.core.steps import WrittenPoint, compare_numbers, compare_steps
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.engine.task import Task
@@ -157,7 +158,7 @@ class Audited:
         return self.task.job.kind is TRIAL_COMPONENT
 
     def _is_measured(self, original: str) -> bool:
-        return any(each.original == original for each in instance_series(self.task.job))
+        return any(each.original == original for each in steady_series(self.task.job))
 
     def _compare(
         self, original: str, aws: Sequence[MetricPoint], mlflow: Sequence[WrittenPoint]

@@ -12,12 +12,13 @@ from mlflow_smwatch.audit.auditor import Auditor, Findings
 from mlflow_smwatch.audit.repair import Repairer, mirror_again, not_mirrored
 from mlflow_smwatch.core.compare import Difference
 from mlflow_smwatch.core.errors import StopError, UsageError
+from mlflow_smwatch.core.moments import moment
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.scope import Scope
-from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import Failure, SyncReport, Warned
 
 __all__ = ["Difference", "VerifyReport", "verify"]

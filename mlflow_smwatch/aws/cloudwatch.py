@@ -158,7 +158,7 @@ def _metric_query(query_id: str, query: Query) -> dict[str, Any]:
         "MetricName": series.metric_name,
         "Dimensions": dimensions,
     }
-    stat = {"Metric": metric, "Period": query.window.period_s, "Stat": "Average"}
+    stat = {"Metric": metric, "Period": query.window.period_s, "Stat": series.stat}
     return {"Id": query_id, "MetricStat": stat, "ReturnData": True}
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from botocore.config import Config
 
 from mlflow_smwatch.aws import operations as op
+from mlflow_smwatch.aws.grants import Grant, Needs
 from mlflow_smwatch.aws.partitions import partition_of
-from mlflow_smwatch.aws.permissions import Grant, Needs, needed
+from mlflow_smwatch.aws.permissions import needed
 from mlflow_smwatch.aws.probe_requests import (
     NOTHING,
     REQUESTS,

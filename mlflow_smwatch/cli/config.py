@@ -9,22 +9,34 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import click
 
 from mlflow_smwatch.cli.values import Pattern, role, tag, time, words
 from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.rules import read_rules
+from mlflow_smwatch.core.sources import read_sources
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 FILE = "smwatch.toml"
 
 _USED = "mlflow_smwatch.config"
+_READERS: Mapping[str, Callable[[str, object], tuple[object, ...]]] = {
+    "source": read_sources,
+    "rule": read_rules,
+}
+"""Table that is no option's → what reads it."""
+
+_TABLES = "mlflow_smwatch.tables"
 _TEXT: tuple[tuple[type, ...], str] = ((str,), "a text")
 _VALUES: dict[object, tuple[tuple[type, ...], str]] = {
     click.types.BoolParamType: ((bool,), "true or false"),
@@ -74,6 +86,33 @@ def _take(ctx: click.Context, _: click.Parameter, given: Path | None) -> None:
     commands = group.commands if isinstance(group, click.Group) else {}
     ctx.default_map = _default_map(path, commands, ctx)
     ctx.meta[_USED] = str(path)
+
+
+def from_file(table: str, parameter: str) -> Callable[[_Command], _Command]:
+    """Give a command what the file has in the tables of a name, ``[[source]]``.
+
+    Parameters
+    ----------
+    table
+        Their name.
+    parameter
+        As what the command's function takes them: a tuple, empty without a file.
+
+    Returns
+    -------
+    Callable
+        A decorator.
+    """
+
+    def declare(command: _Command) -> _Command:
+        @wraps(command)
+        def with_tables(*positional: Any, **given: Any) -> object:
+            tables = click.get_current_context().meta.get(_TABLES, {})
+            return command(*positional, **given, **{parameter: tables.get(table, ())})
+
+        return cast("_Command", with_tables)
+
+    return declare
 
 
 def naming_the_file(ctx: click.Context, message: str) -> str:
@@ -149,6 +188,11 @@ def _default_map(
 ) -> dict[str, Any]:
     """Read and check the whole file, and keep what the called command has."""
     document = _read(path)
+    ctx.meta[_TABLES] = {
+        name: read(str(path), document.pop(name))
+        for name, read in _READERS.items()
+        if isinstance(document.get(name), list)
+    }
     known = {
         name: each for command in commands.values() for name, each in options_of(command).items()
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_smwatch.cli.config import file_that_was_read
+from mlflow_smwatch.cli.config import file_that_was_read, from_file
 from mlflow_smwatch.cli.diagnostics import Diagnostics, quiet
 from mlflow_smwatch.cli.options import (
     Command,
@@ -60,6 +60,7 @@ _GIVEN = {
 @verbose_option
 @file_option
 @click.pass_context
+@from_file("source", "sources")
 def doctor(
     ctx: click.Context,
     /,

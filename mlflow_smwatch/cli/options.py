@@ -213,6 +213,29 @@ mirror_options = _together(
             " effect without overlay.",
         ),
         redact_option,
+        option(
+            "--latency-percentiles",
+            type=words,
+            is_flag=False,
+            flag_value="p50,p90,p99",
+            default="",
+            metavar="[LIST]",
+            help="Percentiles of the latencies of endpoints, besides the average: a comma list such"
+            " as p50,p90,p99, which is meant where none follows.",
+        ),
+        option(
+            "--endpoint-window",
+            type=time,
+            default=_DEFAULTS["endpoint_window"],
+            show_default=True,
+            help="How far back the metrics of an endpoint go that is mirrored for the first time:"
+            " 36h, 15d, or an ISO time.",
+        ),
+        option(
+            "--alarms",
+            is_flag=True,
+            help="Show the CloudWatch alarms on a job's or endpoint's metrics on its run.",
+        ),
     ]
 )
 """What of them is mirrored, and into which experiment."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mlflow_smwatch.cli.config import from_file
 from mlflow_smwatch.cli.options import (
     Command,
     artifacts_option,
@@ -50,6 +51,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 @option("--account", metavar="ID", help="Narrow resources to this AWS account, twelve digits.")
 @json_option
 @file_option
+@from_file("source", "sources")
 def policy(
     *,
     queue_url: str | None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mlflow_smwatch.cli.config import from_file
 from mlflow_smwatch.cli.diagnostics import Diagnostics, quiet
 from mlflow_smwatch.cli.options import (
     Command,
@@ -38,6 +39,7 @@ from mlflow_smwatch.options import each_place
 @option("--dry-run", is_flag=True, help="Read job lists only; forecast calls and price.")
 @tracking_options
 @service_options
+@from_file("source", "sources")
 def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None:
     """Mirror SageMaker jobs into MLflow once, then exit.
 

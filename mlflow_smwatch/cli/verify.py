@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlflow_smwatch.cli.config import from_file
 from mlflow_smwatch.cli.diagnostics import Diagnostics, quiet
 from mlflow_smwatch.cli.options import (
     Command,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @work_options
 @tracking_options
 @service_options
+@from_file("source", "sources")
 def verify(*, repair: bool, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None:
     """Read AWS and MLflow afresh and compare them, point by point.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlflow_smwatch.cli.config import from_file
 from mlflow_smwatch.cli.day_costs import DayCosts
 from mlflow_smwatch.cli.diagnostics import Diagnostics, News, quiet
 from mlflow_smwatch.cli.lifeline import stop_at_eof
@@ -76,6 +77,7 @@ _LONGEST_S = 86_400
 @denied_option
 @tracking_options
 @service_options
+@from_file("source", "sources")
 def watch(  # noqa: PLR0913 - one for each option that is the command's own
     *,
     interval_s: float,

@@ -12,6 +12,7 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.job_kinds import JobKind
 from mlflow_smwatch.core.kinship import Kinship
 from mlflow_smwatch.core.lineage import Lineage
+from mlflow_smwatch.core.series import Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +181,8 @@ class Job:
         Metrics of a trial component that is no job's.
     lineage
         What follows from its inputs and outputs.
+    further
+        CloudWatch series besides those of its hosts and of its algorithm.
     document
         The whole AWS answer as JSON text, secrets redacted.
     """
@@ -225,6 +228,7 @@ class Job:
     final_metrics: tuple[FinalMetric, ...] = ()
     channels: tuple[Channel, ...] = ()
     phases: tuple[Phase, ...] = ()
+    further: tuple[Series, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
 
     @property

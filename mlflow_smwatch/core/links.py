@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlflow_smwatch.core import console
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import AUTOML_JOB, TRAINING_JOB, TRIAL_COMPONENT
-from mlflow_smwatch.core.series import algorithm_series, instance_series
+from mlflow_smwatch.core.job_series import algorithm_series, steady_series
 
 _GRAPH_SERIES = 20
 _GRAPH_URL_LIMIT = 4000  # leaves the note, which holds all links, within a tag
@@ -65,7 +65,7 @@ def _metrics_url(job: Job) -> str:
     """Link to a graph of the job's first series: as many as make an address of legal length."""
     series = [
         (each.namespace, each.metric_name, each.dimensions)
-        for each in (*algorithm_series(job), *instance_series(job))
+        for each in (*algorithm_series(job), *steady_series(job))
     ]
     end_ms = job.ended_ms or job.created_ms + _RUNNING_GRAPH_MS
     for count in range(min(len(series), _GRAPH_SERIES), 0, -1):

@@ -8,14 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.job_series import steady_series
 from mlflow_smwatch.core.keys import assign_keys
 from mlflow_smwatch.core.series import (
     FIRST_HOST,
     Point,
     host_original,
-    instance_series,
     metric_of,
     metric_original,
+    name_of,
     step_of,
 )
 
@@ -84,7 +85,7 @@ def metric_keys(
         if host != FIRST_HOST
         for name in job.metric_names
     }
-    with_host.update({each.original: each.original for each in instance_series(job)})
+    with_host.update({each.original: name_of(each.original) for each in steady_series(job)})
     with_host.update(
         {f"{each.name}\n{stat}": f"{each.name}/{stat}" for each in job.summaries for stat in _STATS}
     )

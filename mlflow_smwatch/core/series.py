@@ -1,29 +1,15 @@
-"""Job → the CloudWatch series that it may have, from its own description.
-
-Asking for a series that has no data costs less than a scan of ``ListMetrics``, which also forgets
-metrics after two weeks: so every host is asked for all instance metrics of the job's kind.
-"""
+"""CloudWatch series and their points, and how the mirror tells one series of a job from another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlflow_smwatch.core.job import Job
-
-INSTANCE_METRICS: tuple[tuple[str, str], ...] = (
-    ("CPUUtilization", "cpu_utilization_percentage"),
-    ("MemoryUtilization", "system_memory_usage_percentage"),
-    ("DiskUtilization", "disk_usage_percentage"),
-    ("GPUUtilization", "gpu_utilization_percentage"),
-    ("GPUMemoryUtilization", "gpu_memory_usage_percentage"),
-)
-"""CloudWatch metric name → last part of the MLflow key."""
-
-
 FIRST_HOST = "algo-1"
 """The host whose algorithm metrics from the logs carry the metric's bare name."""
 
-_MIRRORS_OWN = ("system/", "sagemaker/")
+AVERAGE = "Average"
+
+_MIRRORS_OWN = ("system/", "sagemaker/", "\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +20,19 @@ class Series:
     ----------
     original
         Identifies it among all series of the job; for all but a few algorithm metrics (see
-        :func:`metric_original`) the MLflow key before MLflow's rules are applied.
+        :func:`metric_original`) and further series (see :func:`further_original`) the MLflow key
+        before MLflow's rules are applied.
     namespace, metric_name, dimensions
         What CloudWatch stores it under; dimensions match exactly or not at all.
+    stat
+        The statistic of each period, as ``GetMetricData`` takes it: ``Average``, ``Sum``, ``p90``.
     """
 
     original: str
     namespace: str
     metric_name: str
     dimensions: tuple[tuple[str, str], ...]
+    stat: str = AVERAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +51,6 @@ class Point:
     value: float
 
 
-def instance_series(job: Job) -> tuple[Series, ...]:
-    """List the utilisation series of every host (dimension ``Host`` = ``<job>/<host>``)."""
-    namespace = job.kind.namespace
-    if namespace is None:
-        return ()
-    return tuple(
-        Series(
-            original=f"system/{host}/{key}",
-            namespace=namespace,
-            metric_name=metric_name,
-            dimensions=(("Host", f"{job.name}/{host}"),),
-        )
-        for host in job.hosts
-        for metric_name, key in INSTANCE_METRICS
-        if metric_name in job.kind.instance_metrics
-    )
-
-
-def algorithm_series(job: Job) -> tuple[Series, ...]:
-    """List the algorithm metrics (dimension ``TrainingJobName``, no host).
-
-    What SageMaker did not see in the log it did not publish either.
-    """
-    namespace, dimension = job.kind.namespace, job.kind.name_dimension
-    if namespace is None or dimension is None:
-        return ()
-    logged = {each.name for each in job.final_metrics if each.logged}
-    names = sorted(logged | {each.name for each in job.definitions})
-    return tuple(
-        Series(
-            original=metric_original(name),
-            namespace=namespace,
-            metric_name=name,
-            dimensions=((dimension, job.name),),
-        )
-        for name in names
-    )
-
-
 def metric_original(name: str) -> str:
     """Identify an algorithm metric, apart from every utilisation and duration of the same name."""
     return f"{name}\n" if name.startswith(_MIRRORS_OWN) else name
@@ -113,13 +64,24 @@ def host_original(name: str, host: str) -> str:
     return metric_original(name) if host == FIRST_HOST else f"{name}\n{host}"
 
 
+def further_original(name: str) -> str:
+    """Identify a series that is neither an algorithm metric nor a host's, by its key's name."""
+    return f"\n{name}"
+
+
+def name_of(original: str) -> str:
+    """Return what the key of a host's or a further series is made of."""
+    return original.removeprefix("\n")
+
+
 def metric_of(original: str) -> str | None:
     """Return the name of the algorithm metric that an original stands for, on whichever host.
 
-    None for a series of the mirror's own: utilisation and durations.
+    None for a series of the mirror's own: utilisation, durations, further series.
     """
     name, separator, _ = original.partition("\n")
-    return None if original.startswith(_MIRRORS_OWN) and not separator else name
+    own = original.startswith(_MIRRORS_OWN) and not (name and separator)
+    return None if own else name
 
 
 def step_of(timestamp_ms: int, created_ms: int) -> int:

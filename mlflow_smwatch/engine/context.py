@@ -12,6 +12,8 @@ from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.attachments import attached
+from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import kind_of, name_in
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
@@ -19,6 +21,7 @@ from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.engine.costs import Costs
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
+from mlflow_smwatch.engine.observation import Observer
 from mlflow_smwatch.engine.own_runs import OwnRuns
 from mlflow_smwatch.engine.registration import Registration
 from mlflow_smwatch.engine.task import Outcome
@@ -64,6 +67,8 @@ class PassContext:
         Seals runs, where that is wanted.
     address
         Where MLflow's pages are, None where they have no fixed address.
+    observers
+        Hear what was written of each job.
     """
 
     aws: Aws
@@ -86,6 +91,7 @@ class PassContext:
     writer: RunWriter
     seals: Seals
     address: str | None
+    observers: tuple[Observer, ...] = ()
 
     def identity(self, found: Found, own_run_id: str | None = None) -> JobIdentity:
         """Say what a run must agree with to stand for a job.
@@ -108,6 +114,10 @@ class PassContext:
             life_end_ms=ended_ms or self.now_ms,
             own_run_id=own_run_id or (found.job.own_run_id if found.job else None),
         )
+
+    def attach(self, job: Job) -> Job:
+        """Attach to a job what the user wants of it besides."""
+        return attached(job, self.options.sources, self.options.latency_percentiles)
 
     def unchanged(self, arn: str, run: KnownRun) -> Outcome:
         """Say that a job's run is as it should be."""

@@ -242,7 +242,7 @@ class JobPass:
     def _start(self, task: Task) -> None:
         self.books.begun[task.arn] = found_job(task.job, task.undescribed)
         reads_logs = task.reads_logs(self._options.metrics)
-        queries = list(task.instance_queries())
+        queries = list(task.steady_queries())
         if task.source(self._options.metrics) == CLOUDWATCH:
             late = task.begins_late and bool(task.reading.windows)
             reading = self._admission.whole_life(task.job) if late else task.reading

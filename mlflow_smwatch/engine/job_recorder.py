@@ -16,7 +16,7 @@ from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.log_streams import full_names, listed
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.points import COST
+from mlflow_smwatch.core.points import COST, MetricPoint
 from mlflow_smwatch.core.prices import Cost
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
@@ -89,7 +89,7 @@ class JobRecorder:
 
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`put` would do at most, for a dry run."""
-        points = sum(query.window.periods for query in task.instance_queries())
+        points = sum(query.window.periods for query in task.steady_queries())
         if task.source(self._pass.options.metrics) == CLOUDWATCH:
             windows = task.reading.windows
             points += sum(query.window.periods for query in task.algorithm_queries(windows))
@@ -102,8 +102,13 @@ class JobRecorder:
         line = self._pass.line(task.record, task.run, points, word)
         return Outcome(task.arn, word, line, final=task.reading.complete)
 
-    def write_gathered(self, task: Task) -> None:
+    def write_gathered(self, task: Task) -> Sequence[MetricPoint]:
         """Write what is gathered of a job's logs, with the watermark that vouches for it.
+
+        Returns
+        -------
+        sequence of MetricPoint
+            The points.
 
         Raises
         ------
@@ -123,6 +128,7 @@ class JobRecorder:
         self._pass.writer.write_points(run, points, self._notes(task.job.name, vouched, ()))
         task.move_on(after)
         task.logged += len(points)
+        return points
 
     def _look_again(self, task: Task) -> bool:
         """Take the run as it is now; tell whether nothing is left to be written."""
@@ -193,6 +199,7 @@ class JobRecorder:
         if emptied:
             facts.setdefault(names.NOTE, run.tags.get(names.NOTE, task.record.note))
         unit.write_points(run, found.points, notes, update.params, facts)
+        task.news = found.points
         return Outcome(task.arn, word, line, None, tuple(warnings), after.final, trials)
 
     def _is_sealed(self, task: Task, run: KnownRun) -> bool:

@@ -10,9 +10,11 @@ from functools import partial
 
 from mlflow_smwatch.core.errors import JobError, StopError, reason
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import GoneJobs
 from mlflow_smwatch.engine.job_recorder import JobRecorder
+from mlflow_smwatch.engine.observation import Observation
 from mlflow_smwatch.engine.recognition import Recognition
 from mlflow_smwatch.engine.task import Outcome, Task
 from mlflow_smwatch.tracking.units import UnitLimits
@@ -55,6 +57,8 @@ class JobWriter:
         for task, outcome in zip(unit, outcomes, strict=True):
             if task.run and outcome.error is None:
                 self._pass.registration.enter(task.run.run_id, dict(task.record.tags))
+            if outcome.word in _WRITTEN:
+                self._tell(task, task.news, final=outcome.final)
         return outcomes
 
     def write_gathered(self, task: Task) -> None:
@@ -65,7 +69,7 @@ class JobWriter:
         JobError, TrackingError
             When MLflow refuses, or is gone.
         """
-        self._recorder.write_gathered(task)
+        self._tell(task, self._recorder.write_gathered(task), final=False)
 
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do at most, for a dry run."""
@@ -74,6 +78,20 @@ class JobWriter:
     def close_gone(self, run: KnownRun) -> Outcome:
         """Tag the run of a job that AWS has deleted, and end it if it goes on."""
         return self._gone.close(run)
+
+    def _tell(self, task: Task, points: Sequence[MetricPoint], *, final: bool) -> None:
+        """Tell the observers what is in MLflow now."""
+        if not self._pass.observers or task.run is None:
+            return
+        written = Observation(
+            record=task.record,
+            run_id=task.run.run_id,
+            points=tuple(points),
+            created=task.made,
+            final=final,
+        )
+        for observe in self._pass.observers:
+            observe(written)
 
     def _write_together(self, tasks: Sequence[Task]) -> list[Outcome]:
         """Write jobs in one unit; where it is refused, those that had news one by one."""

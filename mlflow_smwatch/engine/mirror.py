@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -14,7 +13,9 @@ from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.aws.ledger import Ledger
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.errors import LimitReachedError, StopError, UsageError
+from mlflow_smwatch.core.moments import moment
 from mlflow_smwatch.engine.admission import Admission
+from mlflow_smwatch.engine.bill import Bill
 from mlflow_smwatch.engine.books import Books, Listener
 from mlflow_smwatch.engine.cluster import ClusterPass
 from mlflow_smwatch.engine.connection import Connection
@@ -22,16 +23,21 @@ from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.experiment_notes import write_experiments
 from mlflow_smwatch.engine.job_pass import Interrupted, JobPass
 from mlflow_smwatch.engine.job_writer import JobWriter
+from mlflow_smwatch.engine.observation import Observer
 from mlflow_smwatch.engine.registration import is_model_package
 from mlflow_smwatch.engine.scope import Scope
 from mlflow_smwatch.engine.shipment import Cluster
-from mlflow_smwatch.options import DASK, SyncOptions, moment
+from mlflow_smwatch.options import DASK, SyncOptions
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.tracking.lineage import forget
 from mlflow_smwatch.tracking.writer import LINEAGE_PAGE
 
 
-def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
+def sync(
+    options: SyncOptions,
+    listener: Listener | None = None,
+    observers: tuple[Observer, ...] = (),
+) -> SyncReport:
     """Mirror once.
 
     Parameters
@@ -40,6 +46,8 @@ def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
         What to mirror, from where, to where.
     listener
         Called after each job with the report so far.
+    observers
+        Hear what is written of each job.
 
     Returns
     -------
@@ -51,7 +59,7 @@ def sync(options: SyncOptions, listener: Listener | None = None) -> SyncReport:
         When nothing can be done: no credentials, no access, no MLflow.
     """
     with cluster_of(options) as cluster:
-        return Mirror(options, cluster=cluster).sync(listener)
+        return Mirror(options, cluster=cluster, observers=observers).sync(listener)
 
 
 def cluster_of(options: SyncOptions) -> AbstractContextManager[Cluster | None]:
@@ -92,6 +100,8 @@ class Mirror:
         Of another mirror with the same place to go to; None to connect.
     cluster
         Reads and writes jobs that have series; None to do that here.
+    observers
+        Hear what is written of each job.
 
     Attributes
     ----------
@@ -113,11 +123,13 @@ class Mirror:
         slack_s: float = 0,
         connection: Connection | None = None,
         cluster: Cluster | None = None,
+        observers: tuple[Observer, ...] = (),
     ) -> None:
         if options.executor == DASK and not (cluster or options.dry_run):
             message = "--executor dask is for sync: what follows jobs reads them with threads"
             raise UsageError(message)
         self._cluster = cluster
+        self._observers = observers
         self._options = options
         self._stopped = stopped
         self._slack_s = slack_s
@@ -143,7 +155,13 @@ class Mirror:
     def naming(self, names: Sequence[str]) -> Mirror:
         """Return a mirror of these jobs alone, over the same connection; it follows its own."""
         options = replace(self._options, names=tuple(names))
-        return Mirror(options, self._stopped, self._slack_s, self._connection)
+        return Mirror(
+            options,
+            self._stopped,
+            self._slack_s,
+            self._connection,
+            observers=self._observers,
+        )
 
     def sync(self, listener: Listener | None = None) -> SyncReport:
         """Mirror the jobs that the options name or, without names, that were modified since.
@@ -222,9 +240,10 @@ class Mirror:
             return self._pass(take, listener)
 
     def _pass(self, take: Callable[[Scope], None], listener: Listener | None) -> SyncReport:
-        started, bill = time.monotonic(), _Bill(self.aws.ledger)
+        started, bill = time.monotonic(), Bill(self.aws.ledger)
         slack_ms = round(self._slack_s * 1000)
         context = self._connection.context(self._options, self._stopped, slack_ms)
+        context = replace(context, observers=self._observers)
         admission, writer = Admission(context), JobWriter(context)
         books = Books(context.trials, bill.telling(listener))
         local = JobPass(context, admission, writer, books)
@@ -322,26 +341,3 @@ def _told(error: StopError) -> StopError:
     if not isinstance(error, LimitReachedError):
         return error
     return LimitReachedError(f"{error} before anything was written: allow more")
-
-
-class _Bill:
-    """What one pass has called, and what that costs."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._calls, self._cost_usd = Counter(ledger.calls), ledger.cost_usd
-
-    def enter(self, report: SyncReport) -> None:
-        """Enter it into the report of the pass."""
-        report.aws_calls = dict(Counter(self._ledger.calls) - self._calls)
-        report.estimated_cost_usd = self._ledger.cost_usd - self._cost_usd
-
-    def telling(self, listener: Listener | None) -> Listener:
-        """Return a listener that hears the bill so far too."""
-
-        def tell(report: SyncReport) -> None:
-            if listener is not None:
-                self.enter(report)
-                listener(report)
-
-        return tell

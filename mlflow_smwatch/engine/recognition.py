@@ -161,6 +161,7 @@ class Recognition:
         """Say where a job belongs, also where only an earlier look, or its group, told.
 
         The image and the hosts of a transform job too take further looks, at its model and logs.
+        What the user attaches to jobs is attached here.
         """
         before = noted(run.tags if run else {})
         kinship = remembered(job.kinship, before, component_known=job.component_known)
@@ -170,7 +171,7 @@ class Recognition:
         tags = run.tags if run else {}
         hosts = job.hosts or _hosts_in(tags) if job.kind.hosts_in_streams else job.hosts
         image = job.image or tags.get(names.IMAGE)
-        return replace(job, kinship=kinship, image=image, hosts=hosts)
+        return self._pass.attach(replace(job, kinship=kinship, image=image, hosts=hosts))
 
     def describe(self, found: Found, run: KnownRun | None) -> Recognised:
         """Take the job as it was found; ask for it where the listing lacks it or lags behind.

@@ -24,7 +24,7 @@ from mlflow_smwatch.core.errors import (
 )
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRIAL, kind_of
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.moments import to_ms
+from mlflow_smwatch.core.moments import moment, to_ms
 from mlflow_smwatch.engine.ahead import made_ahead
 from mlflow_smwatch.engine.asked import AskedJobs, is_named_so
 from mlflow_smwatch.engine.associations import AssociationMirror
@@ -32,7 +32,6 @@ from mlflow_smwatch.engine.batches import open_in_turns
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import is_young
-from mlflow_smwatch.options import moment
 
 logger = logging.getLogger(__name__)
 

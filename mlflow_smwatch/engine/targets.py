@@ -19,13 +19,18 @@ from mlflow_smwatch.core.errors import CredentialsError, SmwatchError, TrackingE
 from mlflow_smwatch.engine import mirror as one
 from mlflow_smwatch.engine.books import Listener
 from mlflow_smwatch.engine.mirror import Mirror
+from mlflow_smwatch.engine.observation import Observer
 from mlflow_smwatch.engine.places import divided, failures, found_in, one_of, place
 from mlflow_smwatch.engine.shipment import Cluster
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import NOT_REACHED, Failure, SyncReport
 
 
-def sync(targets: Sequence[SyncOptions], listener: Listener | None = None) -> SyncReport:
+def sync(
+    targets: Sequence[SyncOptions],
+    listener: Listener | None = None,
+    observers: tuple[Observer, ...] = (),
+) -> SyncReport:
     """Mirror once, account by account and Region by Region.
 
     Parameters
@@ -34,6 +39,8 @@ def sync(targets: Sequence[SyncOptions], listener: Listener | None = None) -> Sy
         What to mirror, from where, to where; they differ in Region and role alone.
     listener
         Called after each job with the report so far, whose ``runs`` are those of one target.
+    observers
+        Hear what is written of each job.
 
     Returns
     -------
@@ -46,9 +53,9 @@ def sync(targets: Sequence[SyncOptions], listener: Listener | None = None) -> Sy
         When nothing can be done anywhere: no credentials, no access, no MLflow.
     """
     if len(targets) == 1:
-        return one.sync(targets[0], listener)
+        return one.sync(targets[0], listener, observers)
     with one.cluster_of(targets[0]) as cluster:
-        return Mirrors(targets, cluster=cluster).sync(listener)
+        return Mirrors(targets, cluster=cluster, observers=observers).sync(listener)
 
 
 @dataclass
@@ -135,7 +142,7 @@ class Mirrors:
         What to mirror, from where, to where.
     stopped
         Tells whether to end early.
-    slack_s, cluster
+    slack_s, cluster, observers
         As of :class:`.Mirror`.
 
     Attributes
@@ -150,8 +157,10 @@ class Mirrors:
         stopped: Callable[[], bool] = lambda: False,
         slack_s: float = 0,
         cluster: Cluster | None = None,
+        observers: tuple[Observer, ...] = (),
     ) -> None:
         self._cluster = cluster
+        self._observers = observers
         self._targets = [_Target(each) for each in divided(targets)]
         self._stopped = stopped
         self._slack_s = slack_s
@@ -248,7 +257,11 @@ class Mirrors:
     def _connected(self, target: _Target) -> Mirror:
         if target.mirror is None:
             target.mirror = Mirror(
-                target.options, self._stopped, self._slack_s, cluster=self._cluster
+                target.options,
+                self._stopped,
+                self._slack_s,
+                cluster=self._cluster,
+                observers=self._observers,
             )
             self.ledger.open(target.mirror.ledger)
         return target.mirror

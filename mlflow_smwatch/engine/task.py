@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from mlflow_smwatch.aws.packing import Query
 from mlflow_smwatch.core.component_metrics import Iteration
 from mlflow_smwatch.core.job import Job
+from mlflow_smwatch.core.job_series import algorithm_series, steady_series
 from mlflow_smwatch.core.log_progress import LOGS, LogPart, advance
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint, metric_keys
 from mlflow_smwatch.core.progress import CLOUDWATCH, FINAL, NONE, Measured
 from mlflow_smwatch.core.record import RunRecord
-from mlflow_smwatch.core.series import Point, algorithm_series, instance_series
+from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
 from mlflow_smwatch.report import RunLine, Word
@@ -116,6 +117,8 @@ class Task:
         Why the job cannot be finished in this pass.
     displaced
         Runs of the mirror's own, to be removed once this one is written.
+    news
+        The points that were put into the latest unit of work.
     """
 
     job: Job
@@ -137,6 +140,7 @@ class Task:
     denied: list[str] = field(default_factory=list)
     error: Exception | None = None
     displaced: tuple[KnownRun, ...] = ()
+    news: tuple[MetricPoint, ...] = ()
 
     @property
     def arn(self) -> str:
@@ -250,10 +254,10 @@ class Task:
         self.recovering_from = None
         self.logs = LogPart(steps=self.watermark.points)
 
-    def instance_queries(self) -> Iterator[Query]:
-        """Give what is to be asked of the hosts' utilisation, window by window."""
+    def steady_queries(self) -> Iterator[Query]:
+        """Give what is to be asked whatever gives the algorithm metrics, window by window."""
         for window in self.reading.windows:
-            for each in instance_series(self.job):
+            for each in steady_series(self.job):
                 yield Query(self.arn, each, window, since_ms=self.job.created_ms)
 
     def algorithm_queries(self, windows: Iterable[TimeWindow]) -> Iterator[Query]:

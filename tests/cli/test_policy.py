@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts, list_artifacts
 
 import mlflow_smwatch
-from mlflow_smwatch.aws.permissions import GRANTS
+from mlflow_smwatch.aws.grants import GRANTS
 from mlflow_smwatch.aws.queue import JobQueue
 from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.cli import main

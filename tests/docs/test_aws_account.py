@@ -28,7 +28,7 @@ from mlflow_smwatch.aws.operations import (
 )
 from mlflow_smwatch.cli import main
 from mlflow_smwatch.core.job_kinds import KINDS
-from mlflow_smwatch.core.series import INSTANCE_METRICS
+from mlflow_smwatch.core.job_series import INSTANCE_METRICS
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.docs.documents import blocks, names, read, rows
 from tests.jobs import HOUR_MS, arn, curve, job_answer, now_ms, put_log, put_loss, whole

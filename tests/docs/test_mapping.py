@@ -19,11 +19,12 @@ from mlflow_smwatch.core.definitions import BROKEN, NO_GROUP, RUNAWAY, MetricRea
 from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.job import MetricDefinition
 from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
+from mlflow_smwatch.core.job_series import INSTANCE_METRICS
 from mlflow_smwatch.core.keys import assign_keys, legal_key
 from mlflow_smwatch.core.lineage import Edge, Node
 from mlflow_smwatch.core.lineage_compare import LineageDiff
 from mlflow_smwatch.core.points import duration_points, metric_keys
-from mlflow_smwatch.core.series import INSTANCE_METRICS, host_original
+from mlflow_smwatch.core.series import host_original
 from mlflow_smwatch.core.watermark import Watermark, from_tags
 from mlflow_smwatch.engine.turnover import NotTurned, TurnReport
 from mlflow_smwatch.forget import ForgetReport, ForgottenRun, KeptRun

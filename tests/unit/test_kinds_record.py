@@ -11,9 +11,9 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.describe import job_of
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_series import INSTANCE_METRICS, algorithm_series, instance_series
 from mlflow_smwatch.core.lineage_tags import from_tags
 from mlflow_smwatch.core.record import RunRecord, run_record
-from mlflow_smwatch.core.series import INSTANCE_METRICS, algorithm_series, instance_series
 from tests.unit.answers import ANSWERS, CREATED_MS, ENDED_MS, MODIFIED_MS, arn
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mlflow_smwatch import UsageError
-from mlflow_smwatch.options import SyncOptions, moment
+from mlflow_smwatch.core.moments import moment
+from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.tracking.locations import LONGEST_RUN, overlaid_below
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from mlflow_smwatch.aws.grants import GRANTS, Needs
 from mlflow_smwatch.aws.kinds import CALLS
 from mlflow_smwatch.aws.operations import ASSUME_ROLE, GET_CALLER_IDENTITY, OPERATIONS
 from mlflow_smwatch.aws.partitions import has_sagemaker, partition_of
-from mlflow_smwatch.aws.permissions import GRANTS, Needs, needed, statements
+from mlflow_smwatch.aws.permissions import needed, statements
 from mlflow_smwatch.aws.probe_requests import NOTHING, REQUESTS
 from mlflow_smwatch.core.errors import JobError, TrackingError, UsageError
 from mlflow_smwatch.core.findings import failed

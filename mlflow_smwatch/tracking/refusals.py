@@ -19,8 +19,8 @@ _ADVICE = (
     (
         re.compile("database is locked"),
         (
-            "the database stayed locked while {what}: another program writes to it; wait, or end"
-            " that program, then run again"
+            "the database stayed locked while {what}: another program writes to it; end that"
+            " program or wait, then run again"
         ),
     ),
     (

@@ -28,6 +28,7 @@ _SECRET_IN_TEXT = re.compile(
     rf"(?P<name>[?&][^=&\s]*(?:{_SECRET_KEY.pattern})[^=&\s]*=)[^&\s'\")]*", re.IGNORECASE
 )
 _MASK = "***"
+_REMARK = "(raised as a result of Query-invoked autoflush"
 
 
 def chosen_uri(uri: str | None) -> str:
@@ -121,8 +122,11 @@ def is_file_store(uri: str) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """Give what an error says first, on one line and without the password of an address."""
+    """Give what an error says first, on one line and without the password of an address.
+
+    SQLAlchemy puts a remark of its own before what the database said, where it was about to read.
+    """
     shown = _LOGIN_IN_TEXT.sub("//***@", str(error))
     shown = _SECRET_IN_TEXT.sub(rf"\g<name>{_MASK}", shown)
-    lines = shown.strip().splitlines()
+    lines = [each for each in shown.strip().splitlines() if not each.startswith(_REMARK)]
     return (lines[0] if lines else type(error).__name__)[:300]

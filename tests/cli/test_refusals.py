@@ -160,7 +160,7 @@ def test_denied(smwatch: Smwatch, healed: EmulatedAccount, database: Path) -> No
     assert "sagemaker:Search is denied" in warning["warning"]
     assert done.err == f"Warning: all jobs: {warning['warning']}\n"
     healed.faults.deny("sagemaker:ListTrainingJobs")
-    done = smwatch("sync", "--json", *store(database))
+    done = smwatch("sync", "--kinds", "training-job", "--json", *store(database))
     message = refused(done, 3)
     assert "sagemaker:Search is denied" in message
     assert "sagemaker:ListTrainingJobs is denied" in message

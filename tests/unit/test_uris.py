@@ -103,3 +103,10 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert absolute_uri("sqlite:///b.db") == f"sqlite:///{tmp_path}/b.db"
     assert absolute_uri("smwatch+sqlite:///b.db") == f"smwatch+sqlite:///{tmp_path}/b.db"
     assert shown_uri("smwatch+mysql://me:secret@host/db") == "smwatch+mysql://me:***@host/db"
+
+
+def test_the_database_is_heard() -> None:
+    """SQLAlchemy's own remark does not stand for what the database said."""
+    remark = "(raised as a result of Query-invoked autoflush; consider no_autoflush)"
+    said = "(sqlite3.OperationalError) attempt to write a readonly database"
+    assert first_line(Exception(f"{remark}\n{said}\n[SQL: UPDATE runs]")) == said

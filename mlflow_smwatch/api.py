@@ -41,8 +41,9 @@ def sync(*names: str, **options: Any) -> SyncReport:
     **options
         The fields of :class:`mlflow_smwatch.options.SyncOptions`, such as ``since="7d"``,
         ``tracking_uri``, ``region``, ``experiment``, ``metrics``. ``tags`` may be a dict, ``since``
-        and ``until`` datetimes. Of ``region`` and ``assume_role`` there may be several, in a
-        sequence: then each role's account is mirrored in each Region.
+        and ``until`` datetimes, ``sources`` dicts with the keys of a table ``[[source]]``. Of
+        ``region`` and ``assume_role`` there may be several, in a sequence: then each role's account
+        is mirrored in each Region.
 
     Returns
     -------
@@ -164,8 +165,12 @@ def lineage(
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """Take tags as a mapping and times as datetimes too."""
+    """Take tags as a mapping, times as datetimes and sources as tables too."""
     plain = dict(options)
+    if "sources" in plain:
+        from mlflow_smwatch.core.sources import read_sources
+
+        plain["sources"] = read_sources("sources", plain["sources"])
     if isinstance(plain.get("tags"), Mapping):
         plain["tags"] = tuple(plain["tags"].items())
     for name in ("since", "until"):

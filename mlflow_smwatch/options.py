@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_smwatch.core.errors import JobError, UsageError
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import KINDS, USUAL_KINDS
 from mlflow_smwatch.core.moments import moment
 from mlflow_smwatch.core.prices import PriceList, read_price_list
 from mlflow_smwatch.core.redact import Redaction
@@ -117,7 +117,7 @@ class SyncOptions:
     """
 
     names: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = tuple(KINDS)
+    kinds: tuple[str, ...] = USUAL_KINDS
     since: str = "7d"
     until: str | None = None
     tracking_uri: str | None = None
@@ -152,6 +152,11 @@ class SyncOptions:
     def stores_document(self) -> bool:
         """Whether ``sagemaker/job.json`` is stored with each run."""
         return self.artifacts != "none"
+
+    @property
+    def copies_reports(self) -> bool:
+        """Whether small reports of each job are stored with its run."""
+        return self.artifacts == "copy"
 
     @property
     def redaction(self) -> Redaction:
@@ -306,6 +311,26 @@ def each_place(**options: Any) -> tuple[SyncOptions, ...]:
         for role in roles
         for region in regions
     )
+
+
+def one_place(**options: Any) -> SyncOptions:
+    """Make the options of the one account and Region that something is for.
+
+    Parameters
+    ----------
+    **options
+        As :func:`each_place` takes them.
+
+    Raises
+    ------
+    UsageError
+        When a value cannot be understood, or there are several accounts or Regions.
+    """
+    places = each_place(**options)
+    if len(places) > 1:
+        message = "this is for one account and Region: give one --region, and one --assume-role"
+        raise UsageError(message)
+    return places[0]
 
 
 def _several(given: str | Iterable[str] | None) -> tuple[str | None, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlflow_smwatch.aws.grants import Needs
@@ -10,6 +11,8 @@ from mlflow_smwatch.aws.partitions import partition_of
 from mlflow_smwatch.aws.permissions import assuming, statements
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.policy import ANY, Place, document, queue_name
+from mlflow_smwatch.core.publishing_names import require_namespace
+from mlflow_smwatch.core.sources import group_patterns
 from mlflow_smwatch.options import PRICES_OF_AWS, SyncOptions
 
 
@@ -29,9 +32,13 @@ def needs_of(options: SyncOptions, *, queue_url: str | None = None, search: bool
         kinds=frozenset(options.kinds),
         metrics=options.metrics,
         overlay=options.artifacts == "overlay",
+        copies=options.copies_reports,
         register=options.register is not None,
         queue_url=queue_url,
         asks_prices=options.prices == PRICES_OF_AWS,
+        alarms=options.alarms,
+        attached_series=any(each.series for each in options.sources),
+        attached_groups=group_patterns(options.sources),
         search=search,
     )
 
@@ -42,6 +49,8 @@ def policy(
     queue_url: str | None = None,
     account: str | None = None,
     search: bool = True,
+    publish: str | None = None,
+    topics: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Make the least-privilege policy for some options.
 
@@ -55,6 +64,10 @@ def policy(
         Twelve digits, to which resources are narrowed; None for any.
     search
         Whether ``Search`` may be called.
+    publish
+        Namespace into which metrics are published, with dashboards; None for neither.
+    topics
+        ARNs of the SNS topics that rules tell of alarms.
 
     Returns
     -------
@@ -67,7 +80,10 @@ def policy(
     UsageError
         When a value cannot be understood.
     """
-    needs = needs_of(targets[0], queue_url=queue_url, search=search)
+    if publish is not None:
+        require_namespace(publish, "--publishing")
+    needs = replace(needs_of(targets[0], queue_url=queue_url, search=search), publish=publish)
+    needs = replace(needs, topics=topics)
     partition = _partition(targets, queue_url)
     regions = dict.fromkeys(each.region or ANY for each in targets)
     places = [

@@ -8,6 +8,7 @@ from typing import Any
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import UnknownJobError
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.not_mirrored import why_not
 from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.core.watermark import STATE_TAG
 from mlflow_smwatch.tracking.experiments import Experiments
@@ -122,6 +123,9 @@ def _page(run: KnownRun, address: str | None) -> RunPage:
 
 def _why_none(text: str, deleted: list[KnownRun]) -> str:
     name = visible(text)
+    reason = why_not(text)
+    if reason and not deleted:
+        return visible(reason)
     if not deleted:
         return f"{name} is not mirrored here: 'smwatch sync NAME' mirrors a job by its name or ARN"
     return (

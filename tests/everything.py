@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import boto3
@@ -23,7 +24,7 @@ from tests.jobs import (
 CREATED_MS = whole(now_ms()) - 3 * HOUR_MS
 ENDED_MS = CREATED_MS + HOUR_MS
 LIFE: dict[str, Any] = {"created_ms": CREATED_MS, "ended_ms": ENDED_MS}
-BUCKET = "models"
+BUCKET, REPORTS = "models", "reports"
 EXECUTION = kinds.execution_arn("abcdefghijkl")
 TRIALS = ("trial", "later-trial")
 ARNS = {
@@ -36,6 +37,7 @@ ARNS = {
     "trial-component": kinds.kind_arn("experiment-trial-component/component"),
     "endpoint": kinds.kind_arn("endpoint/endpoint"),
     "pipeline-execution": EXECUTION,
+    "notebook-instance": kinds.kind_arn("notebook-instance/notebook"),
 }
 """Kind → what stands for one of it."""
 
@@ -52,11 +54,29 @@ def put_everything(account: EmulatedAccount) -> str:
         account.experiments.put_trial(name, "study", created=moment(CREATED_MS + number))
     _put_training_jobs(account)
     account.put_job("processing-job", kinds.processing_job("processing", **LIFE))
+    notebook = kinds.notebook_instance("notebook", created_ms=CREATED_MS)
+    account.put_job("notebook-instance", notebook)
+    _put_monitoring(account)
     package = _put_models(account)
     _put_groups(account)
     _put_component(account)
     _put_lineage(account)
     return package
+
+
+def _put_monitoring(account: EmulatedAccount) -> None:
+    """Put an execution of a monitoring schedule, with what it found."""
+    schedule = kinds.monitoring_schedule("watch", created_ms=CREATED_MS, endpoint="endpoint")
+    account.put_job("monitoring-schedule", schedule)
+    said = "CompletedWithViolations: Job completed successfully with 1 violations."
+    place = {"schedule": "watch", "said": said, "output": f"s3://{REPORTS}/watch/"}
+    execution = kinds.monitoring_execution("monitoring", **place, **LIFE)
+    account.put_job("processing-job", execution)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket=REPORTS)
+    found = {"violations": [{"constraint_check_type": "data_type_check"}]}
+    key = "watch/constraint_violations.json"
+    client.put_object(Bucket=REPORTS, Key=key, Body=json.dumps(found).encode())
 
 
 def put_queue() -> str:
@@ -114,9 +134,22 @@ def _put_models(account: EmulatedAccount) -> str:
     account.put_job("transform-job", kinds.transform_job("transform", **LIFE))
     stream, group = "transform/i-0a1b2c3d-1700000000", "/aws/sagemaker/TransformJobs"
     account.put_log_events(group, stream, [(CREATED_MS, "begun")], publish=False)
-    account.put_endpoint_config(kinds.endpoint_config("config", created_ms=CREATED_MS))
-    account.put_job("endpoint", kinds.endpoint("endpoint", created_ms=CREATED_MS))
+    _put_endpoint(account)
     return package
+
+
+def _put_endpoint(account: EmulatedAccount) -> None:
+    """Put an endpoint with a model, and with a variant whose model is a component's."""
+    config = kinds.endpoint_config("config", created_ms=CREATED_MS)
+    shared = {"VariantName": "Shared", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    account.put_endpoint_config(
+        {**config, "ProductionVariants": [*config["ProductionVariants"], shared]}
+    )
+    account.put_job("endpoint", kinds.endpoint("endpoint", created_ms=CREATED_MS))
+    inner = kinds.inference_component(
+        "component", created_ms=CREATED_MS, variant="Shared", ModelName="model"
+    )
+    account.put_job("inference-component", inner)
 
 
 def _put_groups(account: EmulatedAccount) -> None:

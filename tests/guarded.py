@@ -25,7 +25,10 @@ from mlflow_smwatch.demo.wire import (
 )
 from tests.jobs import ACCOUNT, REGION
 
+_DASHBOARD = f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{{DashboardName}}"
 _NAMED = {
+    "GetDashboard": _DASHBOARD,
+    "PutDashboard": _DASHBOARD,
     "DescribeTrainingJob": "training-job/{TrainingJobName}",
     "DescribeProcessingJob": "processing-job/{ProcessingJobName}",
     "DescribeTransformJob": "transform-job/{TransformJobName}",
@@ -36,9 +39,12 @@ _NAMED = {
     "DescribeAutoMLJobV2": "automl-job/{AutoMLJobName}",
     "DescribeEndpoint": "endpoint/{EndpointName}",
     "DescribeEndpointConfig": "endpoint-config/{EndpointConfigName}",
+    "DescribeInferenceComponent": "inference-component/{InferenceComponentName}",
+    "DescribeNotebookInstance": "notebook-instance/{NotebookInstanceName}",
     "DescribeModel": "model/{ModelName}",
     "DescribeModelPackage": "model-package/{ModelPackageName}",
     "DescribeExperiment": "experiment/{ExperimentName}",
+    "DescribeMonitoringSchedule": "monitoring-schedule/{MonitoringScheduleName}",
     "DescribeTrial": "experiment-trial/{TrialName}",
     "DescribeTrialComponent": "experiment-trial-component/{TrialComponentName}",
     "DescribePipelineExecution": "{PipelineExecutionArn}",

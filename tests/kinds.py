@@ -339,6 +339,38 @@ def model(
     return _answer(fields, changes)
 
 
+def monitoring_schedule(
+    name: str, *, created_ms: int, endpoint: str, type_: str = "DataQuality"
+) -> dict[str, Any]:
+    """Make a DescribeMonitoringSchedule answer."""
+    return {
+        "MonitoringScheduleName": name,
+        "MonitoringScheduleStatus": "Scheduled",
+        "MonitoringType": type_,
+        "CreationTime": moment(created_ms),
+        "LastModifiedTime": moment(created_ms),
+        "MonitoringScheduleConfig": {
+            "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
+            "MonitoringJobDefinitionName": f"{name}-definition",
+            "MonitoringType": type_,
+        },
+        "EndpointName": endpoint,
+    }
+
+
+def monitoring_execution(
+    name: str, *, schedule: str, said: str, output: str, **life: Any
+) -> dict[str, Any]:
+    """Make a DescribeProcessingJob answer of an execution; ``said`` is its ExitMessage."""
+    return processing_job(
+        name,
+        outputs={"monitoring_output": output},
+        MonitoringScheduleArn=kind_arn(f"monitoring-schedule/{schedule}"),
+        ExitMessage=said,
+        **life,
+    )
+
+
 def endpoint_config(
     name: str,
     *,
@@ -390,6 +422,54 @@ def endpoint(
             for variant in variants
         ],
         "EndpointStatus": status,
+        "CreationTime": moment(created_ms),
+        "LastModifiedTime": moment(created_ms if modified_ms is None else modified_ms),
+    }
+    return _answer(fields, changes)
+
+
+def inference_component(
+    name: str,
+    *,
+    created_ms: int,
+    modified_ms: int | None = None,
+    endpoint_name: str = "endpoint",
+    variant: str = "AllTraffic",
+    status: str = "InService",
+    copies: int = 1,
+    **specification: Any,
+) -> dict[str, Any]:
+    """Make a DescribeInferenceComponent answer; ``specification`` such as ``ModelName="model"``."""
+    return {
+        "InferenceComponentName": name,
+        "EndpointName": endpoint_name,
+        "EndpointArn": kind_arn(f"endpoint/{endpoint_name}"),
+        "VariantName": variant,
+        "Specification": specification,
+        "RuntimeConfig": {"DesiredCopyCount": copies, "CurrentCopyCount": copies},
+        "CreationTime": moment(created_ms),
+        "LastModifiedTime": moment(created_ms if modified_ms is None else modified_ms),
+        "InferenceComponentStatus": status,
+    }
+
+
+def notebook_instance(
+    name: str,
+    *,
+    created_ms: int,
+    modified_ms: int | None = None,
+    status: str = "InService",
+    **changes: Any,
+) -> dict[str, Any]:
+    """Make a DescribeNotebookInstance answer."""
+    fields = {
+        "NotebookInstanceName": name,
+        "NotebookInstanceStatus": status,
+        "Url": f"{name}.notebook.{REGION}.sagemaker.aws",
+        "InstanceType": "ml.t3.medium",
+        "RoleArn": ROLE,
+        "NotebookInstanceLifecycleConfigName": "install",
+        "VolumeSizeInGB": 5,
         "CreationTime": moment(created_ms),
         "LastModifiedTime": moment(created_ms if modified_ms is None else modified_ms),
     }

@@ -18,6 +18,7 @@ from mlflow_smwatch.core.record import run_record
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.endpoints import EndpointReader
 from mlflow_smwatch.engine.recognition import Recognition, alone, is_leaving
 from mlflow_smwatch.engine.task import Outcome, Task
 
@@ -40,6 +41,7 @@ class AuditAdmission:
         self._pass = context
         self._findings = findings
         self._recognition = Recognition(context)
+        self._endpoints = EndpointReader(context)
 
     def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
         """Match a page of jobs with their runs.
@@ -80,10 +82,15 @@ class AuditAdmission:
             record=record,
             run=replace(run, last_steps={}),  # as if nothing were written, so that all is read
             watermark=_afresh(known),
-            reading=self.whole_life(job),
+            reading=self._whole(job, known),
             undescribed=recognised.denied,
             streams=recognised.streams,
         )
+
+    def _whole(self, job: Job, known: Watermark) -> Reading:
+        """Plan to read all that the mirror was to read."""
+        reads = self._endpoints.reads(job.kind)
+        return self._endpoints.plan_whole(job, known) if reads else self.whole_life(job)
 
     def _close(self, arn: str, *differences: Difference, warnings: tuple[str, ...] = ()) -> Outcome:
         self._findings.enter(arn, differences)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from mlflow_smwatch.core.alarms import is_alarm
 from mlflow_smwatch.core.compare import (
     Difference,
     PointDifference,
@@ -17,11 +18,13 @@ from mlflow_smwatch.core.compare import (
     settled,
 )
 from mlflow_smwatch.core.definitions import RUNAWAY
+from mlflow_smwatch.core.further_logs import FurtherReading, is_metric_of_stream, is_of_stream
 from mlflow_smwatch.core.job_kinds import TRIAL_COMPONENT
 from mlflow_smwatch.core.job_series import steady_series
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun
-from mlflow_smwatch.core.points import COST, MetricPoint
+from mlflow_smwatch.core.points import COST, DEPLOYMENT, MetricPoint
+from mlflow_smwatch.core.report_files import VIOLATIONS
 from mlflow_smwatch.core.series import metric_of, step_of
 from mlflow_smwatch.core.steps import WrittenPoint, compare_numbers, compare_steps
 from mlflow_smwatch.core.watermark import Watermark
@@ -87,7 +90,8 @@ class Audited:
             series.setdefault(point.original, []).append(point)
             keys[point.original] = point.key
         for original, points in sorted(series.items()):
-            if self._is_told(original, told=bool(points)):
+            is_told = self._is_told(original, told=bool(points))
+            if self._has_stream(original) if is_of_stream(original) else is_told:
                 key = keys[original]
                 for each in self._compare(original, points, history(key)):
                     yield _placed(self.task.arn, key, each)
@@ -95,7 +99,9 @@ class Audited:
     def left_out(self) -> Iterator[str]:
         """Say what could not be compared."""
         reading = self.task.log_reading
-        for denied in (*(reading.denied if reading else ()), *self.task.denied):
+        attached = self.task.further_reading or FurtherReading()
+        own = reading.denied if reading else ()
+        for denied in (*own, *self.task.denied, *attached.denied):
             yield f"{denied}; what depends on it is not compared"
         if reading and not reading.denied and self.known.source == LOGS and not self._has_logs:
             yield _LOGS_GONE
@@ -135,10 +141,11 @@ class Audited:
     def _is_told(self, original: str, *, told: bool) -> bool:
         """Whether AWS could be asked for a series, so that what it lacks is not there."""
         metric, complete = metric_of(original), self.task.reading.complete
-        if self._is_component:
-            return told
+        if self._is_component or original == DEPLOYMENT:  # AWS tells the present one alone
+            return told and self._is_component
         if metric is None and not self._is_measured(original):
-            return complete and (told or original != COST)  # prices change; what was noted counts
+            noted = original == COST or original.startswith(VIOLATIONS) or is_alarm(original)
+            return complete and (told or not noted)  # prices change, lists go: the note counts
         if metric in self._runaways:
             return False
         if metric is not None and not told and not self._has_final_metrics:
@@ -146,6 +153,13 @@ class Audited:
         if metric is not None and self._from_logs:
             return self._has_logs
         return original in self.task.series or not self.task.reading.windows
+
+    def _has_stream(self, original: str) -> bool:
+        """Whether the stream of a metric of further logs was read to its end."""
+        attached = self.task.further_reading
+        whole = attached is not None and attached.whole and not attached.denied
+        dropped = (each for each in self._runaways if is_metric_of_stream(original, each))
+        return whole and original in self.task.further_names and not any(dropped)
 
     @property
     def _has_final_metrics(self) -> bool:
@@ -167,7 +181,7 @@ class Audited:
         read_to_ms = None
         if self._is_component:
             found = compare_points(aws, mlflow, revisable=True)
-        elif metric is not None and self._from_logs:
+        elif is_of_stream(original) or (metric is not None and self._from_logs):
             found = self._compare_logged(original, aws, mlflow)
             if not reading.complete:
                 read_to_ms = max((point.timestamp_ms for point in aws), default=0)
@@ -177,7 +191,20 @@ class Audited:
         else:
             found = compare_cloudwatch(aws, mlflow, reading, self.task.job.created_ms)
             found += compare_steps(mlflow, found, self._second)
+        if self.task.job.kind.endless and self._is_measured(original):
+            return self._read_by_now(original, found)
         return settled(found, due=self.due, read_to_ms=read_to_ms)
+
+    def _read_by_now(
+        self, original: str, found: Sequence[PointDifference]
+    ) -> Sequence[PointDifference]:
+        """Leave out what of a thing without an end is still to be read."""
+        read_to_ms = self.known.read_to_ms if original in self.known.points else None
+        return [
+            each
+            for each in found
+            if each.what != "missing" or (read_to_ms and each.timestamp_ms < read_to_ms)
+        ]
 
     def _compare_logged(
         self, original: str, aws: Sequence[MetricPoint], mlflow: Sequence[WrittenPoint]

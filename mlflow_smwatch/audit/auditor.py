@@ -141,7 +141,8 @@ class Auditor:
         if run is None or known is None:
             message = f"no run is there for {task.arn}"
             raise JobError(message)
-        logged = {original for original, each in task.logs.series.items() if each.points}
+        read = (*task.logs.series.items(), *task.further.series.items())
+        logged = {original for original, each in read if each.points}
         truth = progress(
             task.job,
             task.watermark,

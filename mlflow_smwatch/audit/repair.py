@@ -13,6 +13,7 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.compare import Difference, Value, What
 from mlflow_smwatch.core.describe import iso_utc
 from mlflow_smwatch.core.errors import JobError, StopError
+from mlflow_smwatch.core.further_logs import is_of_stream
 from mlflow_smwatch.core.log_progress import LOGS
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint, comparable
@@ -213,10 +214,11 @@ class _Mending:
         counts = Counter(point.original for point in self.audited.points)
         keys = {point.original: point.key for point in self.points}
         new = {name: max(0, counts[name] - before.points.get(name, 0)) for name in keys}
-        after = before.advanced(new, keys)
+        after, truth = before.advanced(new, keys), self.audited.truth
+        if any(map(is_of_stream, keys)):
+            after = after.read_further(truth.further_positions, {})
         if not any(metric_of(original) is not None for original in keys):
             return after
-        truth = self.audited.truth
         if truth.source == LOGS:
             after = after.read_up_to(truth.positions, {})
         return replace(after, source=truth.source if _is_open(before.source) else before.source)

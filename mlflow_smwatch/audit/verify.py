@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -109,7 +109,9 @@ def verify(
     if options.dry_run:
         message = "verify has no dry run: without repair it writes nothing"
         raise UsageError(message)
-    context = Connection.to(options, create=repair).context(options)
+    if options.copies_reports:
+        options = replace(options, artifacts="link")  # nothing is copied here
+    context = Connection.to(options, create=repair).context(replace(options, alarms=False))
     findings = Findings()
     report = VerifyReport(differences=findings.differences, repairing=repair)
 

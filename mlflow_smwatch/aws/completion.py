@@ -40,7 +40,7 @@ _TIMES = ("CreationTime", "LastModifiedTime", "TransformStartTime", "TransformEn
 
 
 @dataclass
-class _Once(Generic[_Value]):
+class Once(Generic[_Value]):
     """Reads each thing once, also where several threads ask for it; a failure is kept as well."""
 
     _known: dict[str, _Value | AccessDeniedError | JobError] = field(default_factory=dict)
@@ -95,10 +95,10 @@ class Completion:
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
-        self._models: _Once[dict[str, Any]] = _Once()
-        self._packages: _Once[dict[str, Any]] = _Once()
-        self._children: _Once[dict[str, dict[str, Any]]] = _Once()
-        self._candidates: _Once[list[dict[str, Any]]] = _Once()
+        self._models: Once[dict[str, Any]] = Once()
+        self._packages: Once[dict[str, Any]] = Once()
+        self._children: Once[dict[str, dict[str, Any]]] = Once()
+        self._candidates: Once[list[dict[str, Any]]] = Once()
 
     def complete(self, job: Job) -> Described:
         """Add what a job's own description does not tell.

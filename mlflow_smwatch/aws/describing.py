@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,9 +10,14 @@ from mlflow_smwatch.aws.completion import Completion
 from mlflow_smwatch.aws.components import Components, job_arn, stands_alone
 from mlflow_smwatch.aws.discovery import Answer, Described, no_tags
 from mlflow_smwatch.aws.kinds import CALLS
-from mlflow_smwatch.aws.listing import describe, list_tags
-from mlflow_smwatch.aws.operations import DESCRIBE_ENDPOINT_CONFIG
+from mlflow_smwatch.aws.listing import describe, list_all, list_tags
+from mlflow_smwatch.aws.operations import (
+    DESCRIBE_ENDPOINT_CONFIG,
+    DESCRIBE_INFERENCE_COMPONENT,
+    LIST_INFERENCE_COMPONENTS,
+)
 from mlflow_smwatch.aws.pipelines import Executions
+from mlflow_smwatch.aws.report_facts import ReportFacts
 from mlflow_smwatch.aws.search import Record, Searcher
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.aws.trials import Trials
@@ -34,6 +39,7 @@ from mlflow_smwatch.core.job_kinds import (
     kind_of,
     name_in,
 )
+from mlflow_smwatch.core.mappers.variants import specification
 
 _Read = TypeVar("_Read")
 _VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
@@ -61,6 +67,7 @@ class JobDescriber:
         self._components = components or Components(searcher, Trials(searcher))
         self._executions = executions or Executions(searcher)
         self._completion = Completion(aws)
+        self._reports = ReportFacts(aws)
         self._gone: set[str] = set()
         self._extras: dict[str, Callable[[dict[str, Any], list[str]], None]] = {
             TRANSFORM_JOB.word: self._add_model,
@@ -100,6 +107,10 @@ class JobDescriber:
             When AWS goes on failing.
         """
         return self._completion.complete(job)
+
+    def tell(self, job: Job) -> Described:
+        """Add to a job what is told of its rules, or its schedule; see :class:`.ReportFacts`."""
+        return self._reports.complete(job)
 
     def answer(self, word: str, asked: str) -> Answer:
         """Describe one job, as :meth:`describe` does, without an attempt to understand it."""
@@ -207,11 +218,32 @@ class JobDescriber:
             return
         raw["EndpointConfig"] = found
         variants = [each for key in _VARIANTS for each in found.get(key) or ()]
-        names = dict.fromkeys(str(each["ModelName"]) for each in variants if each.get("ModelName"))
+        named = [each.get("ModelName") for each in variants]
+        if not all(named):
+            components = list(self._inference_components(raw["EndpointName"], denied))
+            raw["InferenceComponents"] = components
+            named += [specification(each).get("ModelName") for each in components]
         models = [
-            _part(partial(self._completion.model, each, denied), "model", denied) for each in names
+            _part(partial(self._completion.model, each, denied), "model", denied)
+            for each in dict.fromkeys(str(name) for name in named if name)
         ]
         raw["Models"] = [model for model in models if model]
+
+    def _inference_components(self, endpoint: str, denied: list[str]) -> Iterator[dict[str, Any]]:
+        """Describe the components of an endpoint of which a variant names no model."""
+        request = {"EndpointNameEquals": endpoint, "SortBy": "Name", "SortOrder": "Ascending"}
+        what, member = "inference components", "InferenceComponents"
+        listed = _part(
+            lambda: list_all(self._aws, LIST_INFERENCE_COMPONENTS, request, member), what, denied
+        )
+        for summary in listed or ():
+            named = {"InferenceComponentName": summary["InferenceComponentName"]}
+            found = _part(partial(self._component, named), what, denied)
+            if found:
+                yield found
+
+    def _component(self, named: dict[str, str]) -> dict[str, Any]:
+        return describe(self._aws, DESCRIBE_INFERENCE_COMPONENT, named, "InferenceComponentArn")
 
     def _add_parents(self, raw: dict[str, Any], denied: list[str]) -> None:
         parents = self._components.parents(raw["TrialComponentName"])

@@ -20,7 +20,7 @@ from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.aws.trials import ExperimentFacts, Trials, experiments
 from mlflow_smwatch.aws.window import WindowFinder
 from mlflow_smwatch.core.decay import WHOLE, CreatedSpan
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import USUAL_KINDS
 
 __all__ = ["ExperimentFacts", "JobFinder", "with_tags"]
 
@@ -43,7 +43,7 @@ class JobFinder:
         Describes jobs, and knows what the finder met.
     """
 
-    def __init__(self, aws: Aws, kinds: frozenset[str] = frozenset(KINDS)) -> None:
+    def __init__(self, aws: Aws, kinds: frozenset[str] = frozenset(USUAL_KINDS)) -> None:
         searcher = Searcher(aws)
         trials = Trials(searcher)
         components = Components(searcher, trials)
@@ -64,9 +64,9 @@ class JobFinder:
         return self._window.is_whole
 
     @property
-    def endpoints(self) -> Mapping[str, Found] | None:
-        """All endpoints that there are, by ARN, whenever modified; None until they are listed."""
-        return self._window.endpoints
+    def endless(self) -> Mapping[str, Found] | None:
+        """All endpoints (notebook instances) that there are, by ARN; None until they are listed."""
+        return self._window.endless
 
     def expected(self, found: int) -> int:
         """Tell how many jobs :meth:`modified` will find, of which some were found."""

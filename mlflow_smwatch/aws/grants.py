@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mlflow_smwatch.aws import operations as op
+from mlflow_smwatch.core.dashboard_names import DASHBOARDS
 from mlflow_smwatch.core.job_files import parts_of
 from mlflow_smwatch.core.job_kinds import (
     AUTOML_JOB,
     ENDPOINT,
     KINDS,
+    NOTEBOOK_INSTANCE,
     PIPELINE_EXECUTION,
     PROCESSING_JOB,
     TRAINING_JOB,
@@ -24,12 +26,14 @@ from mlflow_smwatch.core.job_kinds import (
     TRIAL,
     TRIAL_COMPONENT,
     TUNING_JOB,
+    USUAL_KINDS,
     JobKind,
 )
 from mlflow_smwatch.core.policy import ANY, queue_name
+from mlflow_smwatch.core.report_files import VIOLATION_FILES
 from mlflow_smwatch.core.shown_paths import LOGS, MODEL, OUTPUT
 
-_ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/*"
+ANY_OBJECT = "s3:*/*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +48,41 @@ class Needs:
         Where algorithm metrics come from, as of :class:`~mlflow_smwatch.options.SyncOptions`.
     overlay
         Whether runs show logs, models and outputs.
+    copies
+        Whether small reports are stored with runs.
     register
         Whether models become versions of a registered model.
     queue_url
         Of the queue that drives a watch; None for none.
+    topics
+        ARNs of the SNS topics that rules tell of alarms.
     asks_prices
         Whether the Price List API is asked.
+    alarms
+        Whether runs show CloudWatch's alarms.
+    publish
+        Namespace into which metrics of runs are published, and whether dashboards are made; None
+        for neither.
+    attached_series
+        Whether the user attaches CloudWatch series to jobs.
+    attached_groups
+        Names, with ``*`` for any text, of the log groups that the user attaches and that are read.
     search
         Whether ``Search`` may be called; what stands in for it takes other permissions.
     """
 
-    kinds: frozenset[str] = frozenset(KINDS)
+    kinds: frozenset[str] = frozenset(USUAL_KINDS)
     metrics: str = "auto"
     overlay: bool = False
+    copies: bool = False
     register: bool = False
     queue_url: str | None = None
+    topics: tuple[str, ...] = ()
     asks_prices: bool = False
+    alarms: bool = False
+    publish: str | None = None
+    attached_series: bool = False
+    attached_groups: tuple[str, ...] = ()
     search: bool = True
 
     def has(self, kinds: Iterable[JobKind]) -> bool:
@@ -69,6 +92,7 @@ class Needs:
 
 _Test = Callable[[Needs], bool]
 _Resources = Callable[[Needs], tuple[str, ...]]
+_Conditions = Callable[[Needs], tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +110,15 @@ class Grant:
     resources
         What its statement may be narrowed to: service and resource, such as
         ``sagemaker:training-job/*``.
+    only
+        What its statement may be narrowed to besides: condition key and value.
     """
 
     operation: str
     sid: str
     needed: _Test
     resources: _Resources
+    only: _Conditions = lambda _: ()
 
     @property
     def action(self) -> str:
@@ -103,6 +130,7 @@ _JOBS = (TRAINING_JOB, PROCESSING_JOB, TRANSFORM_JOB)
 _WITH_TRIALS = (*_JOBS, TRIAL, TRIAL_COMPONENT)
 _MEASURED = tuple(kind for kind in KINDS.values() if kind.namespace)
 _IN_S3 = tuple(kind for kind in KINDS.values() if {MODEL, OUTPUT} & set(parts_of(kind)))
+_WITH_REPORTS = (TRAINING_JOB, PROCESSING_JOB, AUTOML_JOB)
 _WITH_LOGS = tuple(kind for kind in KINDS.values() if LOGS in parts_of(kind))
 
 
@@ -123,20 +151,55 @@ def _with_metrics(*kinds: JobKind) -> _Test:
     return lambda needs: needs.metrics != "off" and needs.has(kinds)
 
 
+def _reads_metrics(needs: Needs) -> bool:
+    measured = needs.attached_series or needs.has((*_MEASURED, ENDPOINT))
+    return needs.metrics != "off" and measured
+
+
 def has_queue(needs: Needs) -> bool:
     """Whether a queue drives a watch."""
     return needs.queue_url is not None
+
+
+def _publishes(needs: Needs) -> bool:
+    return needs.publish is not None
+
+
+def _published_namespace(needs: Needs) -> tuple[tuple[str, str], ...]:
+    return (("cloudwatch:namespace", needs.publish or ""),)
 
 
 def _shows_objects(needs: Needs) -> bool:
     return needs.overlay and needs.has(_IN_S3)
 
 
+def _lists_objects(needs: Needs) -> bool:
+    return _shows_objects(needs) or (needs.copies and needs.has(_WITH_REPORTS))
+
+
+def _counts_violations(needs: Needs) -> bool:
+    return needs.metrics != "off" and needs.has((PROCESSING_JOB,))
+
+
+def _reads_objects(needs: Needs) -> bool:
+    return _lists_objects(needs) or _counts_violations(needs)
+
+
+def _objects_read(needs: Needs) -> tuple[str, ...]:
+    """Say which objects are read: without overlay and copies, lists of violations alone."""
+    return (ANY_OBJECT,) if _lists_objects(needs) else tuple(f"s3:*/*{n}" for n in VIOLATION_FILES)
+
+
 def _groups_read(needs: Needs) -> tuple[str, ...]:
-    """Say whose logs are read: training jobs' for their metrics, all for the overlay."""
+    """Say whose logs are read: training jobs' for their metrics, all for the overlay.
+
+    Besides, those that the user attaches.
+    """
     replays = needs.metrics in {"auto", "logs"}
     kinds = _WITH_LOGS if needs.overlay else (TRAINING_JOB,) if replays else ()
-    return _log_groups(needs, kinds)
+    attached = needs.attached_groups if needs.metrics != "off" else ()
+    own = (f"logs:log-group:{group}:*" for group in attached)
+    return tuple(sorted({*_log_groups(needs, kinds), *own}))
 
 
 def _groups_listed(needs: Needs) -> tuple[str, ...]:
@@ -145,8 +208,12 @@ def _groups_listed(needs: Needs) -> tuple[str, ...]:
 
 
 def _log_groups(needs: Needs, kinds: Iterable[JobKind]) -> tuple[str, ...]:
-    groups = (kind.log_group or _ENDPOINT_LOGS for kind in kinds if kind.word in needs.kinds)
+    groups = (_groups_of(kind) for kind in kinds if kind.word in needs.kinds)
     return tuple(sorted(f"logs:log-group:{group}:*" for group in groups))
+
+
+def _groups_of(kind: JobKind) -> str:
+    return f"{kind.log_group}/*" if kind.has_own_log_group else f"{kind.log_group}"
 
 
 def _tagged(needs: Needs) -> tuple[str, ...]:
@@ -193,9 +260,19 @@ def _take_messages(operation: str) -> Grant:
     return Grant(operation=operation, sid="ReadQueue", needed=has_queue, resources=_queue)
 
 
-def _objects(operation: str, resource: str) -> Grant:
+def _objects(operation: str, needed: _Test, resources: _Resources) -> Grant:
+    return Grant(operation=operation, sid="ReadObjects", needed=needed, resources=resources)
+
+
+def _dashboards(operation: str) -> Grant:
+    resources = _of(f"cloudwatch:dashboard/{DASHBOARDS}*")
+    return Grant(operation=operation, sid="MakeDashboards", needed=_publishes, resources=resources)
+
+
+def _alarms(operation: str) -> Grant:
+    """Make the row of what tells of alarms; of composite ones it does only without a limit."""
     return Grant(
-        operation=operation, sid="ReadObjects", needed=_shows_objects, resources=_of(resource)
+        operation=operation, sid="ReadAlarms", needed=lambda needs: needs.alarms, resources=_ANY
     )
 
 
@@ -213,6 +290,8 @@ GRANTS: tuple[Grant, ...] = (
     _find(op.LIST_AUTOML_JOBS, _for(AUTOML_JOB)),
     _find(op.LIST_CANDIDATES, _for(TRAINING_JOB, AUTOML_JOB)),
     _find(op.LIST_ENDPOINTS, _for(ENDPOINT)),
+    _find(op.LIST_INFERENCE_COMPONENTS, _for(ENDPOINT)),
+    _find(op.LIST_NOTEBOOK_INSTANCES, _for(NOTEBOOK_INSTANCE)),
     _find(op.LIST_TRIALS, _for(TRIAL, TRIAL_COMPONENT, unsearched=_JOBS)),
     _find(op.LIST_TRIAL_COMPONENTS, _for(unsearched=_WITH_TRIALS)),
     _find(op.LIST_PIPELINES, _for(PIPELINE_EXECUTION)),
@@ -226,8 +305,11 @@ GRANTS: tuple[Grant, ...] = (
     _describe(op.DESCRIBE_AUTOML_JOB, "automl-job", _for(AUTOML_JOB)),
     _describe(op.DESCRIBE_ENDPOINT, "endpoint", _for(ENDPOINT)),
     _describe(op.DESCRIBE_ENDPOINT_CONFIG, "endpoint-config", _for(ENDPOINT)),
+    _describe(op.DESCRIBE_INFERENCE_COMPONENT, "inference-component", _for(ENDPOINT)),
+    _describe(op.DESCRIBE_NOTEBOOK_INSTANCE, "notebook-instance", _for(NOTEBOOK_INSTANCE)),
     _describe(op.DESCRIBE_MODEL, "model", _for(TRANSFORM_JOB, ENDPOINT)),
     _describe(op.DESCRIBE_MODEL_PACKAGE, "model-package", _describes_packages),
+    _describe(op.DESCRIBE_MONITORING_SCHEDULE, "monitoring-schedule", _for(PROCESSING_JOB)),
     _describe(op.DESCRIBE_TRIAL, "experiment-trial", _for(*_WITH_TRIALS)),
     _describe(op.DESCRIBE_TRIAL_COMPONENT, "experiment-trial-component", _for(TRIAL_COMPONENT)),
     _describe(op.DESCRIBE_EXPERIMENT, "experiment", _for(unsearched=_WITH_TRIALS)),
@@ -239,7 +321,13 @@ GRANTS: tuple[Grant, ...] = (
     Grant(
         operation=op.GET_METRIC_DATA,
         sid="ReadMetrics",
-        needed=_with_metrics(*_MEASURED),
+        needed=_reads_metrics,
+        resources=_ANY,
+    ),
+    Grant(
+        operation=op.LIST_METRICS,
+        sid="ListEndpointMetrics",
+        needed=_with_metrics(ENDPOINT),
         resources=_ANY,
     ),
     Grant(
@@ -260,14 +348,16 @@ GRANTS: tuple[Grant, ...] = (
         needed=lambda needs: bool(_groups_read(needs)),
         resources=_groups_read,
     ),
+    _alarms(op.DESCRIBE_ALARMS),
+    _alarms(op.DESCRIBE_ALARM_HISTORY),
     _lineage(op.LIST_ASSOCIATIONS),
     _lineage(op.LIST_ARTIFACTS),
     _lineage(op.LIST_CONTEXTS),
     _lineage(op.DESCRIBE_ARTIFACT, "artifact"),
     _lineage(op.DESCRIBE_CONTEXT, "context"),
-    _objects(op.LIST_OBJECTS, "s3:*"),
-    _objects(op.HEAD_OBJECT, "s3:*/*"),
-    _objects(op.GET_OBJECT, "s3:*/*"),
+    _objects(op.LIST_OBJECTS, _lists_objects, _of("s3:*")),
+    _objects(op.HEAD_OBJECT, _shows_objects, _of(ANY_OBJECT)),
+    _objects(op.GET_OBJECT, _reads_objects, _objects_read),
     _take_messages(op.RECEIVE_MESSAGE),
     _take_messages(op.DELETE_MESSAGES),
     _take_messages(op.CHANGE_VISIBILITY),
@@ -277,6 +367,21 @@ GRANTS: tuple[Grant, ...] = (
         sid="ReadPrices",
         needed=lambda needs: needs.asks_prices,
         resources=_ANY,
+    ),
+    Grant(
+        operation=op.PUT_METRIC_DATA,
+        sid="PublishMetrics",
+        needed=_publishes,
+        resources=_ANY,
+        only=_published_namespace,
+    ),
+    _dashboards(op.GET_DASHBOARD),
+    _dashboards(op.PUT_DASHBOARD),
+    Grant(
+        operation=op.PUBLISH,
+        sid="TellOfAlarms",
+        needed=lambda needs: bool(needs.topics),
+        resources=lambda needs: needs.topics,
     ),
     _free(op.GET_CALLER_IDENTITY),
     _free(op.ASSUME_ROLE),

@@ -105,6 +105,16 @@ _ROWS = (
         listed_whole=True,
     ),
     KindCalls(
+        word=job_kinds.NOTEBOOK_INSTANCE.word,
+        describe=operations.DESCRIBE_NOTEBOOK_INSTANCE,
+        parameter="NotebookInstanceName",
+        name="NotebookInstanceName",
+        arn="NotebookInstanceArn",
+        listing=operations.LIST_NOTEBOOK_INSTANCES,
+        summaries="NotebookInstances",
+        listed_whole=True,
+    ),
+    KindCalls(
         word=job_kinds.TRIAL.word,
         describe=operations.DESCRIBE_TRIAL,
         parameter="TrialName",

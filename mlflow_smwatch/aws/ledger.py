@@ -30,6 +30,22 @@ logger = logging.getLogger(__name__)
 _ATTEMPT = re.compile(r"\battempt=(\d+)")
 _IAM_PREFIX = {"cloudwatch-logs": "logs"}
 _FINDING = "sagemaker:"
+_THROTTLING = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Error codes that botocore takes for throttling."""
+
 _COORDINATOR_FINDS = 0.8
 _COORDINATOR_READS = 0.1
 
@@ -117,6 +133,8 @@ class Ledger:
     ----------
     calls
         IAM action → number of HTTP requests, retries included.
+    throttled
+        IAM action → how many of them AWS throttled.
     cost_usd
         Estimated price of the calls so far.
     budget
@@ -125,6 +143,7 @@ class Ledger:
 
     def __init__(self, region: str) -> None:
         self.calls: Counter[str] = Counter()
+        self.throttled: Counter[str] = Counter()
         self.cost_usd = 0.0
         self.budget = Budget()
         self._per_call = {name: each.price_per_call_usd for name, each in OPERATIONS.items()}
@@ -168,6 +187,7 @@ class Ledger:
     def attach(self, client: Any) -> None:
         """Follow a boto3 client from now on."""
         client.meta.events.register("before-send", self._before_send)
+        client.meta.events.register("response-received", self._response_received)
 
     def spend_datapoints(self, count: int, *, recent: bool) -> None:
         """Wait until CloudWatch's datapoint quota has room for a request.
@@ -215,8 +235,7 @@ class Ledger:
         self._asked.metrics = metrics
 
     def _before_send(self, event_name: str, request: Any = None, **_: object) -> None:
-        service, operation = event_name.split(".")[1:]
-        action = f"{_IAM_PREFIX.get(service, service)}:{operation}"
+        action = _action(event_name)
         asked = action == GET_METRIC_DATA and not _is_retry(request)
         metrics = getattr(self._asked, "metrics", 0) if asked else 0
         self.budget.spend(self._per_call.get(action, 0.0) + metrics * self._per_metric)
@@ -225,6 +244,19 @@ class Ledger:
         if action in self._pacers:
             self._pacers[action].spend()
         logger.debug("AWS call %s", action)
+
+    def _response_received(
+        self, event_name: str, parsed_response: Mapping[str, Any] | None = None, **_: object
+    ) -> None:
+        if (parsed_response or {}).get("Error", {}).get("Code") in _THROTTLING:
+            with self._lock:
+                self.throttled[_action(event_name)] += 1
+
+
+def _action(event_name: str) -> str:
+    """Name the IAM action of an event of botocore's."""
+    service, operation = event_name.split(".")[1:]
+    return f"{_IAM_PREFIX.get(service, service)}:{operation}"
 
 
 def _is_retry(request: Any) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeAlias, TypeVar
 
+from mlflow_smwatch.aws.further_streams import FurtherStreams
 from mlflow_smwatch.aws.log_listing import (
     STREAMS_PER_PAGE,
     CallAllowance,
@@ -122,11 +123,14 @@ class LogReader:
         The streams of jobs whose names begin alike.
     listings
         The streams of whole log groups.
+    further
+        The streams of log groups that are not the jobs' own.
     """
 
     def __init__(self, aws: Aws) -> None:
         self.named = NamedStreams(aws)
         self.listings = StreamListings(aws)
+        self.further = FurtherStreams(aws)
         self._aws = aws
         self._kept: OrderedDict[_StreamKey, _Cursor] = OrderedDict()
         self._listed: OrderedDict[_StreamKey, float] = OrderedDict()
@@ -213,9 +217,7 @@ class LogReader:
     def read(
         self, group: str, job: str, stream: str, after: StreamPosition, until_ms: int | None = None
     ) -> Iterator[LogPage]:
-        """Read a stream from a position on (``GetLogEvents``, up to 10,000 events or 1 MB a call).
-
-        The end is the token that comes back unchanged; an empty page with a new one is not.
+        """Read a stream of a job from a position on, as :meth:`read_stream`.
 
         Parameters
         ----------
@@ -223,6 +225,22 @@ class LogReader:
             Names of the log group and of the job.
         stream
             Name of the stream, the part after ``<job>/``.
+        after, until_ms
+            As of :meth:`read_stream`.
+        """
+        return self.read_stream(group, f"{job}/{stream}", after, until_ms)
+
+    def read_stream(
+        self, group: str, name: str, after: StreamPosition, until_ms: int | None = None
+    ) -> Iterator[LogPage]:
+        """Read a stream from a position on (``GetLogEvents``, up to 10,000 events or 1 MB a call).
+
+        The end is the token that comes back unchanged; an empty page with a new one is not.
+
+        Parameters
+        ----------
+        group, name
+            Names of the log group and of the stream.
         after
             How far it was read.
         until_ms
@@ -240,7 +258,7 @@ class LogReader:
         AccessDeniedError, RetriableError
             When the operation is denied or keeps failing.
         """
-        key, position = (group, f"{job}/{stream}"), after
+        key, position = (group, name), after
         cursor = self._recall(key, after)
         while True:
             try:

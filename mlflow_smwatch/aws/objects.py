@@ -12,7 +12,7 @@ from boto3.s3.transfer import TransferConfig
 
 from mlflow_smwatch.aws.operations import GET_OBJECT, LIST_OBJECTS
 from mlflow_smwatch.aws.session import Aws, ask, aws_errors
-from mlflow_smwatch.core.errors import RetriableError
+from mlflow_smwatch.core.errors import JobError, RetriableError
 from mlflow_smwatch.core.job_files import S3Place
 
 _MEGABYTE = 1024 * 1024
@@ -99,6 +99,56 @@ class ObjectReader:
         answer = self._list({"Bucket": place.bucket, "Prefix": place.key, "MaxKeys": 1})
         first = next(iter(answer.get("Contents", ())), None)
         return int(first["Size"]) if first and first["Key"] == place.key else None
+
+    def below(self, folder: S3Place) -> list[tuple[str, int]]:
+        """List the first 1,000 objects below a folder, at any depth (one ``ListObjectsV2``).
+
+        Parameters
+        ----------
+        folder
+            The folder.
+
+        Returns
+        -------
+        list of (str, int)
+            What follows the folder in the key, and bytes.
+
+        Raises
+        ------
+        SmwatchError
+            As for :meth:`entries`.
+        """
+        answer = self._list({"Bucket": folder.bucket, "Prefix": folder.key})
+        found = answer.get("Contents", ())
+        return [(each["Key"].removeprefix(folder.key), int(each["Size"])) for each in found]
+
+    def read(self, place: S3Place, limit: int) -> bytes:
+        """Read a small object (``GetObject``).
+
+        Parameters
+        ----------
+        place
+            The object.
+        limit
+            How many bytes it may have.
+
+        Raises
+        ------
+        ObjectGoneError
+            There is no such object.
+        JobError
+            It is larger.
+        AccessDeniedError, RetriableError, StopError
+            As :func:`~mlflow_smwatch.aws.session.aws_errors` says.
+        """
+        with aws_errors(GET_OBJECT):
+            answer = self._aws.s3.get_object(Bucket=place.bucket, Key=place.key)
+            with answer["Body"] as body:
+                content: bytes = body.read(limit + 1)
+        if len(content) > limit:
+            message = f"{place.name} has more than {limit:,} bytes"
+            raise JobError(message)
+        return content
 
     def download(self, place: S3Place, file: Path) -> None:
         """Write an object into a file, in constant memory (``HeadObject``, ranged ``GetObject``).

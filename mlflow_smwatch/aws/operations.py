@@ -3,11 +3,12 @@
 Rates stay below the published or observed quotas per account and Region ("CloudWatch service
 quotas", "CloudWatch Logs quotas"; ``ListTrainingJobs``: 2 a second in Service Quotas; other
 SageMaker reads and standard SQS queues have no published rate). Prices are those of us-east-1,
-2026, without free tiers: ``GetMetricData`` costs 0.01 USD per 1,000 metrics requested ("Amazon
-CloudWatch Pricing"), SQS 0.40 USD per million requests ("Amazon SQS pricing"), S3 5 USD per million
+2026, without free tiers: ``GetMetricData`` costs 0.01 USD per 1,000 metrics requested and
+``ListMetrics``, ``PutMetricData`` and the operations on dashboards as much per 1,000 calls ("Amazon
+CloudWatch Pricing"), SQS 0.40 USD per million requests ("Amazon SQS pricing"), SNS 0.50
+USD per million messages ("Amazon SNS pricing"), S3 5 USD per million
 lists and 0.40 USD per million reads ("Amazon S3 pricing"); the other reads, and the Price List API,
-are free. S3 takes 5,500
-reads a second below each prefix ("Best practices design patterns").
+are free. S3 takes 5,500 reads a second below each prefix ("Best practices design patterns").
 
 Operations have the names by which botocore sends them; that of the permission is the same, but for
 SQS's batches, SageMaker Metrics and S3.
@@ -66,9 +67,14 @@ DESCRIBE_AUTOML_JOB = "sagemaker:DescribeAutoMLJobV2"
 LIST_CANDIDATES = "sagemaker:ListCandidatesForAutoMLJob"
 LIST_ENDPOINTS = "sagemaker:ListEndpoints"
 DESCRIBE_ENDPOINT = "sagemaker:DescribeEndpoint"
+LIST_INFERENCE_COMPONENTS = "sagemaker:ListInferenceComponents"
+DESCRIBE_INFERENCE_COMPONENT = "sagemaker:DescribeInferenceComponent"
+LIST_NOTEBOOK_INSTANCES = "sagemaker:ListNotebookInstances"
+DESCRIBE_NOTEBOOK_INSTANCE = "sagemaker:DescribeNotebookInstance"
 DESCRIBE_ENDPOINT_CONFIG = "sagemaker:DescribeEndpointConfig"
 DESCRIBE_MODEL = "sagemaker:DescribeModel"
 DESCRIBE_MODEL_PACKAGE = "sagemaker:DescribeModelPackage"
+DESCRIBE_MONITORING_SCHEDULE = "sagemaker:DescribeMonitoringSchedule"
 LIST_TRIALS = "sagemaker:ListTrials"
 DESCRIBE_TRIAL = "sagemaker:DescribeTrial"
 LIST_TRIAL_COMPONENTS = "sagemaker:ListTrialComponents"
@@ -87,6 +93,12 @@ DESCRIBE_ARTIFACT = "sagemaker:DescribeArtifact"
 LIST_CONTEXTS = "sagemaker:ListContexts"
 DESCRIBE_CONTEXT = "sagemaker:DescribeContext"
 GET_METRIC_DATA = "cloudwatch:GetMetricData"
+LIST_METRICS = "cloudwatch:ListMetrics"
+DESCRIBE_ALARMS = "cloudwatch:DescribeAlarms"
+DESCRIBE_ALARM_HISTORY = "cloudwatch:DescribeAlarmHistory"
+PUT_METRIC_DATA = "cloudwatch:PutMetricData"
+GET_DASHBOARD = "cloudwatch:GetDashboard"
+PUT_DASHBOARD = "cloudwatch:PutDashboard"
 DESCRIBE_LOG_STREAMS = "logs:DescribeLogStreams"
 GET_LOG_EVENTS = "logs:GetLogEvents"
 RECEIVE_MESSAGE = "sqs:ReceiveMessage"
@@ -96,6 +108,7 @@ CHANGE_VISIBILITY = "sqs:ChangeMessageVisibilityBatch"
 LIST_OBJECTS = "s3:ListObjectsV2"
 HEAD_OBJECT = "s3:HeadObject"
 GET_OBJECT = "s3:GetObject"
+PUBLISH = "sns:Publish"
 GET_CALLER_IDENTITY = "sts:GetCallerIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
 GET_PRODUCTS = "pricing:GetProducts"
@@ -116,6 +129,9 @@ _LISTS = 2
 _DESCRIBES = 10
 _SQS_RATE = 100
 _SQS_PRICE = 0.40 / 1_000_000
+_CLOUDWATCH_PRICE = 0.01 / 1000
+_SNS_RATE = 100
+_SNS_PRICE = 0.50 / 1_000_000
 _S3_RATE = 1000
 _S3_LIST_PRICE = 5.00 / 1_000_000
 _S3_GET_PRICE = 0.40 / 1_000_000
@@ -130,6 +146,8 @@ OPERATIONS: dict[str, Operation] = {
     LIST_AUTOML_JOBS: Operation(rate=_LISTS),
     LIST_CANDIDATES: Operation(rate=_LISTS),
     LIST_ENDPOINTS: Operation(rate=_LISTS),
+    LIST_INFERENCE_COMPONENTS: Operation(rate=_LISTS),
+    LIST_NOTEBOOK_INSTANCES: Operation(rate=_LISTS),
     LIST_TRIALS: Operation(rate=5),
     LIST_TRIAL_COMPONENTS: Operation(rate=5),
     LIST_PIPELINES: Operation(rate=_LISTS),
@@ -143,8 +161,11 @@ OPERATIONS: dict[str, Operation] = {
     DESCRIBE_AUTOML_JOB: Operation(rate=_DESCRIBES),
     DESCRIBE_ENDPOINT: Operation(rate=_DESCRIBES),
     DESCRIBE_ENDPOINT_CONFIG: Operation(rate=_DESCRIBES),
+    DESCRIBE_INFERENCE_COMPONENT: Operation(rate=_DESCRIBES),
+    DESCRIBE_NOTEBOOK_INSTANCE: Operation(rate=_DESCRIBES),
     DESCRIBE_MODEL: Operation(rate=_DESCRIBES),
     DESCRIBE_MODEL_PACKAGE: Operation(rate=_DESCRIBES),
+    DESCRIBE_MONITORING_SCHEDULE: Operation(rate=_DESCRIBES),
     DESCRIBE_TRIAL: Operation(rate=_DESCRIBES),
     DESCRIBE_TRIAL_COMPONENT: Operation(rate=_DESCRIBES),
     DESCRIBE_EXPERIMENT: Operation(rate=_DESCRIBES),
@@ -157,6 +178,12 @@ OPERATIONS: dict[str, Operation] = {
     LIST_CONTEXTS: Operation(rate=5),
     DESCRIBE_CONTEXT: Operation(rate=10),
     GET_METRIC_DATA: Operation(rate=40, price_per_metric_usd=0.01 / 1000),
+    LIST_METRICS: Operation(rate=20, price_per_call_usd=0.01 / 1000),
+    DESCRIBE_ALARMS: Operation(rate=8),
+    DESCRIBE_ALARM_HISTORY: Operation(rate=2.7),
+    PUT_METRIC_DATA: Operation(rate=100, price_per_call_usd=_CLOUDWATCH_PRICE),
+    GET_DASHBOARD: Operation(rate=5, price_per_call_usd=_CLOUDWATCH_PRICE),
+    PUT_DASHBOARD: Operation(rate=5, price_per_call_usd=_CLOUDWATCH_PRICE),
     DESCRIBE_LOG_STREAMS: Operation(rate=22.5),
     GET_LOG_EVENTS: Operation(
         rate=22.5,
@@ -178,6 +205,7 @@ OPERATIONS: dict[str, Operation] = {
         rate=_S3_RATE, price_per_call_usd=_S3_GET_PRICE, permission="s3:GetObject"
     ),
     GET_OBJECT: Operation(rate=_S3_RATE, price_per_call_usd=_S3_GET_PRICE),
+    PUBLISH: Operation(rate=_SNS_RATE, price_per_call_usd=_SNS_PRICE),
     GET_CALLER_IDENTITY: Operation(rate=10),
     ASSUME_ROLE: Operation(rate=10),
     GET_PRODUCTS: Operation(rate=5),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mlflow_smwatch.aws import operations as op
 from mlflow_smwatch.aws.grants import GRANTS, Grant, Needs, has_queue
 from mlflow_smwatch.aws.partitions import partition_of
+from mlflow_smwatch.core.arn import is_arn
 from mlflow_smwatch.core.policy import Place, Statement, queue_name
 
 
@@ -46,6 +47,7 @@ def statements(needs: Needs, places: Iterable[Place] = (Place(),)) -> tuple[Stat
             sid=sid,
             actions=tuple(grant.action for grant in some),
             resources=tuple(dict.fromkeys(_arns(some, needs, places))),
+            conditions=tuple(dict.fromkeys(each for grant in some for each in grant.only(needs))),
         )
         for sid, some in rows.items()
     )
@@ -60,7 +62,8 @@ def _arns(grants: Iterable[Grant], needs: Needs, places: tuple[Place, ...]) -> I
     for place in places:
         for grant in grants:
             where = _queue_place(place, needs) if grant.needed is has_queue else place
-            yield from (where.arn(each) for each in grant.resources(needs))
+            for each in grant.resources(needs):
+                yield each if is_arn(each) else where.arn(each)
 
 
 def _queue_place(place: Place, needs: Needs) -> Place:

@@ -28,6 +28,7 @@ from mlflow_smwatch.core.policy import Place
 NOTHING = "smwatch-doctor-asks-for-nothing"
 """The name of what is asked for; tuning jobs have 32 characters at most."""
 
+_ALARMS = ("MetricAlarm", "CompositeAlarm")
 _NO_EXECUTION = f"{NOTHING}/execution/nonexistence"
 _SEARCHED = {
     TRAINING_JOB: ("TrainingJob", "TrainingJob"),
@@ -169,10 +170,20 @@ REQUESTS: Mapping[str, Callable[[Names], Request]] = {
     op.LIST_TUNING_CHILDREN: _few_of("HyperParameterTuningJobName", TUNING_JOB),
     op.LIST_CANDIDATES: _few_of("AutoMLJobName", AUTOML_JOB),
     op.DESCRIBE_ENDPOINT_CONFIG: _named("EndpointConfigName"),
+    op.LIST_INFERENCE_COMPONENTS: _few(),
+    op.DESCRIBE_INFERENCE_COMPONENT: _named("InferenceComponentName"),
     op.DESCRIBE_MODEL: _named("ModelName"),
     op.DESCRIBE_MODEL_PACKAGE: _named("ModelPackageName"),
+    op.DESCRIBE_MONITORING_SCHEDULE: _named("MonitoringScheduleName"),
     op.DESCRIBE_EXPERIMENT: _named("ExperimentName"),
     op.GET_METRIC_DATA: _metric_data,
+    op.DESCRIBE_ALARMS: lambda _: {"AlarmTypes": list(_ALARMS), "MaxRecords": 1},
+    op.DESCRIBE_ALARM_HISTORY: lambda _: {
+        "AlarmName": NOTHING,
+        "AlarmTypes": list(_ALARMS),
+        "MaxRecords": 1,
+    },
+    op.LIST_METRICS: lambda _: {"Namespace": "AWS/SageMaker", "MetricName": NOTHING},
     op.BATCH_GET_METRICS: _component_metrics,
     op.LIST_ASSOCIATIONS: _few(),
     op.LIST_ARTIFACTS: _few(),

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.config import Config
 
 from mlflow_smwatch.aws import operations as op
-from mlflow_smwatch.aws.grants import Grant, Needs
+from mlflow_smwatch.aws.grants import ANY_OBJECT, Grant, Needs
 from mlflow_smwatch.aws.partitions import partition_of
 from mlflow_smwatch.aws.permissions import needed
 from mlflow_smwatch.aws.probe_requests import (
@@ -165,6 +165,8 @@ class Prober:
 
     def _objects(self, grant: Grant) -> str:
         """Ask for a model of the account: S3 says of a bucket that is not there only that."""
+        if ANY_OBJECT not in grant.resources(self.needs) and grant.operation != op.LIST_OBJECTS:
+            return "not asked: S3 tells those who may not list that what is not there is denied"
         model = self._model()
         if model is None:
             return "not asked: no training job here has left a model yet"

@@ -9,6 +9,7 @@ from mlflow_smwatch.aws.kinds import BY_ARN, CALLS
 from mlflow_smwatch.core.arn import Arn, is_arn
 from mlflow_smwatch.core.errors import JobError, UsageError
 from mlflow_smwatch.core.job_kinds import KINDS, PIPELINE_EXECUTION, JobKind, kind_of, name_in
+from mlflow_smwatch.core.not_mirrored import why_not
 
 _NAME = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 
@@ -71,8 +72,8 @@ def _question_of_arn(text: str, region: str, known_name: str | None) -> Question
     arn = Arn.parse(text)
     kind = kind_of(arn)
     if kind is None:
-        what = ", ".join(KINDS)
-        message = f"{text} is not the ARN of what is mirrored: {what}"
+        known = ", ".join(KINDS)
+        message = why_not(text) or f"{text} is not the ARN of what is mirrored: {known}"
         raise JobError(message)
     if arn.region != region:
         message = f"{text} lies in {arn.region}, not in {region}: --region {arn.region}"

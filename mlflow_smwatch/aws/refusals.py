@@ -66,7 +66,7 @@ _CREDENTIAL_ERRORS = (
     boto.NoAuthTokenError,
 )
 _UNREACHABLE = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
-_NONE = re.compile(r"not f|n't find|not exist", re.IGNORECASE)
+_NONE = re.compile(r"not ?found|not f|n't find|not exist", re.IGNORECASE)
 """How a ValidationException says that there is no such job."""
 
 _ASSUME_ROLE = ASSUME_ROLE.rpartition(":")[2]

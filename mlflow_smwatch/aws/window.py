@@ -37,7 +37,6 @@ from mlflow_smwatch.core.errors import (
 )
 from mlflow_smwatch.core.job_kinds import (
     AUTOML_JOB,
-    ENDPOINT,
     KINDS,
     PIPELINE_EXECUTION,
     PROCESSING_JOB,
@@ -48,6 +47,7 @@ from mlflow_smwatch.core.job_kinds import (
     TUNING_JOB,
 )
 
+_ENDLESS = tuple(word for word, kind in KINDS.items() if kind.endless)
 _FAILURES = (AccessDeniedError, RetriableError, JobError)
 _ABOUT_COMPONENTS = WITH_COMPONENT | {TRIAL.word, TRIAL_COMPONENT.word}
 _Pages = Iterator[Iterable[Found | NotFound]]
@@ -58,15 +58,16 @@ class WindowFinder:
     """Finds what was modified in a time window; made for one pass.
 
     One thread takes the pages. What it shares with the other finders of a pass, and with those who
-    describe, may be used by several threads; the rest is its own, but for ``endpoints``, which are
+    describe, may be used by several threads; the rest is its own, but for ``endless``, which is
     complete once all pages were taken, and ``expected``, which only counts.
 
     Attributes
     ----------
     kinds
         Words of the kinds to find.
-    endpoints
-        ARN → what the listing told, of every endpoint there is; None until they were listed.
+    endless
+        ARN → what the listing told, of every endpoint (notebook instance) there is; None until
+        they were listed.
     """
 
     kinds: frozenset[str]
@@ -75,7 +76,7 @@ class WindowFinder:
     components: Components
     executions: Executions
     describer: JobDescriber
-    endpoints: dict[str, Found] | None = None
+    endless: dict[str, Found] | None = None
     expected: Expected = field(init=False)
     _through: dict[str, int] = field(default_factory=dict)
     _known_training: int = 0
@@ -116,7 +117,8 @@ class WindowFinder:
         yield from self._kind(PIPELINE_EXECUTION.word, wanted)
         for span in spans:
             yield from self._created_in(replace(wanted, created=span))
-        yield from self._kind(ENDPOINT.word, wanted)
+        for word in _ENDLESS:
+            yield from self._kind(word, wanted)
         for each in self._jobless.found(wanted, self._failures):
             yield self._tagged((each,), wanted)
         if self._failures and not self._listed:
@@ -144,9 +146,9 @@ class WindowFinder:
         reads: dict[str, Callable[[JobFilter], _Pages]] = {
             PIPELINE_EXECUTION.word: self._executions,
             TRAINING_JOB.word: self._training_jobs,
-            ENDPOINT.word: self._endpoints,
         }
-        pages = reads[word](wanted) if word in reads else self._list(word, wanted)
+        listing = self._list_endless if KINDS[word].endless else self._list
+        pages = reads[word](wanted) if word in reads else listing(word, wanted)
         if word == PIPELINE_EXECUTION.word:  # they are chosen by a name that the page lacks
             wanted = replace(wanted, name_contains=None)
         yield from self._guarded(word, pages, wanted)
@@ -318,13 +320,13 @@ class WindowFinder:
                     self.components.forget(each.arn)
             yield new
 
-    def _endpoints(self, wanted: JobFilter) -> _Pages:
-        """List every endpoint: one that is not there any more was deleted."""
+    def _list_endless(self, word: str, wanted: JobFilter) -> _Pages:
+        """List every one of a kind: one that is not there any more was deleted."""
         known: dict[str, Found] = {}
-        for page in self._list(ENDPOINT.word, wanted):
+        for page in self._list(word, wanted):
             known.update((each.arn, each) for each in page if isinstance(each, Found))
             yield page
-        self.endpoints = known
+        self.endless = {**(self.endless or {}), **known}
 
     def _executions(self, wanted: JobFilter) -> _Pages:
         if self.searcher.works:

@@ -12,12 +12,14 @@ import click
 
 from mlflow_smwatch._version import __version__
 from mlflow_smwatch.cli import (
+    dashboard,
     demo,
     doctor,
     forget,
     lineage,
     overlay,
     policy,
+    publish,
     status,
     sync,
     verify,
@@ -94,6 +96,7 @@ def main() -> None:
 
 
 for _command in (
+    dashboard.dashboard,
     demo.demo,
     doctor.doctor,
     forget.forget,
@@ -101,6 +104,7 @@ for _command in (
     open_.open_page,
     overlay.overlay,
     policy.policy,
+    publish.publish,
     status.status,
     sync.sync,
     verify.verify,

@@ -15,9 +15,10 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from mlflow_smwatch.cli.values import Pattern, role, tag, time, words
+from mlflow_smwatch.cli.values import Pattern, address, dimension, role, tag, time, words
 from mlflow_smwatch.core.errors import UsageError
-from mlflow_smwatch.core.rules import read_rules
+from mlflow_smwatch.core.rule_tables import read_rules
+from mlflow_smwatch.core.rule_targets import read_targets, require_targets
 from mlflow_smwatch.core.sources import read_sources
 
 if sys.version_info >= (3, 11):
@@ -30,11 +31,12 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 FILE = "smwatch.toml"
 
 _USED = "mlflow_smwatch.config"
-_READERS: Mapping[str, Callable[[str, object], tuple[object, ...]]] = {
-    "source": read_sources,
-    "rule": read_rules,
+_READERS: Mapping[str, tuple[type, Callable[[str, object], tuple[Any, ...]]]] = {
+    "source": (list, read_sources),
+    "rule": (list, read_rules),
+    "notify": (dict, read_targets),
 }
-"""Table that is no option's → what reads it."""
+"""Table, or list of tables, that is no option's → which of both, and what reads it."""
 
 _TABLES = "mlflow_smwatch.tables"
 _TEXT: tuple[tuple[type, ...], str] = ((str,), "a text")
@@ -46,8 +48,10 @@ _VALUES: dict[object, tuple[tuple[type, ...], str]] = {
     click.FloatRange: ((int, float), "a number"),
     words: ((str, list), "a text or a list of texts"),
     role: ((str, list), "a text or a list of texts"),
+    address: ((str, list), "a text or a list of texts"),
     Pattern: ((str, list), "a text or a list of texts"),
     tag: ((str, list, dict), 'a list such as ["key=value"] or a table such as {key = "value"}'),
+    dimension: ((str, list, dict), 'a list such as ["key=value"] or a table {key = "value"}'),
     time: ((str, date), "a text or a TOML time"),
 }
 """Kind of option → what TOML may give for it."""
@@ -188,11 +192,16 @@ def _default_map(
 ) -> dict[str, Any]:
     """Read and check the whole file, and keep what the called command has."""
     document = _read(path)
-    ctx.meta[_TABLES] = {
+    for name, (shape, _) in _READERS.items():
+        if shape is list and isinstance(document.get(name), dict):
+            message = f"{path}: [{name}]: give [[{name}]], a table for each {name}"
+            raise UsageError(message)
+    ctx.meta[_TABLES] = read_tables = {
         name: read(str(path), document.pop(name))
-        for name, read in _READERS.items()
-        if isinstance(document.get(name), list)
+        for name, (shape, read) in _READERS.items()
+        if isinstance(document.get(name), shape)
     }
+    require_targets(str(path), read_tables.get("rule", ()), read_tables.get("notify", ()))
     known = {
         name: each for command in commands.values() for name, each in options_of(command).items()
     }

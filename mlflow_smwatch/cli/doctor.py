@@ -14,6 +14,7 @@ from mlflow_smwatch.cli.config import file_that_was_read, from_file
 from mlflow_smwatch.cli.diagnostics import Diagnostics, quiet
 from mlflow_smwatch.cli.options import (
     Command,
+    alarms_option,
     artifacts_option,
     file_option,
     json_option,
@@ -46,6 +47,7 @@ _GIVEN = {
 @click.command(cls=Command)
 @kinds_option
 @metrics_option
+@alarms_option
 @artifacts_option
 @register_option
 @option("--queue", "queue_url", help="URL of the SQS queue that drives 'smwatch watch'.")

@@ -123,7 +123,7 @@ kinds_option = option(
     type=words,
     default=",".join(_DEFAULTS["kinds"]),
     show_default=True,
-    help="Comma list of job kinds.",
+    help="Comma list of job kinds; notebook-instance too, where you want it.",
 )
 
 place_options = _together(
@@ -161,8 +161,9 @@ artifacts_option = option(
     default=_DEFAULTS["artifacts"],
     show_default=True,
     help="link stores sagemaker/job.json and sagemaker/lineage.html with the run; nothing"
-    " big is copied. overlay makes experiments in which a run shows its job's logs, model"
-    " and output, read from AWS when somebody looks.",
+    " big is copied. copy stores the small reports of jobs in S3 too. overlay makes"
+    " experiments in which a run shows its job's logs, model and output, read from AWS when"
+    " somebody looks.",
 )
 
 job_options = _together(
@@ -200,6 +201,23 @@ redact_option = option(
     " the variable: one a line.",
 )
 
+percentiles_option = option(
+    "--latency-percentiles",
+    type=words,
+    is_flag=False,
+    flag_value="p50,p90,p99",
+    default="",
+    metavar="[LIST]",
+    help="Percentiles of the latencies of endpoints, besides the average: a comma list such as"
+    " p50,p90,p99, which is meant where none follows.",
+)
+
+alarms_option = option(
+    "--alarms",
+    is_flag=True,
+    help="Show the CloudWatch alarms on a job's or endpoint's metrics on its run.",
+)
+
 mirror_options = _together(
     [
         option("--experiment", help="Put everything into this MLflow experiment."),
@@ -213,16 +231,7 @@ mirror_options = _together(
             " effect without overlay.",
         ),
         redact_option,
-        option(
-            "--latency-percentiles",
-            type=words,
-            is_flag=False,
-            flag_value="p50,p90,p99",
-            default="",
-            metavar="[LIST]",
-            help="Percentiles of the latencies of endpoints, besides the average: a comma list such"
-            " as p50,p90,p99, which is meant where none follows.",
-        ),
+        percentiles_option,
         option(
             "--endpoint-window",
             type=time,
@@ -231,11 +240,7 @@ mirror_options = _together(
             help="How far back the metrics of an endpoint go that is mirrored for the first time:"
             " 36h, 15d, or an ISO time.",
         ),
-        option(
-            "--alarms",
-            is_flag=True,
-            help="Show the CloudWatch alarms on a job's or endpoint's metrics on its run.",
-        ),
+        alarms_option,
     ]
 )
 """What of them is mirrored, and into which experiment."""

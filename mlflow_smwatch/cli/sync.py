@@ -9,6 +9,7 @@ import click
 
 from mlflow_smwatch.cli.config import from_file
 from mlflow_smwatch.cli.diagnostics import Diagnostics, quiet
+from mlflow_smwatch.cli.exports import otlp_options, sending
 from mlflow_smwatch.cli.options import (
     Command,
     bill_options,
@@ -37,10 +38,19 @@ from mlflow_smwatch.options import each_place
 @denied_option
 @option("--restore", is_flag=True, help="Bring back the runs of NAMEs that you deleted in MLflow.")
 @option("--dry-run", is_flag=True, help="Read job lists only; forecast calls and price.")
+@otlp_options
 @tracking_options
 @service_options
 @from_file("source", "sources")
-def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None:
+def sync(
+    *,
+    otlp: str | None,
+    otlp_protocol: str | None,
+    as_json: bool,
+    log_json: bool,
+    verbose: bool,
+    **chosen: Any,
+) -> None:
     """Mirror SageMaker jobs into MLflow once, then exit.
 
     With no NAME or ARN: every job of the chosen kinds that was modified since --since. A second
@@ -57,6 +67,7 @@ def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None
       smwatch sync my-job --restore
       smwatch sync --dry-run --json
       smwatch sync --assume-role arn:aws:iam::123456789012:role/smwatch --region eu-west-1,us-east-1
+      smwatch sync --since 1d --otlp http://127.0.0.1:4317
       smwatch sync --since 400d --executor dask --scheduler tcp://scheduler:8786
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
     targets = each_place(**chosen)
@@ -70,12 +81,17 @@ def sync(*, as_json: bool, log_json: bool, verbose: bool, **chosen: Any) -> None
         from mlflow_smwatch.render import sync_text
 
         share_heaps()
-        with progress_bar(shown=not log_json) as advance:
+        with (
+            sending(targets, otlp, otlp_protocol) as exports,
+            progress_bar(shown=not log_json) as advance,
+        ):
             report = run_sync(
                 targets,
                 lambda so_far: advance(so_far.jobs["seen"], so_far.expected, figures(so_far)),
+                tuple(exports.observers),
             )
-    print_result(report.to_dict(), sync_text(report, options.names), as_json=as_json)
+    document = {**report.to_dict(), **exports.to_dict()}
+    print_result(document, sync_text(report, options.names), as_json=as_json)
     say.troubles(report.failed, report.warnings)
     if report.failed:
         sys.exit(SOME_FAILED)

@@ -57,8 +57,51 @@ def time(value: str) -> str:
     return value
 
 
+def dimension(value: str | tuple[str, str]) -> tuple[str, str]:
+    """Split a dimension ``KEY=VALUE`` at the first equals sign; a pair stays one.
+
+    Parameters
+    ----------
+    value
+        Text or a pair of texts.
+
+    Returns
+    -------
+    tuple of str
+        Name and value.
+
+    Raises
+    ------
+    UsageError
+        When there is no name or no equals sign.
+    """
+    if isinstance(value, tuple):
+        return value
+    key, separator, text = value.partition("=")
+    if not key or not separator:
+        message = f"--dimension {value!r}: give KEY=VALUE"
+        raise UsageError(message)
+    return key, text
+
+
 def role(value: str) -> str:
     """Take the ARN of a role, whose name may have commas in it.
+
+    Parameters
+    ----------
+    value
+        Text.
+
+    Returns
+    -------
+    str
+        The same.
+    """
+    return value
+
+
+def address(value: str) -> str:
+    """Take an address for messages; it is read where the rules are.
 
     Parameters
     ----------

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlflow_smwatch.cli.alerting import alerting, rule_options
 from mlflow_smwatch.cli.config import from_file
 from mlflow_smwatch.cli.day_costs import DayCosts
 from mlflow_smwatch.cli.diagnostics import Diagnostics, News, quiet
+from mlflow_smwatch.cli.exports import otlp_options, prometheus_option, scraped, sending
 from mlflow_smwatch.cli.lifeline import stop_at_eof
 from mlflow_smwatch.cli.memory import share_heaps
 from mlflow_smwatch.cli.options import (
@@ -31,6 +33,8 @@ from mlflow_smwatch.cli.options import (
 from mlflow_smwatch.cli.output import print_result
 from mlflow_smwatch.cli.signals import stopping
 from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.rule_targets import Target
+from mlflow_smwatch.core.rules import Rule
 from mlflow_smwatch.options import each_place
 from mlflow_smwatch.report import SyncReport
 from mlflow_smwatch.server.status_file import StatusFile
@@ -75,6 +79,9 @@ _LONGEST_S = 86_400
 @work_options
 @bill_options
 @denied_option
+@prometheus_option
+@otlp_options
+@rule_options
 @tracking_options
 @service_options
 @from_file("source", "sources")
@@ -84,6 +91,12 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
     queue_url: str | None,
     status_file: Path | None,
     until_eof: bool,
+    prometheus: str | None,
+    otlp: str | None,
+    otlp_protocol: str | None,
+    rules: tuple[Rule, ...],
+    named: tuple[Target, ...],
+    notified: tuple[str, ...],
     as_json: bool,
     log_json: bool,
     verbose: bool,
@@ -104,6 +117,7 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
       smwatch watch
       smwatch watch --interval 30 --since 1d --tag team=vision
       smwatch watch --queue https://sqs.eu-west-1.amazonaws.com/123456789012/smwatch
+      smwatch watch --prometheus 9108 --otlp http://127.0.0.1:4317
       smwatch watch --config /etc/smwatch.toml --log-json
     """  # noqa: D301 - a real backspace is click's mark for lines that stay lines
     targets = each_place(**chosen)
@@ -132,17 +146,28 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
     try:
         with stopping(stopped, tell), kept.kept() if kept else nullcontext():
             share_heaps()
-            with quiet(verbose=verbose, log_json=log_json):
+            with (
+                quiet(verbose=verbose, log_json=log_json),
+                sending(targets, otlp, otlp_protocol) as exports,
+                scraped(exports, prometheus, interval_s, say),
+                alerting(exports, rules, named, notified, targets[0], say) as enter_messages,
+            ):
+                from mlflow_smwatch.engine.following import together
                 from mlflow_smwatch.watch import watch as run_watch
 
+                if kept:
+                    kept.follow_receivers(exports.states)
                 report = run_watch(
                     targets,
                     interval_s=interval_s,
                     queue_url=queue_url,
                     stopped=stopped,
-                    listener=listener,
+                    listener=together(listener, *exports.listeners),
+                    observers=tuple(exports.observers),
                 )
-            print_result({**report.to_dict(), "days": costs.days}, iter(()), as_json=as_json)
+            enter_messages(report)
+            document = {**report.to_dict(), "days": costs.days, **exports.to_dict()}
+            print_result(document, iter(()), as_json=as_json)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

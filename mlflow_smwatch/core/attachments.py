@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from mlflow_smwatch.core.endpoint_series import with_percentiles
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.sources import Source
+from mlflow_smwatch.core.sources import Source, attachment
 
 
 def attached(job: Job, sources: Sequence[Source], percentiles: Sequence[str]) -> Job:
@@ -25,5 +27,22 @@ def attached(job: Job, sources: Sequence[Source], percentiles: Sequence[str]) ->
     Job
         With further series; the same again where it has them.
     """
-    del sources, percentiles
-    return job
+    job = _with_sources(job, sources)
+    return replace(job, further=with_percentiles(job.further, percentiles)) if percentiles else job
+
+
+def _with_sources(job: Job, sources: Sequence[Source]) -> Job:
+    """Attach what of the user's sources belongs to a job."""
+    found = [each for source in sources if (each := attachment(source, job))]
+    if not found:
+        return job
+    series = (one for each in found for one in each.series)
+    facts = (one for each in found for one in each.facts)
+    remarks = (each.remark for each in found if each.remark)
+    return replace(
+        job,
+        further=tuple(dict.fromkeys((*job.further, *series))),
+        facts=tuple(dict.fromkeys((*job.facts, *facts))),
+        further_logs=tuple(each.logs for each in found if each.logs),
+        remarks=tuple(dict.fromkeys((*job.remarks, *remarks))),
+    )

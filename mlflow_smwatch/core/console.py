@@ -38,6 +38,7 @@ _JOB_PAGES: Mapping[str, str] = MappingProxyType(
         "transform-job": "transform-jobs",
         "hyper-parameter-tuning-job": "hyper-tuning-jobs",
         "endpoint": "endpoints",
+        "notebook-instance": "notebook-instances",
     }
 )
 
@@ -48,7 +49,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def job_url(arn: Arn) -> str:
-    """Link to the page of a job: a training, processing, transform or tuning job, or an endpoint.
+    """Link to the page of a job, an endpoint or a notebook instance.
 
     Parameters
     ----------
@@ -58,7 +59,8 @@ def job_url(arn: Arn) -> str:
     Returns
     -------
     str
-        The address, or an empty string, also for what has no page outside of SageMaker Studio.
+        The address, or an empty string, also for what has no page outside of SageMaker Studio,
+        as AutoML jobs.
     """
     page = _JOB_PAGES.get(arn.resource_type)
     if page is None:
@@ -112,6 +114,24 @@ def log_stream_url(partition: str, region: str, group: str, stream: str) -> str:
     return _service_url(partition, region, "cloudwatch", page)
 
 
+def alarm_url(partition: str, region: str, name: str) -> str:
+    """Link to a CloudWatch alarm.
+
+    Parameters
+    ----------
+    partition, region
+        Where the alarm is.
+    name
+        Its name.
+
+    Returns
+    -------
+    str
+        The address, or an empty string.
+    """
+    return _service_url(partition, region, "cloudwatch", f"alarmsV2:alarm/{_once(name)}")
+
+
 def s3_url(partition: str, region: str, uri: str) -> str:
     """Link to an object in S3, or to a folder where the URI ends with ``/``.
 
@@ -135,6 +155,24 @@ def s3_url(partition: str, region: str, uri: str) -> str:
     page = "object" if key and not key.endswith("/") else "buckets"
     address = f"{origin}/s3/{page}/{_once(match['bucket'])}?region={region}"
     return f"{address}&prefix={_once(key)}" if key else address
+
+
+def dashboard_url(partition: str, region: str, name: str) -> str:
+    """Link to a CloudWatch dashboard.
+
+    Parameters
+    ----------
+    partition, region
+        Where it is looked at; dashboards belong to the whole account.
+    name
+        Its name.
+
+    Returns
+    -------
+    str
+        The address, or an empty string.
+    """
+    return _service_url(partition, region, "cloudwatch", f"dashboards/dashboard/{_once(name)}")
 
 
 def metrics_url(

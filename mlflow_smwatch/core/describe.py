@@ -12,6 +12,7 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import (
     AUTOML_JOB,
     ENDPOINT,
+    NOTEBOOK_INSTANCE,
     PIPELINE_EXECUTION,
     PROCESSING_JOB,
     TRAINING_JOB,
@@ -25,6 +26,7 @@ from mlflow_smwatch.core.mappers.answers import Answer, document, with_log_strea
 from mlflow_smwatch.core.mappers.automl import automl_job
 from mlflow_smwatch.core.mappers.component import trial_component
 from mlflow_smwatch.core.mappers.endpoint import endpoint
+from mlflow_smwatch.core.mappers.notebook import notebook_instance
 from mlflow_smwatch.core.mappers.pipeline import pipeline_execution
 from mlflow_smwatch.core.mappers.processing import processing_job
 from mlflow_smwatch.core.mappers.training import training_job
@@ -46,6 +48,7 @@ _MAPPERS: Mapping[str, Callable[[Answer], Job]] = MappingProxyType(
         TRIAL_COMPONENT.word: trial_component,
         ENDPOINT.word: endpoint,
         PIPELINE_EXECUTION.word: pipeline_execution,
+        NOTEBOOK_INSTANCE.word: notebook_instance,
     }
 )
 
@@ -63,7 +66,7 @@ def job_of(kind: JobKind, answer: Answer) -> Job:
         ``TrialComponent`` (the component of a job, with its ``Parents`` in the order of their
         creation), ``PipelineExecutionArn``, ``TrainingJobSummaries``, ``Candidates``,
         ``PipelineExecutionSteps``, ``PipelineParameters``, ``EndpointConfig``, ``Models``,
-        ``Model``.
+        ``InferenceComponents``, ``Model``.
 
     Returns
     -------

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.core.arn import Arn
+from mlflow_smwatch.core.deployments import Deployment, Deployments
 from mlflow_smwatch.core.job_kinds import JobKind
 from mlflow_smwatch.core.kinship import Kinship
 from mlflow_smwatch.core.lineage import Lineage
 from mlflow_smwatch.core.series import Series
+from mlflow_smwatch.core.variants import Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,29 @@ class MetricDefinition:
 
     name: str
     regex: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherLogs:
+    """Logs besides those of a job's hosts, and the metrics that are read from them.
+
+    Attributes
+    ----------
+    source
+        Who they are from.
+    groups
+        Names of log groups.
+    streams
+        Which of their streams: of each choice, the parts of a name between which anything may
+        stand; a single part is a whole name.
+    definitions
+        The metrics; their names are keys.
+    """
+
+    source: str
+    groups: tuple[str, ...]
+    streams: tuple[tuple[str, ...], ...]
+    definitions: tuple[MetricDefinition, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +208,16 @@ class Job:
         What follows from its inputs and outputs.
     further
         CloudWatch series besides those of its hosts and of its algorithm.
+    further_logs
+        Logs besides those of its hosts that metrics are read from.
+    remarks
+        What of it cannot be mirrored as its user will want it, in words.
+    variants
+        Of an endpoint.
+    deployed
+        What an endpoint in service is made of; None where AWS does not say, or it changes.
+    deployments
+        All that are known, also those that only its run tells.
     document
         The whole AWS answer as JSON text, secrets redacted.
     """
@@ -229,6 +264,11 @@ class Job:
     channels: tuple[Channel, ...] = ()
     phases: tuple[Phase, ...] = ()
     further: tuple[Series, ...] = ()
+    further_logs: tuple[FurtherLogs, ...] = ()
+    remarks: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    deployed: Deployment | None = None
+    deployments: Deployments = field(default_factory=Deployments)
     tags: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -239,7 +279,13 @@ class Job:
     @property
     def log_group(self) -> str:
         """Name of its CloudWatch Logs group; empty where its kind has none."""
-        return self.kind.log_group or ""
+        group = self.kind.log_group or ""
+        return f"{group}/{self.name}" if self.kind.has_own_log_group else group
+
+    @property
+    def stream_prefix(self) -> str:
+        """How the names of its log streams in that group begin."""
+        return "" if self.kind.has_own_log_group else f"{self.name}/"
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -128,12 +128,9 @@ def job_files(job: Job) -> JobFiles:
         As AWS describes it.
     """
     answer = json.loads(job.document)
-    group = job.log_group or None
-    if job.kind is ENDPOINT:
-        group = f"/aws/sagemaker/Endpoints/{job.name}"
     return JobFiles(
-        log_group=group,
-        stream_prefix="" if job.kind is ENDPOINT else f"{job.name}/",
+        log_group=job.log_group or None,
+        stream_prefix=job.stream_prefix,
         model=_model(job, answer),
         outputs=dict(_outputs(job, answer)),
     )
@@ -142,7 +139,7 @@ def job_files(job: Job) -> JobFiles:
 def parts_of(kind: JobKind) -> tuple[str, ...]:
     """Tell which of ``logs``, ``model`` and ``output`` a job of a kind may have."""
     may_have = {
-        LOGS: kind.log_group is not None or kind is ENDPOINT,
+        LOGS: kind.log_group is not None,
         MODEL: kind is TRAINING_JOB,
         OUTPUT: kind in (*_OWN_FOLDER, PROCESSING_JOB, TRANSFORM_JOB),
     }

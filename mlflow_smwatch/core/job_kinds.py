@@ -45,6 +45,8 @@ class JobKind:
         CloudWatch dimension that carries its name on algorithm metrics.
     log_group
         CloudWatch Logs group ("CloudWatch Logs for Amazon SageMaker AI"); None where it has none.
+    has_own_log_group
+        Whether each has a group of its own, ``<log_group>/<name>``, whose streams lack its name.
     hosts_in_streams
         Whether only the names of its log streams tell its hosts.
     event_type, event_arn
@@ -54,6 +56,8 @@ class JobKind:
         Whether its status and end are those of its children.
     endless
         Whether it goes on as long as AWS has it.
+    asked_for
+        Whether it is mirrored only where the user names the kind, or one of it by its ARN.
     """
 
     word: str
@@ -67,11 +71,13 @@ class JobKind:
     instance_metrics: frozenset[str] = frozenset()
     name_dimension: str | None = None
     log_group: str | None = None
+    has_own_log_group: bool = False
     hosts_in_streams: bool = False
     event_type: str | None = None
     event_arn: str | None = None
     state_from_children: bool = False
     endless: bool = False
+    asked_for: bool = False
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         """Pickle as a word, so that a kind is the same row of the table in every process."""
@@ -211,9 +217,39 @@ ENDPOINT = JobKind(
         ),
     ),
     end_states=frozenset(),
+    log_group="/aws/sagemaker/Endpoints",
+    has_own_log_group=True,
     event_type="SageMaker Endpoint State Change",
     event_arn="EndpointArn",
     endless=True,
+)
+
+NOTEBOOK_INSTANCE = JobKind(
+    word="notebook-instance",
+    resource_type="notebook-instance",
+    experiment="sagemaker/notebook-instances",
+    run_status=(
+        ("Pending", "SCHEDULED"),
+        ("Stopped", "FINISHED"),
+        ("Failed", "FAILED"),
+        *(
+            (status, "RUNNING")
+            for status in (
+                "InService",
+                "Stopping",
+                "Deleting",
+                "Updating",
+                "PendingMaintenance",
+                "InMaintenance",
+            )
+        ),
+    ),
+    end_states=frozenset(),
+    log_group="/aws/sagemaker/NotebookInstances",
+    event_type="SageMaker Notebook Instance State Change",
+    event_arn="NotebookInstanceArn",
+    endless=True,
+    asked_for=True,
 )
 
 PIPELINE_EXECUTION = JobKind(
@@ -245,9 +281,13 @@ KINDS: dict[str, JobKind] = {
         TRIAL_COMPONENT,
         ENDPOINT,
         PIPELINE_EXECUTION,
+        NOTEBOOK_INSTANCE,
     )
 }
 """Word → kind."""
+
+USUAL_KINDS = tuple(word for word, kind in KINDS.items() if not kind.asked_for)
+"""Words of the kinds that are mirrored where the user names none."""
 
 
 def _row(word: str) -> JobKind:

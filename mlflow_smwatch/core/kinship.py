@@ -10,6 +10,7 @@ from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.job_kinds import (
     AUTOML_JOB,
+    ENDPOINT,
     PIPELINE_EXECUTION,
     TRIAL,
     TUNING_JOB,
@@ -17,7 +18,7 @@ from mlflow_smwatch.core.job_kinds import (
 )
 from mlflow_smwatch.core.log_streams import names_in
 
-GROUP_KINDS = (TRIAL, TUNING_JOB, AUTOML_JOB, PIPELINE_EXECUTION)
+GROUP_KINDS = (TRIAL, TUNING_JOB, AUTOML_JOB, PIPELINE_EXECUTION, ENDPOINT)
 """Kinds whose runs have children; a job is a child of the first of them that it belongs to."""
 
 GroupRef: TypeAlias = tuple[str, str]
@@ -44,6 +45,8 @@ class Kinship:
         Name of the AutoML candidate of which it is a step.
     pipeline_execution
         ARN.
+    endpoint
+        Name of the endpoint that it monitors.
     """
 
     experiment: str | None = None
@@ -55,11 +58,18 @@ class Kinship:
     automl_job: str | None = None
     candidate: str | None = None
     pipeline_execution: str | None = None
+    endpoint: str | None = None
 
     @property
     def group(self) -> GroupRef | None:
-        """What its run is a child of: trial, else tuning job, AutoML job, pipeline execution."""
-        names = (self.trial, self.tuning_job, self.automl_job, self.pipeline_execution)
+        """What its run is a child of: the first of :data:`GROUP_KINDS`."""
+        names = (
+            self.trial,
+            self.tuning_job,
+            self.automl_job,
+            self.pipeline_execution,
+            self.endpoint,
+        )
         groups = zip(GROUP_KINDS, names, strict=True)
         return next(((kind.word, name) for kind, name in groups if name), None)
 
@@ -82,6 +92,7 @@ def noted(tags: Mapping[str, str]) -> Kinship:
         automl_job=tags.get("sagemaker.automl_job"),
         candidate=tags.get("sagemaker.candidate"),
         pipeline_execution=_execution(tags.get("sagemaker.pipeline_execution")),
+        endpoint=tags.get("sagemaker.endpoint"),
     )
 
 
@@ -103,6 +114,7 @@ def remembered(kinship: Kinship, before: Kinship, *, component_known: bool) -> K
         automl_job=_spelled(kinship.automl_job, before.automl_job),
         pipeline_execution=kinship.pipeline_execution or before.pipeline_execution,
         candidate=kinship.candidate or before.candidate,
+        endpoint=kinship.endpoint or before.endpoint,
     )
     if component_known or before.component is None:
         return kinship

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mlflow_smwatch.core import console
+from mlflow_smwatch.core.endpoint_series import graphed
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import AUTOML_JOB, TRAINING_JOB, TRIAL_COMPONENT
 from mlflow_smwatch.core.job_series import algorithm_series, steady_series
+from mlflow_smwatch.core.reports import report_uris
 
 _GRAPH_SERIES = 20
 _GRAPH_URL_LIMIT = 4000  # leaves the note, which holds all links, within a tag
@@ -48,25 +50,40 @@ def output_url(job: Job) -> str:
     return console.s3_url(job.arn.partition, job.arn.region, folder)
 
 
+def report_urls(job: Job) -> dict[str, str]:
+    """Link to the reports of a job.
+
+    Returns
+    -------
+    dict of str to str
+        What they are called → address.
+    """
+    place = job.arn.partition, job.arn.region
+    found = {title: console.s3_url(*place, uri) for title, uri in report_uris(job).items()}
+    return {title: url for title, url in found.items() if url}
+
+
 def _best_child_url(job: Job) -> str:
     name = dict(job.facts).get("best_training_job")
     return console.job_url(job.arn.beside(TRAINING_JOB.resource_type, name)) if name else ""
 
 
 def _logs_url(job: Job) -> str:
-    if job.kind.log_group is None:
+    if not job.log_group:
         return ""
     return console.log_group_url(
-        job.arn.partition, job.arn.region, job.kind.log_group, f"{job.name}/"
+        job.arn.partition, job.arn.region, job.log_group, job.stream_prefix or None
     )
 
 
 def _metrics_url(job: Job) -> str:
     """Link to a graph of the job's first series: as many as make an address of legal length."""
-    series = [
-        (each.namespace, each.metric_name, each.dimensions)
-        for each in (*algorithm_series(job), *steady_series(job))
-    ]
+    series = list(
+        dict.fromkeys(
+            (each.namespace, each.metric_name, each.dimensions)
+            for each in (*algorithm_series(job), *graphed(steady_series(job)))
+        )
+    )
     end_ms = job.ended_ms or job.created_ms + _RUNNING_GRAPH_MS
     for count in range(min(len(series), _GRAPH_SERIES), 0, -1):
         url = console.metrics_url(

@@ -108,6 +108,26 @@ def advance(
     """
     if before.source not in {None, LOGS}:
         return [], before
+    points, counted = _unwritten(before, part, keys, not_sent)
+    after = counted.read_up_to(part.positions, part.findings)
+    return points, replace(after, source=before.source or (LOGS if points else None))
+
+
+def advance_further(
+    before: Watermark, part: LogPart, keys: Mapping[str, str], not_sent: Collection[str]
+) -> tuple[list[MetricPoint], Watermark]:
+    """Do the same as :func:`advance` for a stretch of logs that are not those of a job's hosts.
+
+    Their metrics are no algorithm metrics: they do not hang on the source of these.
+    """
+    points, counted = _unwritten(before, part, keys, not_sent)
+    return points, counted.read_further(part.positions, part.findings)
+
+
+def _unwritten(
+    before: Watermark, part: LogPart, keys: Mapping[str, str], not_sent: Collection[str]
+) -> tuple[list[MetricPoint], Watermark]:
+    """Give the points that are not written, and the watermark with them counted."""
     points: list[MetricPoint] = []
     counts: dict[str, int] = {}
     for original, found in part.series.items():
@@ -117,5 +137,4 @@ def advance(
         new = found.points[written - found.first_step :]
         points += log_points(keys, original, new, written)
         counts[original] = max(0, found.next_step - before.points.get(original, 0))
-    after = before.advanced(counts, keys).read_up_to(part.positions, part.findings)
-    return points, replace(after, source=before.source or (LOGS if points else None))
+    return points, before.advanced(counts, keys)

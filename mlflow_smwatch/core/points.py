@@ -26,6 +26,9 @@ _PHASE = "sagemaker/phase_seconds/"
 COST = "sagemaker/cost_usd"
 """Original of the series that holds what a job's instances came to."""
 
+DEPLOYMENT = "sagemaker/deployment"
+"""Original of the series that numbers an endpoint's deployments."""
+
 _STATS = ("min", "max", "avg", "stddev")
 
 
@@ -55,7 +58,12 @@ class MetricPoint:
 
 
 def metric_keys(
-    job: Job, given: Mapping[str, str], log_hosts: Iterable[str] = ()
+    job: Job,
+    given: Mapping[str, str],
+    log_hosts: Iterable[str] = (),
+    alarms: Iterable[str] = (),
+    counted: Iterable[str] = (),
+    further_names: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Assign MLflow keys to every metric that a job may have.
 
@@ -70,6 +78,12 @@ def metric_keys(
         Original → key of the series that already have points; these stay.
     log_hosts
         Hosts whose logs are read for algorithm metrics.
+    alarms
+        Originals of the series that show alarms.
+    counted
+        Originals of what was counted of its reports.
+    further_names
+        Original → name of the metrics of further logs.
 
     Returns
     -------
@@ -85,13 +99,17 @@ def metric_keys(
         if host != FIRST_HOST
         for name in job.metric_names
     }
-    with_host.update({each.original: name_of(each.original) for each in steady_series(job)})
+    steady = (each.original for each in steady_series(job))
+    with_host.update({original: name_of(original) for original in (*steady, *alarms)})
     with_host.update(
         {f"{each.name}\n{stat}": f"{each.name}/{stat}" for each in job.summaries for stat in _STATS}
     )
+    with_host.update(further_names or {})
     keys.update(_assigned(with_host, keys))
     durations = {original: original for original, _ in _durations(job)}
-    keys.update(_assigned(durations | ({COST: COST} if job.usage else {}), keys))
+    deployed = {DEPLOYMENT: DEPLOYMENT} if job.deployments.known else {}
+    keys.update(_assigned(durations | deployed | ({COST: COST} if job.usage else {}), keys))
+    keys.update(_assigned({original: original for original in counted}, keys))
     return keys
 
 
@@ -208,6 +226,36 @@ def cost_points(job: Job, keys: Mapping[str, str], usd: float) -> Iterator[Metri
     """Give what an ended job's instances came to, at step 0 and the job's end."""
     if job.ended_ms is not None:
         yield MetricPoint(COST, keys[COST], usd, job.ended_ms, 0)
+
+
+def deployment_points(
+    job: Job, keys: Mapping[str, str], written: Collection[int]
+) -> Iterator[MetricPoint]:
+    """Give the numbers of an endpoint's deployments, each at the time since when it is in service.
+
+    Parameters
+    ----------
+    job
+        An endpoint.
+    keys
+        Original → key.
+    written
+        Times (ms) of those that the run has.
+    """
+    for number, each in job.deployments.numbered():
+        if each.at_ms not in written:
+            step = step_of(each.at_ms, job.created_ms)
+            yield MetricPoint(DEPLOYMENT, keys[DEPLOYMENT], float(number), each.at_ms, step)
+
+
+def count_points(
+    job: Job, keys: Mapping[str, str], counts: Mapping[str, int], written: Collection[str]
+) -> Iterator[MetricPoint]:
+    """Give what was counted of an ended job's reports, each once, at step 0 and the job's end."""
+    if job.ended_ms is not None:
+        for original, count in counts.items():
+            if original not in written:
+                yield MetricPoint(original, keys[original], float(count), job.ended_ms, 0)
 
 
 def _durations(job: Job) -> Iterator[tuple[str, float]]:

@@ -19,6 +19,9 @@ ANY = "*"
 
 _VERSION = "2012-10-17"
 _WITHOUT_REGION = frozenset({"s3"})
+_GLOBAL = "cloudwatch:dashboard/"
+"""Dashboards belong to an account, not to one of its Regions."""
+
 _HOST = re.compile(r"(?:^|\.)(?:sqs(?:-fips)?\.(?P<new>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.")
 _OLDEST_HOST = re.compile(r"queue\.amazonaws\.com")
 _OLDEST_REGION = "us-east-1"
@@ -52,7 +55,8 @@ class Place:
         if resource == ANY:
             return ANY
         service, _, rest = resource.partition(":")
-        here = ":" if service in _WITHOUT_REGION else f"{self.region}:{self.account}"
+        region = "" if resource.startswith(_GLOBAL) else self.region
+        here = ":" if service in _WITHOUT_REGION else f"{region}:{self.account}"
         return f"arn:{self.partition}:{service}:{here}:{rest}"
 
 
@@ -68,11 +72,14 @@ class Statement:
         IAM actions.
     resources
         ARNs or patterns.
+    conditions
+        Condition key → the only value that it may have.
     """
 
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    conditions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +118,7 @@ def document(statements: Iterable[Statement]) -> dict[str, Any]:
             "Effect": "Allow",
             "Action": _one_or_all(each.actions),
             "Resource": _one_or_all(each.resources),
+            **({"Condition": {"StringEquals": dict(each.conditions)}} if each.conditions else {}),
         }
         for each in statements
     ]

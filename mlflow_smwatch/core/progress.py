@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mlflow_smwatch.core.alarm_history import alarm_points, furthest
+from mlflow_smwatch.core.alarms import AlarmReading
 from mlflow_smwatch.core.component_metrics import Iteration, component_points
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.log_progress import LogPart, advance
+from mlflow_smwatch.core.job_series import steady_series
+from mlflow_smwatch.core.log_progress import LogPart, advance, advance_further
 from mlflow_smwatch.core.points import (
     COST,
+    DEPLOYMENT,
     MetricPoint,
     cloudwatch_points,
     cost_points,
+    count_points,
+    deployment_points,
     duration_points,
     final_points,
     metric_keys,
@@ -48,6 +54,12 @@ class Measured:
         Hosts whose logs were read.
     logs_denied
         Why the logs could not be read, in words.
+    further
+        What was read of further logs and is not written yet.
+    further_names
+        Original → name of their metrics.
+    further_whole
+        Whether nothing of them was denied or left for later.
     described
         False where a part of the job's description could not be read.
     metrics
@@ -57,6 +69,10 @@ class Measured:
         has is never written again.
     made
         Whether this pass made the run, so that it has nothing but what the watermark says.
+    counts
+        Original → what was counted of its reports.
+    alarms
+        What was read of the alarms that watch the job.
     """
 
     series: Mapping[str, Sequence[Point]]
@@ -66,15 +82,21 @@ class Measured:
     logs: LogPart = field(default_factory=lambda: LogPart(steps={}))
     log_hosts: tuple[str, ...] = ()
     logs_denied: tuple[str, ...] = ()
+    further: LogPart = field(default_factory=lambda: LogPart(steps={}))
+    further_names: Mapping[str, str] = field(default_factory=dict)
+    further_whole: bool = True
     described: bool = True
     metrics: bool = True
     cost_usd: float | None = None
     made: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
+    alarms: AlarmReading = field(default_factory=AlarmReading)
 
     @property
     def whole(self) -> bool:
         """Whether nothing was denied."""
-        return self.described and not self.denied and not self.logs_denied
+        read = self.described and self.alarms.whole and self.further_whole
+        return read and not self.denied and not self.logs_denied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +149,16 @@ def progress(
     -------
     Progress
     """
-    keys = metric_keys(job, before.given_keys, measured.log_hosts)
+    changes = measured.alarms.changes
+    given = before.given_keys
+    keys = metric_keys(
+        job,
+        given,
+        measured.log_hosts,
+        changes,
+        measured.counts,
+        further_names=measured.further_names,
+    )
     not_sent = logged_keys - frozenset(before.given_keys.values())
     points: list[MetricPoint] = []
     logged: list[MetricPoint] = []
@@ -136,6 +167,8 @@ def progress(
         before = replace(before, source=None)
     look = _Look.at(job, before, measured.reading)
     logged, before = advance(before, measured.logs, keys, not_sent)
+    further, before = advance_further(before, measured.further, keys, not_sent)
+    logged += further
     for original, found in measured.series.items():
         if keys[original] not in not_sent and _is_of_source(original, before.source):
             fresh = _fresh(original, keys[original], found, look, written)
@@ -144,10 +177,17 @@ def progress(
     if measured.metrics:
         own = _not_logged(component_points(job, keys, measured.iterations), not_sent)
         points += _unwritten(own, before, measured.iterations, written)
+        points += _not_logged(_deployed(job, keys, before, written), not_sent)
+        points += _not_logged(alarm_points(job, keys, changes, before.alarms), not_sent)
     complete = measured.reading.complete and (give_up_denied or measured.whole)
     looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
+    if measured.reading.complete and measured.metrics:
+        counted = count_points(job, keys, measured.counts, before.measured)
+        points += _not_logged(counted, not_sent)
     if measured.reading.complete and looked:
         points += _not_logged(duration_points(job, keys, before.measured), not_sent)
+        counted = count_points(job, keys, measured.counts, before.measured)
+        points += _not_logged(counted, not_sent)
         cost, before = _cost(job, keys, before, measured, written)
         points += _not_logged(cost, not_sent)
     if complete and looked:
@@ -159,12 +199,13 @@ def progress(
     for point in points:
         counts[point.original] = counts.get(point.original, 0) + 1
     after = replace(
-        before.advanced(counts, keys),
+        _asked(job, before.advanced(counts, keys), keys, measured),
         source=source or undecided,
         final=complete and (measured.metrics or before.read_to_ms is None),
         modified_ms=job.modified_ms,
         read_to_ms=_read_to(before, measured),
         logs_denied=bool(measured.logs_denied),
+        alarms=furthest(before.alarms, changes),
     )
     return Progress(points=(*logged, *points), watermark=after)
 
@@ -243,6 +284,29 @@ def _unwritten(
             yield point
 
 
+def _asked(
+    job: Job, watermark: Watermark, keys: Mapping[str, str], measured: Measured
+) -> Watermark:
+    """Note which series of what never ends are read as far as all its others.
+
+    Where nothing was read yet, all are.
+    """
+    if not (job.kind.endless and measured.metrics):
+        return watermark
+    series = measured.series.keys()
+    if watermark.read_to_ms is None:
+        series = {each.original: None for each in steady_series(job)}.keys()
+    return _begun(job, watermark.asked(series, keys), measured)
+
+
+def _begun(job: Job, watermark: Watermark, measured: Measured) -> Watermark:
+    """Note where the first reading begins that leaves out a part of the life."""
+    first = next(iter(measured.reading.windows), None)
+    if first is None or watermark.read_to_ms is not None or first.start_ms <= job.created_ms:
+        return watermark
+    return replace(watermark, read_from_ms=first.start_ms)
+
+
 def _cost(
     job: Job,
     keys: Mapping[str, str],
@@ -261,6 +325,20 @@ def _cost(
     if have <= {usd}:
         return list(cost_points(job, keys, usd)), before
     return [], before.advanced({COST: 1}, keys)
+
+
+def _deployed(
+    job: Job,
+    keys: Mapping[str, str],
+    before: Watermark,
+    written: Callable[[str], Iterable[WrittenPoint]],
+) -> Iterable[MetricPoint]:
+    """Give the deployments of an endpoint that its run does not number yet."""
+    count = before.points.get(DEPLOYMENT, 0)
+    if not job.deployments.known or count == job.deployments.count:
+        return ()
+    have = {each.timestamp_ms for each in written(keys[DEPLOYMENT])} if count else set()
+    return deployment_points(job, keys, have)
 
 
 def _not_logged(points: Iterable[MetricPoint], logged: frozenset[str]) -> list[MetricPoint]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.hyperparameters import own_values, sdk_settings
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import AUTOML_JOB, PIPELINE_EXECUTION, TUNING_JOB
+from mlflow_smwatch.core.job_kinds import AUTOML_JOB, ENDPOINT, PIPELINE_EXECUTION, TUNING_JOB
 from mlflow_smwatch.core.keys import (
     DATASET_TAG_LIMIT,
     PARAM_VALUE_LIMIT,
@@ -162,8 +162,12 @@ def run_record(
         model=_model(job),
         note=note_of(job, addresses),
         document=job.document,
-        warnings=() if status else (f"unknown status {job.status!r} of the job, shown as RUNNING",),
+        warnings=(*_unknown(job, status), *job.remarks),
     )
+
+
+def _unknown(job: Job, status: str | None) -> tuple[str, ...]:
+    return () if status else (f"unknown status {job.status!r} of the job, shown as RUNNING",)
 
 
 def _status(job: Job) -> str | None:
@@ -181,6 +185,7 @@ def _experiment(job: Job) -> str:
         (job.kinship.tuning_job, TUNING_JOB),
         (job.kinship.automl_job, AUTOML_JOB),
         (job.kinship.pipeline_execution, PIPELINE_EXECUTION),
+        (job.kinship.endpoint, ENDPOINT),
     )
     kind = next((kind for parent, kind in parents if parent), job.kind)
     return job.kinship.experiment or kind.experiment
@@ -213,9 +218,10 @@ def _facts(job: Job) -> dict[str, str | None]:
         "sagemaker.tensorboard": job.tensorboard,
         "sagemaker.model_artifact": job.model_artifact,
         "sagemaker.output": job.output,
-        "sagemaker.log_group": job.kind.log_group,
+        "sagemaker.log_group": job.log_group or None,
         **_kinship(job),
         **{f"sagemaker.{name}": value for name, value in job.facts},
+        **job.deployments.to_tags(),
         **{f"sagemaker.tag.{name}": value for name, value in job.tags},
         **{f"sagemaker.sdk.{name}": value for name, value in sdk_settings(job.hyperparameters)},
     }
@@ -233,6 +239,7 @@ def _kinship(job: Job) -> dict[str, str | None]:
         "sagemaker.automl_job": kinship.automl_job,
         "sagemaker.candidate": kinship.candidate,
         "sagemaker.pipeline_execution": kinship.pipeline_execution,
+        "sagemaker.endpoint": kinship.endpoint,
     }
 
 

@@ -64,14 +64,30 @@ def host_original(name: str, host: str) -> str:
     return metric_original(name) if host == FIRST_HOST else f"{name}\n{host}"
 
 
-def further_original(name: str) -> str:
-    """Identify a series that is neither an algorithm metric nor a host's, by its key's name."""
-    return f"\n{name}"
+def further_original(name: str, rest: str | None = None) -> str:
+    """Identify a series that is neither an algorithm metric nor a host's, by its key's name.
+
+    Parameters
+    ----------
+    name
+        What the key is made of.
+    rest
+        What the name does not tell of an endpoint's series, in one line; None for others.
+    """
+    return f"\n{name}" if rest is None else f"\n{name}\n{rest}"
 
 
 def name_of(original: str) -> str:
     """Return what the key of a host's or a further series is made of."""
-    return original.removeprefix("\n")
+    rest = told_of(original)
+    name = original.removeprefix("\n")
+    return name if rest is None else name[: -len(rest) - 1]
+
+
+def told_of(original: str) -> str | None:
+    """Return what the original of an endpoint's series tells besides its name; else None."""
+    _, between, rest = original[1:].rpartition("\n")
+    return rest if between and original.startswith("\n") else None
 
 
 def metric_of(original: str) -> str | None:

@@ -23,9 +23,14 @@ VERSION = "smwatch.version"
 SYNCED_AT = "smwatch.synced_at"
 FINAL = "smwatch.final"
 METRIC_SOURCE = "smwatch.metric_source"
+DEPLOYMENTS = "sagemaker.deployments"
+"""How many deployments an endpoint has had, as far as the mirror saw them."""
+DEPLOYMENT_PREFIX = "sagemaker.deployment."
 WARNING = "smwatch.warning"
 DUPLICATE_OF = "smwatch.duplicate_of"
 SEAL = "smwatch.seal"
+REPORTS = "smwatch.reports"
+"""How many reports were copied, once they are."""
 GONE = "smwatch.gone"
 """When the mirror found that AWS no longer knows the job."""
 FORGOTTEN = "smwatch.forgotten"
@@ -52,21 +57,31 @@ FACTS = frozenset(
         "sagemaker.billable_seconds",
         "sagemaker.candidate",
         "sagemaker.checkpoint",
+        "sagemaker.code_repository",
         "sagemaker.console_url",
+        DEPLOYMENTS,
+        "sagemaker.endpoint",
         "sagemaker.endpoint_config",
         "sagemaker.experiment",
         "sagemaker.failure_reason",
         "sagemaker.image",
         "sagemaker.instance_count",
         "sagemaker.instance_type",
+        "sagemaker.lifecycle_config",
         "sagemaker.log_group",
         "sagemaker.logs_url",
         "sagemaker.metrics_url",
         "sagemaker.model",
         "sagemaker.model_artifact",
         "sagemaker.model_artifact_url",
+        "sagemaker.monitoring_schedule",
+        "sagemaker.monitoring_status",
+        "sagemaker.monitoring_type",
+        "sagemaker.notebook_url",
         "sagemaker.output",
         "sagemaker.pipeline",
+        "sagemaker.profiling_status",
+        "sagemaker.platform",
         PIPELINE_EXECUTION,
         ROLE,
         STEP_JOBS,
@@ -79,6 +94,7 @@ FACTS = frozenset(
         "sagemaker.trial_component_arn",
         "sagemaker.trials",
         "sagemaker.tuning_job",
+        "sagemaker.volume_size_gb",
     }
 )
 """Tags of the mirror's own that go once the job no longer has the fact."""
@@ -87,12 +103,17 @@ PASSING = (WARNING, FINAL, GONE, FORGOTTEN)
 """Notes that go when a pass writes a run and has no reason to make them anew."""
 
 RESOURCE_TAG_PREFIX = "sagemaker.tag."
+ALARM_PREFIX = "sagemaker.alarm."
+"""Beginning of the tags that show CloudWatch's alarms."""
 FACT_PREFIXES = (
     RESOURCE_TAG_PREFIX,
     "sagemaker.sdk.",
     "sagemaker.training_jobs.",
     "sagemaker.objectives.",
     "sagemaker.variant.",
+    "sagemaker.rule.",
+    "sagemaker.report.",
+    DEPLOYMENT_PREFIX,
     LINEAGE,
 )
 """Beginnings of further such tags: resource tags, settings of the SDK, lineage and its parts."""

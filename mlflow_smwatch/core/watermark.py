@@ -7,7 +7,7 @@ sent with the last points that it vouches for. It is JSON with its own schema ve
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from mlflow_smwatch.core.errors import JobError
@@ -46,9 +46,12 @@ class Watermark:
         whose metrics the user did not want.
     read_to_ms
         End of the last CloudWatch window whose points are all written.
+    read_from_ms
+        Where that reading began, of an endpoint that was older than what was to be read; else None.
     points
         Original key → number of its points that are written; 0 for a key that is claimed, so that
-        its points are known for the mirror's own before the first of them is vouched for.
+        its points are known for the mirror's own before the first of them is vouched for, and for a
+        series of an endpoint that has none so far.
     keys
         Original key → MLflow key, where they differ.
     document
@@ -61,6 +64,11 @@ class Watermark:
     logs_denied
         Whether the logs could not be read when they were looked at last: as long as that is so, the
         run stays open, also where CloudWatch was taken instead.
+    further_streams
+        The same as ``streams``, of logs besides those of the job's hosts; the names are those of
+        :func:`~mlflow_smwatch.core.further_logs.stream_id`.
+    alarms
+        Original of an alarm's series → up to when (ms) the changes of its state are read.
     """
 
     made_ms: int
@@ -70,12 +78,15 @@ class Watermark:
     fingerprint: str | None = None
     source: str | None = None
     read_to_ms: int | None = None
+    read_from_ms: int | None = None
     points: Mapping[str, int] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     document: bool = False
     streams: Mapping[str, Sequence[int]] = field(default_factory=dict)
     findings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     logs_denied: bool = False
+    further_streams: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    alarms: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def positions(self) -> dict[str, StreamPosition]:
@@ -83,9 +94,15 @@ class Watermark:
         return {name: StreamPosition(*position) for name, position in self.streams.items()}
 
     @property
+    def further_positions(self) -> dict[str, StreamPosition]:
+        """Stream of further logs → how far it is read."""
+        return {name: StreamPosition(*position) for name, position in self.further_streams.items()}
+
+    @property
     def begun(self) -> bool:
         """Whether anything is written or read, so that another run needs a reading of its own."""
-        return bool(self.points or self.streams) or self.read_to_ms is not None
+        read = self.points or self.streams or self.further_streams
+        return bool(read) or self.read_to_ms is not None
 
     @property
     def given_keys(self) -> dict[str, str]:
@@ -101,6 +118,18 @@ class Watermark:
         """Return the watermark with the keys of a later one claimed, none of its points."""
         points = dict.fromkeys(after.points, 0) | dict(self.points)
         return replace(self, points=points, keys=after.keys)
+
+    def asked(self, originals: Iterable[str], keys: Mapping[str, str]) -> Watermark:
+        """Return the watermark with series claimed that were read, whether they have points or not.
+
+        Parameters
+        ----------
+        originals
+            Of the series.
+        keys
+            Original key → MLflow key.
+        """
+        return self._counting(dict.fromkeys(originals, 0) | dict(self.points), keys)
 
     def advanced(self, counts: Mapping[str, int], keys: Mapping[str, str]) -> Watermark:
         """Return the watermark after further points.
@@ -153,15 +182,33 @@ class Watermark:
         findings
             What was met in the events read now.
         """
-        before = self.positions
-        furthest = {name: max(each, before.get(name, each)) for name, each in positions.items()}
-        streams = {name: [each.timestamp_ms, each.events] for name, each in furthest.items()}
+        streams = {**self.streams, **_furthest(positions, self.positions)}
+        return replace(self, streams=streams, findings=self._having_met(findings))
+
+    def read_further(
+        self,
+        positions: Mapping[str, StreamPosition],
+        findings: Mapping[str, Mapping[str, int]],
+    ) -> Watermark:
+        """Return the watermark after further events of further logs, as :meth:`read_up_to`."""
+        streams = {**self.further_streams, **_furthest(positions, self.further_positions)}
+        return replace(self, further_streams=streams, findings=self._having_met(findings))
+
+    def _having_met(self, findings: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
         met = {metric: dict(codes) for metric, codes in self.findings.items()}
         for metric, codes in findings.items():
             known = met.setdefault(metric, {})
             for code, count in codes.items():
                 known[code] = known.get(code, 0) + count
-        return replace(self, streams={**self.streams, **streams}, findings=met)
+        return met
+
+
+def _furthest(
+    positions: Mapping[str, StreamPosition], before: Mapping[str, StreamPosition]
+) -> dict[str, list[int]]:
+    """Write positions, none before what is read already."""
+    furthest = {name: max(each, before.get(name, each)) for name, each in positions.items()}
+    return {name: [each.timestamp_ms, each.events] for name, each in furthest.items()}
 
 
 def to_tags(watermark: Watermark) -> dict[str, str]:
@@ -172,6 +219,9 @@ def to_tags(watermark: Watermark) -> dict[str, str]:
     dict[str, str]
         ``smwatch.state`` and as many numbered continuations as it takes.
     """
+    further = dict(sorted(watermark.further_streams.items()))
+    alarms = dict(sorted(watermark.alarms.items()))
+    begun = {} if watermark.read_from_ms is None else {"read_from_ms": watermark.read_from_ms}
     text = json.dumps(
         {
             "version": _VERSION,
@@ -182,12 +232,15 @@ def to_tags(watermark: Watermark) -> dict[str, str]:
             "fingerprint": watermark.fingerprint,
             "source": watermark.source,
             "read_to_ms": watermark.read_to_ms,
+            **begun,
             "points": dict(sorted(watermark.points.items())),
             "keys": dict(sorted(watermark.keys.items())),
             "document": watermark.document,
             "streams": dict(sorted(watermark.streams.items())),
             "findings": dict(sorted(watermark.findings.items())),
             "logs_denied": watermark.logs_denied,
+            **({"further_streams": further} if further else {}),
+            **({"alarms": alarms} if alarms else {}),
         }
     )
     parts = [text[at : at + TAG_VALUE_LIMIT] for at in range(0, len(text), TAG_VALUE_LIMIT)]
@@ -281,10 +334,13 @@ _FITS: Mapping[str, Callable[[object], bool]] = {
     "fingerprint": _or_none(_is_text),
     "source": _or_none(_is_text),
     "read_to_ms": _or_none(_is_number),
+    "read_from_ms": _or_none(_is_number),
     "points": _each(_is_number),
     "keys": _each(_is_text),
     "document": _is_flag,
     "streams": _each(_is_position),
     "findings": _each(_each(_is_number)),
     "logs_denied": _is_flag,
+    "further_streams": _each(_is_position),
+    "alarms": _each(_is_number),
 }

@@ -8,7 +8,7 @@ stretch of a job's life is read at the finest period that is still stored for it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
@@ -109,6 +109,20 @@ def plan_reading(life: Life, now_ms: int, settle_ms: int) -> Reading:
         start_ms = life.created_ms if life.read_to_ms is None else life.read_to_ms
     windows = tuple(_tiers(start_ms, end_ms, now_ms, up=complete))
     return Reading(windows=windows, complete=complete)
+
+
+def plan_awaiting(life: Life, now_ms: int, settle_ms: int) -> Reading:
+    """Plan what to read of a job that is over while something is awaited that belongs to it.
+
+    As while it went on, up to when its hosts publish no more: so waiting asks for nothing. The last
+    look comes when what was awaited is there.
+    """
+    going = replace(life, ended_ms=None)
+    until_ms = now_ms if life.ended_ms is None else life.ended_ms + AFTER_END_MS
+    windows = plan_reading(going, now_ms, settle_ms).windows
+    return Reading(
+        windows=tuple(each for each in windows if each.start_ms < until_ms), complete=False
+    )
 
 
 def _second_look_ms(life: Life, now_ms: int) -> int:

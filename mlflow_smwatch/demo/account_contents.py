@@ -116,6 +116,17 @@ class AccountContents(ABC):
                 self._home.set_final_metrics(job)
             self._home.announce(job)
 
+    def update_training_job(self, name: str, **changes: Any) -> None:
+        """Set fields of what DescribeTrainingJob answers; AWS sets some after the job's end.
+
+        Raises
+        ------
+        AwsError
+            There is no such job.
+        """
+        with self._home.lock:
+            self._home.jobs.existing(name).update(**changes)
+
     def remove_training_job(self, name: str) -> None:
         """Remove a training job, whatever its state; its logs and metrics stay."""
         with self._home.lock:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 
 from mlflow_smwatch.demo.clock import Clock
+from mlflow_smwatch.demo.dashboards import put_dashboard
 from mlflow_smwatch.demo.errors import AwsError
 from mlflow_smwatch.demo.faults import Faults
 from mlflow_smwatch.demo.metric_checks import (
@@ -88,6 +89,7 @@ class CloudWatch:
             "GetMetricStatistics": self.get_metric_statistics,
             "ListMetrics": self.list_metrics,
             "PutMetricData": self.put_metric_data,
+            "PutDashboard": put_dashboard,
         }
 
     def put_metric_data(self, parameters: Parameters) -> Answer:

@@ -41,6 +41,7 @@ class Endpoints:
         self.operations: dict[str, Callable[[Parameters], Answer]] = {
             "CreateEndpoint": self.create_endpoint,
             "UpdateEndpoint": self.update_endpoint,
+            "UpdateEndpointWeightsAndCapacities": self.update_weights,
         }
 
     def create_endpoint(self, parameters: Parameters) -> Answer:
@@ -57,6 +58,20 @@ class Endpoints:
             EndpointStatus="Updating",
             LastModifiedTime=self._clock.now(),
             **fields,
+        )
+        return {"EndpointArn": endpoint.arn}
+
+    def update_weights(self, parameters: Parameters) -> Answer:
+        """Answer ``UpdateEndpointWeightsAndCapacities``: Updating, and soon as desired."""
+        endpoint = self._endpoints.existing(parameters["EndpointName"])
+        wanted = {each["VariantName"]: each for each in parameters["DesiredWeightsAndCapacities"]}
+        endpoint.update(
+            EndpointStatus="Updating",
+            LastModifiedTime=self._clock.now(),
+            ProductionVariants=[
+                {**each, **_moved(wanted.get(each["VariantName"], {}))}
+                for each in endpoint.answer["ProductionVariants"]
+            ],
         )
         return {"EndpointArn": endpoint.arn}
 
@@ -84,3 +99,13 @@ class Endpoints:
         containers = [model.answer.get("PrimaryContainer"), *model.answer.get("Containers", ())]
         images = [one["Image"] for one in containers if one and "Image" in one]
         return [{"SpecifiedImage": image, "ResolvedImage": image} for image in images]
+
+
+def _moved(wanted: Answer) -> Answer:
+    """Make a variant's weight and number of instances what is desired of it."""
+    return {
+        f"{when}{what}": wanted[f"Desired{what}"]
+        for when in ("Current", "Desired")
+        for what in ("Weight", "InstanceCount")
+        if f"Desired{what}" in wanted
+    }

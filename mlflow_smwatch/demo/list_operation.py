@@ -23,6 +23,8 @@ VALUE_FILTERS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
     "PipelineNamePrefix": ("Name", str.startswith),
     "CandidateNameEquals": ("Name", str.__eq__),
     "StatusEquals": ("Status", str.__eq__),
+    "EndpointNameEquals": ("EndpointName", str.__eq__),
+    "VariantNameEquals": ("VariantName", str.__eq__),
 }
 NOT_FILTERS = {"SortBy", "SortOrder", "NextToken", "MaxResults"}
 

@@ -68,6 +68,7 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _check_datum(where: str, datum: Parameters, now_ms: int) -> None:
+    _check_names(where, datum)
     given = [field for field in VALUE_FIELDS if field in datum]
     if not given:
         message = f"At least one of the parameters {where}.{', '.join(VALUE_FIELDS)} is required."
@@ -79,6 +80,21 @@ def _check_datum(where: str, datum: Parameters, now_ms: int) -> None:
     _check_timestamp(where, datum, now_ms)
     if datum.get("StorageResolution", 60) not in {1, 60}:
         _refuse(f"The parameter {where}.StorageResolution must be 1 or 60.")
+
+
+def _check_names(where: str, datum: Parameters) -> None:
+    """Refuse what is not ASCII, as CloudWatch does, and names of dimensions with a colon first."""
+    texts = {f"{where}.MetricName": datum["MetricName"]}
+    for number, dimension in enumerate(datum.get("Dimensions", ()), start=1):
+        texts[f"{where}.Dimensions.member.{number}.Name"] = dimension["Name"]
+        texts[f"{where}.Dimensions.member.{number}.Value"] = dimension["Value"]
+        if dimension["Name"].startswith(":"):
+            _refuse(f"The value for parameter {where}.Dimensions.member.{number}.Name is invalid.")
+    for name, text in texts.items():
+        if not text.isascii():
+            _refuse(f"The value for parameter {name} contains non-ASCII characters.")
+        if not text.strip() or any(ord(each) < ord(" ") for each in text):
+            _refuse(f"The value for parameter {name} is blank or has control characters.")
 
 
 def _check_values(where: str, datum: Parameters) -> None:

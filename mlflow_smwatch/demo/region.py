@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from botocore.session import Session
 
+from mlflow_smwatch.demo.alarms import Alarms
 from mlflow_smwatch.demo.algorithm_metrics import MetricReader, single_precision
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.cloudwatch import CloudWatch
@@ -124,6 +125,8 @@ class Region:
         self.add_operations("sagemaker", self.tags.operations)
         self.add_operations("sagemaker", Search(self._records, faults).operations)
         self.add_operations("cloudwatch", CloudWatch(self.metrics, clock, faults).operations)
+        alarms = Alarms(account_id, name, _partition_of(name), clock, faults)
+        self.add_operations("cloudwatch", alarms.operations)
         self.add_operations("pricing", self.prices.operations)
         self.add_operations("logs", Logs(self.log_store, clock, faults, self.publish).operations)
 

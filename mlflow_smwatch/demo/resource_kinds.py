@@ -234,6 +234,36 @@ ENDPOINT = ResourceKind(
     first_status="Creating",
     is_searched=True,
 )
+INFERENCE_COMPONENT = ResourceKind(
+    word="inference-component",
+    noun="InferenceComponent",
+    resource_type="inference-component",
+    missing_message='Could not find inference component "{arn}".',
+    exists=INVALID,
+    exists_message='Cannot create already existing inference component "{arn}".',
+    sort_order="Descending",
+    first_status="Creating",
+)
+NOTEBOOK_INSTANCE = ResourceKind(
+    word="notebook-instance",
+    noun="NotebookInstance",
+    resource_type="notebook-instance",
+    missing_message="RecordNotFound",
+    exists=INVALID,
+    exists_message="Cannot create a duplicate Notebook Instance ({arn}).",
+    sort_by="Name",
+    first_status="Pending",
+)
+MONITORING_SCHEDULE = ResourceKind(
+    word="monitoring-schedule",
+    noun="MonitoringSchedule",
+    resource_type="monitoring-schedule",
+    missing=NOT_FOUND,
+    missing_message="Monitoring Schedule {name} does not exist.",
+    exists_message="Monitoring schedule {arn} already exists.",
+    sort_order="Descending",
+    first_status="Scheduled",
+)
 PIPELINE = ResourceKind(
     word="pipeline",
     noun="Pipeline",
@@ -271,6 +301,9 @@ RESOURCE_KINDS = (
     MODEL,
     ENDPOINT_CONFIG,
     ENDPOINT,
+    INFERENCE_COMPONENT,
+    NOTEBOOK_INSTANCE,
+    MONITORING_SCHEDULE,
     PIPELINE,
     PIPELINE_EXECUTION,
 )

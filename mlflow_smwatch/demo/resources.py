@@ -8,12 +8,16 @@ from mlflow_smwatch.demo.automl import AutoML
 from mlflow_smwatch.demo.clock import Clock
 from mlflow_smwatch.demo.endpoints import Endpoints
 from mlflow_smwatch.demo.faults import Faults
+from mlflow_smwatch.demo.inference_components import InferenceComponents
+from mlflow_smwatch.demo.notebook_instances import NotebookInstances
 from mlflow_smwatch.demo.pipelines import Pipelines
 from mlflow_smwatch.demo.resource_kinds import (
     AUTOML_JOB,
     ENDPOINT,
     ENDPOINT_CONFIG,
+    INFERENCE_COMPONENT,
     MODEL,
+    NOTEBOOK_INSTANCE,
     PIPELINE,
     PIPELINE_EXECUTION,
     RESOURCE_KINDS,
@@ -55,6 +59,7 @@ class Resources:
         faults: Faults,
         training_jobs: Callable[[], Iterable[Answer]],
     ) -> None:
+        self._region = root.split(":")[3]
         self._clock = clock
         self._faults = faults
         self.stores = {kind.word: ResourceStore(kind, root) for kind in RESOURCE_KINDS}
@@ -176,9 +181,18 @@ class Resources:
             self._likes[ENDPOINT.word],
             self._clock,
         )
+        components = InferenceComponents(self._of(ENDPOINT), self._likes[INFERENCE_COMPONENT.word])
+        notebooks = NotebookInstances(
+            self._region,
+            self._of(NOTEBOOK_INSTANCE),
+            self._likes[NOTEBOOK_INSTANCE.word],
+            self._clock,
+        )
         return {
             **automl.operations,
             **children.operations,
             **endpoints.operations,
+            **components.operations,
+            **notebooks.operations,
             **self._pipelines.operations,
         }

@@ -15,8 +15,9 @@ from mlflow_smwatch.core.kinship import GroupRef, spelled
 from mlflow_smwatch.core.matching import KnownRun, Match
 from mlflow_smwatch.core.record import RunRecord, run_record
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import Reading
+from mlflow_smwatch.core.windows import Reading, TimeWindow
 from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.endpoints import EndpointReader
 from mlflow_smwatch.engine.recognition import (
     Recognition,
     alone,
@@ -42,6 +43,7 @@ class Admission:
     def __init__(self, context: PassContext) -> None:
         self._pass = context
         self._recognition = Recognition(context)
+        self._endpoints = EndpointReader(context)
 
     def admit(self, page: Sequence[Found], pool: Executor) -> list[Task | Outcome]:
         """Match a page of jobs with their runs, and make the runs that are missing.
@@ -121,21 +123,29 @@ class Admission:
             run = self._pass.families.without_stray_parent(run)
             self._pass.families.enter_run(KINDS[found.kind], found.arn, found.name, run)
         if run and watermark and self._settled(found, run, watermark):
-            return self._pass.unchanged(found.arn, run)
+            return self._as_it_was(found, run, watermark)
         known = self._recognition.describe(found, run)
         own_run_id = known.job.own_run_id
         if found.job is None and own_run_id not in {None, run.run_id if run else None}:
             return self._decide(replace(found, job=known.job), candidates)
+        reading, since_begin = self._plan(known.job, watermark)
         return Task(
             job=known.job,
             record=run_record(known.job, self._pass.options.experiment),
             run=run,
             watermark=watermark or Watermark(made_ms=self._pass.now_ms, adopted=matched.adopted),
-            reading=self._plan(known.job, watermark),
+            reading=reading,
+            since_begin=since_begin,
             undescribed=known.denied,
             streams=known.streams,
             displaced=displaced,
         )
+
+    def _as_it_was(self, found: Found, run: KnownRun, watermark: Watermark) -> Task | Outcome:
+        """Leave alone what is as it was written, but for the metrics of what goes on."""
+        if watermark.final or not self._endpoints.reads(KINDS[found.kind]):
+            return self._pass.unchanged(found.arn, run)
+        return self._endpoints.remembered(found, run, watermark)
 
     def _settled(self, found: Found, run: KnownRun, watermark: Watermark) -> bool:
         """Whether a run is final and its job is as it was, or is being deleted."""
@@ -146,13 +156,15 @@ class Admission:
         if is_back(run) or not whole:
             return False
         undocumented = self._pass.options.stores_document and not watermark.document
-        if undocumented or watermark.modified_ms != found.modified_ms:
+        lacking = undocumented or self._pass.lacks_reports(run)
+        if lacking or watermark.modified_ms != found.modified_ms:
             return False
         if self._pass.families.awaits(run):
             return False
         if self._joins_execution(found.arn, run) or not self._is_sealed(found, run):
             return False
-        return job is None or self._is_as_recorded(job, run, watermark)
+        as_recorded = job is None or self._is_as_recorded(job, run, watermark)
+        return as_recorded and not (job is None and self._pass.lacks_attached(found, run))
 
     def _is_sealed(self, found: Found, run: KnownRun) -> bool:
         if not self._recognition.may_seal(self._pass.identity(found), run):
@@ -180,16 +192,21 @@ class Admission:
         """Plan the reading of series of which nothing was read before."""
         return self._recognition.plan(job)
 
-    def _plan(self, job: Job, watermark: Watermark | None) -> Reading:
+    def _plan(
+        self, job: Job, watermark: Watermark | None
+    ) -> tuple[Reading, tuple[TimeWindow, ...]]:
+        """Plan what to read of a job, and of those of its series that were not read before."""
+        if self._endpoints.reads(job.kind):
+            return self._endpoints.plan(job, watermark)
         wanted = self._pass.options.metrics != "off"
         same = watermark is not None and watermark.modified_ms == job.modified_ms
         if wanted and watermark and same and self._pass.is_read(watermark):
-            return _NOTHING_TO_READ
-        return self._recognition.plan(job, watermark.read_to_ms if watermark else None)
+            return _NOTHING_TO_READ, ()
+        return self._recognition.plan(job, watermark.read_to_ms if watermark else None), ()
 
     def _recorded(self, admitted: Task | Outcome) -> Task | Outcome:
         """Translate a job that goes on, now that the run of its group is there."""
-        if isinstance(admitted, Outcome):
+        if isinstance(admitted, Outcome) or admitted.remembered:
             return admitted
 
         def record(task: Task = admitted) -> Task:

@@ -105,7 +105,7 @@ def _warnings(context: PassContext, books: Books) -> tuple[str, ...]:
     """Give what was left out of all jobs; what was left out of one is in its outcome."""
     general = (each.warning for each in books.report.warnings if each.arn is None)
     families, finder = context.families.warnings, context.finder.warnings
-    others = *context.seals.warnings, *context.costs.warnings
+    others = *context.seals.warnings, *context.warnings
     return tuple(dict.fromkeys((*general, *families, *finder, *others)))
 
 

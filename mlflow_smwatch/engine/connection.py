@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from mlflow_smwatch.aws.endpoint_metrics import EndpointMetrics
 from mlflow_smwatch.aws.entities import EntityReader
 from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
@@ -14,6 +15,7 @@ from mlflow_smwatch.aws.pricing import PriceListApi
 from mlflow_smwatch.aws.session import Aws, connect
 from mlflow_smwatch.core.describe import to_ms
 from mlflow_smwatch.core.prices import PriceList
+from mlflow_smwatch.engine.alarms import AlarmBook, PassAlarms
 from mlflow_smwatch.engine.associations import AssociationMirror, Recent
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.costs import Costs
@@ -48,8 +50,12 @@ class Connection:
         Tells what the artifacts and contexts of lineage stand for.
     own_runs
         Remembers which runs are the jobs' own.
+    endpoints
+        Lists the metrics of endpoints, and remembers them for a while.
     recent
         Remembers which associations are stored.
+    alarms
+        Remembers CloudWatch's alarms for a while.
     overlays
         Makes experiments on the overlay, and has asked the server what it shows; None where jobs
         are mirrored without it.
@@ -65,7 +71,9 @@ class Connection:
     lineage: LineagePages
     entities: EntityReader
     own_runs: OwnRuns
+    endpoints: EndpointMetrics
     recent: Recent = field(default_factory=Recent)
+    alarms: AlarmBook = field(default_factory=AlarmBook)
     overlays: Overlays | None = None
     prices: PriceList | None = None
     writes: bool = True
@@ -105,6 +113,7 @@ class Connection:
             lineage=LineagePages(tracking),
             entities=EntityReader(aws),
             own_runs=OwnRuns(),
+            endpoints=EndpointMetrics(aws),
             overlays=Overlays(tracking, options.artifact_base) if overlaid else None,
             prices=prices,
             writes=create,
@@ -136,7 +145,9 @@ class Connection:
             lineage=self.lineage,
             registration=Registration(options.register),
             own_runs=self.own_runs,
+            endpoints=self.endpoints,
             costs=Costs(self.prices, api),
+            alarms=PassAlarms(self.aws, self.alarms, options, _now_ms),
             options=options,
             now_ms=now_ms,
             clock_ms=_now_ms,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mlflow_smwatch.aws.describing import JobDescriber
 from mlflow_smwatch.aws.discovery import Found
+from mlflow_smwatch.aws.endpoint_metrics import EndpointMetrics
 from mlflow_smwatch.aws.finder import JobFinder
 from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import Aws
@@ -14,10 +15,13 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.attachments import attached
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import kind_of, name_in
+from mlflow_smwatch.core.job_kinds import KINDS, kind_of, name_in
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
+from mlflow_smwatch.core.remembered import remembered_job
+from mlflow_smwatch.core.report_files import report_folders
 from mlflow_smwatch.core.watermark import Watermark
+from mlflow_smwatch.engine.alarms import PassAlarms
 from mlflow_smwatch.engine.costs import Costs
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
@@ -43,8 +47,12 @@ class PassContext:
     ----------
     own_runs
         Which runs are the jobs' own, as far as SageMaker was asked.
+    endpoints
+        Lists the metrics of endpoints.
     costs
         Tells what jobs came to.
+    alarms
+        Reads the alarms that watch jobs.
     now_ms
         When the pass began.
     clock_ms
@@ -80,7 +88,9 @@ class PassContext:
     lineage: LineagePages
     registration: Registration
     own_runs: OwnRuns
+    endpoints: EndpointMetrics
     costs: Costs
+    alarms: PassAlarms
     options: SyncOptions
     now_ms: int
     clock_ms: Callable[[], int]
@@ -115,6 +125,11 @@ class PassContext:
             own_run_id=own_run_id or (found.job.own_run_id if found.job else None),
         )
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What concerns no job alone, in words."""
+        return (*self.costs.warnings, *self.endpoints.warnings, *self.alarms.warnings)
+
     def attach(self, job: Job) -> Job:
         """Attach to a job what the user wants of it besides."""
         return attached(job, self.options.sources, self.options.latency_percentiles)
@@ -128,6 +143,26 @@ class PassContext:
         """Whether a job is final; metrics that an earlier pass was to leave out are read later."""
         wanted = self.options.metrics != "off"
         return watermark.final and not (wanted and watermark.source is None)
+
+    def lacks_attached(self, found: Found, run: KnownRun) -> bool:
+        """Whether the user attaches to a thing what the run does not name yet."""
+        if not self.options.sources:
+            return False
+        job = remembered_job(
+            KINDS[found.kind], run, created_ms=found.created_ms, modified_ms=found.modified_ms
+        )
+        return any(run.tags.get(f"sagemaker.{key}") != each for key, each in self.attach(job).facts)
+
+    def lacks_reports(self, run: KnownRun) -> bool:
+        """Whether reports are to be copied, and a run whose job has some holds none yet."""
+        if not self.options.copies_reports or names.REPORTS in run.tags:
+            return False
+        facts = (
+            (key.removeprefix("sagemaker."), value)
+            for key, value in run.tags.items()
+            if key.startswith("sagemaker.")
+        )
+        return bool(report_folders(facts))
 
     def line(self, record: RunRecord, run: KnownRun | None, points: int, word: Word) -> RunLine:
         """Report a job with its run; without one in a forecast."""

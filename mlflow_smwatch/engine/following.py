@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.errors import SmwatchError
 from mlflow_smwatch.report import SyncReport, WatchReport
+
+_P = ParamSpec("_P")
 
 
 class Book(Protocol):
@@ -21,8 +23,15 @@ class Book(Protocol):
         """IAM action → number of calls."""
 
     @property
+    def throttled(self) -> Counter[str]:
+        """IAM action → how many of them AWS throttled."""
+
+    @property
     def cost_usd(self) -> float:
         """What they cost."""
+
+    def enter(self, calls: Mapping[str, int], cost_usd: float) -> None:
+        """Enter what was spent elsewhere for the same purpose."""
 
 
 class Follower(Protocol):
@@ -39,6 +48,10 @@ class Follower(Protocol):
     @property
     def open_jobs(self) -> int:
         """How many jobs are followed because they are not final."""
+
+    @property
+    def following(self) -> frozenset[str]:
+        """Their ARNs."""
 
     def follow(
         self, *, since: datetime | None, names: Sequence[str] = (), sweep: bool
@@ -77,3 +90,35 @@ class Listener:
     passed: Callable[[SyncReport], None] = _nobody
     ended: Callable[[SyncReport, WatchReport, float], None] = _nobody
     waits: Callable[[SmwatchError, float], None] = _nobody
+
+
+def together(*listeners: Listener) -> Listener:
+    """Make one listener of several: each is told, in this order.
+
+    Parameters
+    ----------
+    *listeners
+        Those who want to hear.
+
+    Returns
+    -------
+    Listener
+    """
+    return Listener(
+        connected=_each(one.connected for one in listeners),
+        begins=_each(one.begins for one in listeners),
+        passed=_each(one.passed for one in listeners),
+        ended=_each(one.ended for one in listeners),
+        waits=_each(one.waits for one in listeners),
+    )
+
+
+def _each(calls: Iterable[Callable[_P, None]]) -> Callable[_P, None]:
+    """Make one call of several."""
+    every = tuple(calls)
+
+    def call_each(*positional: _P.args, **named: _P.kwargs) -> None:
+        for call in every:
+            call(*positional, **named)
+
+    return call_each

@@ -13,6 +13,8 @@ from mlflow_smwatch.core.matching import KnownRun, is_note
 from mlflow_smwatch.core.progress import NONE
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.endpoints import EndpointReader
+from mlflow_smwatch.engine.last_look import LastLook
 from mlflow_smwatch.engine.task import ENDED, Outcome
 
 _YOUNG_MS = 5 * 60_000
@@ -31,6 +33,8 @@ class GoneJobs:
 
     def __init__(self, context: PassContext) -> None:
         self._pass = context
+        self._endpoints = EndpointReader(context)
+        self._last_look = LastLook(context)
 
     def close(self, run: KnownRun) -> Outcome:
         """Tag the run of a job that AWS has deleted, and end it if it goes on.
@@ -56,6 +60,8 @@ class GoneJobs:
         kind = kind_of(Arn.parse(arn))
         watermark = run.watermark or Watermark(made_ms=self._pass.now_ms)
         over = watermark.final or (kind is not None and kind.state_from_children)
+        if kind and not over and self._endpoints.reads(kind):
+            return self._look_and_close(run, watermark)
         told = over and names.GONE in run.tags
         line = self._pass.known_line(run, "unchanged" if told else "updated")
         endless = kind is not None and kind.endless
@@ -68,6 +74,37 @@ class GoneJobs:
             else:
                 self._end(run, watermark, gone, warning)
         return Outcome(arn, line.word, line, None, (warning,) if warning else (), final=True)
+
+    def _look_and_close(self, run: KnownRun, watermark: Watermark) -> Outcome:
+        """End the run of what had metrics as long as it was there; read what came since.
+
+        It is final, as that of a job, after a look that is later than its end by what points may
+        take to come; its end is when it was found gone.
+        """
+        dry_run, told = self._pass.options.dry_run, names.GONE in run.tags
+        ended_ms = run.end_ms if run.status in ENDED and run.end_ms else self._pass.now_ms
+        task = self._endpoints.left(run, watermark, ended_ms)
+        if dry_run:
+            self._last_look.forecast(task)
+            line = self._pass.known_line(run, "unchanged" if told else "updated")
+            return Outcome(str(task.arn), line.word, line)
+        found = self._last_look.read(task)
+        after, warnings = found.watermark, tuple(dict.fromkeys(task.denied))
+        if told and not (found.points or after.final or warnings):
+            asked = (_STAYS,) if self._pass.options.names else ()
+            line = self._pass.known_line(run)
+            return Outcome(task.arn, "unchanged", line, warnings=asked, final=True)
+        if run.status not in ENDED:
+            self._pass.writer.end(run, "FINISHED", ended_ms)
+        now = iso_utc(self._pass.now_ms)
+        notes = {**to_tags(after), names.GONE: run.tags.get(names.GONE, now), names.SYNCED_AT: now}
+        if after.final:
+            notes |= {names.FINAL: "true", names.METRIC_SOURCE: after.source or NONE}
+        if warnings:
+            notes[names.WARNING] = "; ".join(warnings)
+        self._pass.writer.write_points(run, found.points, notes)
+        line = replace(self._pass.known_line(run, "updated"), points=len(found.points))
+        return Outcome(task.arn, "updated", line, None, warnings, final=True)
 
     def _end(
         self, run: KnownRun, watermark: Watermark, gone: dict[str, str], warning: str | None

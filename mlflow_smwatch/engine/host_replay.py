@@ -62,15 +62,38 @@ class Stretch:
     until_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where streams are, and what their metrics are.
+
+    Attributes
+    ----------
+    read
+        Reads a stream after a position, until it is as good as read to its end at a moment (ms).
+    original
+        Identifies a metric in a stream.
+    """
+
+    read: Callable[[LogStream, StreamPosition, int | None], Iterator[LogPage]]
+    original: Callable[[str, LogStream], str]
+
+
+def hosts_of_job(logs: LogReader, job: Job) -> Place:
+    """Give the place of the streams of a job's hosts."""
+
+    def read(stream: LogStream, after: StreamPosition, until_ms: int | None) -> Iterator[LogPage]:
+        return logs.read(job.log_group, job.name, stream.name, after, until_ms)
+
+    return Place(read=read, original=lambda metric, stream: host_original(metric, stream.host))
+
+
 class HostReplay:
     """The replay of one host; used by one thread at a time.
 
     Parameters
     ----------
-    logs
-        Reads the streams.
-    job
-        Whose.
+    place
+        Where the streams are.
     streams
         Those of one host, in time order.
     stretch
@@ -92,8 +115,7 @@ class HostReplay:
 
     def __init__(
         self,
-        logs: LogReader,
-        job: Job,
+        place: Place,
         streams: Sequence[LogStream],
         stretch: Stretch,
         reader: Callable[[], MetricReader],
@@ -102,8 +124,7 @@ class HostReplay:
         self.counted: Counter[str] = Counter()
         self.expired = False
         self.begun = False
-        self._logs = logs
-        self._job = job
+        self._place = place
         self._stretch = stretch
         self._metrics = reader()
         self._counting = reader() if stretch.again else self._metrics
@@ -137,11 +158,11 @@ class HostReplay:
                 self.expired = True
 
     def _stream_pages(self, stream: LogStream) -> Iterator[UnappliedPage]:
-        group, job, again = self._job.log_group, self._job.name, self._stretch.again
+        again = self._stretch.again
         left = self._stretch.positions.get(stream.name, START)
         after = START if again else left
         until_ms = self._stretch.until_ms if stream is self.streams[-1] else None
-        pages = self._logs.read(group, job, stream.name, after, until_ms)
+        pages = self._place.read(stream, after, until_ms)
         for number, page in enumerate(pages):
             if number == 0 and after == START:
                 self.expired |= _is_cut(stream, page)
@@ -149,18 +170,18 @@ class HostReplay:
             yield partial(self._replayed, stream, page, known)
 
     def _replayed(self, stream: LogStream, page: LogPage, known: int) -> ReplayedPage:
-        host = stream.host
+        original = self._place.original
         if known:
             seen = self._counting.read(page.messages[:known])
             for metric, values in seen.values.items():
-                self.counted[host_original(metric, host)] += len(values)
+                self.counted[original(metric, stream)] += len(values)
         if known == len(page.messages):
             return ReplayedPage()
         found = self._metrics.read(page.messages[known:] if known else page.messages)
         times = page.timestamps_ms
         return ReplayedPage(
             series={
-                host_original(metric, host): [
+                original(metric, stream): [
                     Point(times[known + index], value) for index, value in values
                 ]
                 for metric, values in found.values.items()

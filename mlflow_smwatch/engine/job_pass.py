@@ -7,6 +7,7 @@ moment is a page of jobs and those whose requests are open, however many jobs th
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
@@ -15,17 +16,20 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound, found_job
+from mlflow_smwatch.aws.discovery import PAGE_SIZE, Found, NotFound
 from mlflow_smwatch.core.errors import LimitReachedError, StopError, UnknownJobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.progress import CLOUDWATCH
+from mlflow_smwatch.engine.alarm_readings import AlarmReadings
 from mlflow_smwatch.engine.batches import Batches, Standing, standing
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.further_reader import FurtherLogReader
 from mlflow_smwatch.engine.log_reader import JobLogReader
 from mlflow_smwatch.engine.pass_roles import Admits, Takes
 from mlflow_smwatch.engine.pass_threads import PassThreads, next_unit
 from mlflow_smwatch.engine.readings import ComponentReadings, OpenTasks, Running, SeriesReadings
+from mlflow_smwatch.engine.report_readings import ReportReadings
 from mlflow_smwatch.engine.task import LogReading, Outcome, Task
 
 if TYPE_CHECKING:
@@ -76,11 +80,14 @@ class JobPass:
         self._logs = JobLogReader(
             context, self._pools.pages, self._writer.write_gathered, self._is_over
         )
+        self._further = FurtherLogReader(context, self._writer.write_gathered, self._is_over)
         self._writing = 0
         self._running: Running = {}
         self._tasks = OpenTasks()
         place = context, self._tasks, self._pools.calls, self._running
         self._series = SeriesReadings(*place)
+        self._reports = ReportReadings(*place)
+        self._alarms = AlarmReadings(*place)
         self._components = ComponentReadings(
             *place, lambda warning: books.report.warn(None, [warning])
         )
@@ -147,6 +154,7 @@ class JobPass:
             else:
                 self._start(admitted)
         self._components.begin(each for each in work if isinstance(each, Task))
+        self._reports.begin()
 
     def close_missing(self, run: KnownRun, missing: NotFound) -> None:
         """End the run of a job that AWS has deleted; report one that cannot be asked for."""
@@ -240,14 +248,16 @@ class JobPass:
             raise Interrupted
 
     def _start(self, task: Task) -> None:
-        self.books.begun[task.arn] = found_job(task.job, task.undescribed)
-        reads_logs = task.reads_logs(self._options.metrics)
+        self.books.begun[task.arn] = task.found
+        wanted = self._options.metrics
+        reads_logs = task.reads_logs(wanted) or task.reads_further(wanted)
         queries = list(task.steady_queries())
-        if task.source(self._options.metrics) == CLOUDWATCH:
+        if task.source(wanted) == CLOUDWATCH:
             late = task.begins_late and bool(task.reading.windows)
             reading = self._admission.whole_life(task.job) if late else task.reading
             queries += task.algorithm_queries(reading.windows)
         task.waiting = len(queries) + reads_logs + self._components.are_due(task)
+        task.waiting += self._reports.ask(task) + self._alarms.ask(task)
         if self._options.dry_run:
             self.books.close(self._writer.forecast(task))
         else:
@@ -258,13 +268,29 @@ class JobPass:
 
     def _read_logs(self, task: Task) -> None:
         if self._options.dry_run:
-            for action, calls in self._logs.forecast(task).items():
+            for action, calls in self._log_forecast(task).items():
                 self._pass.aws.ledger.count(action, calls)
             return
-        future = self._pools.logs.submit(self._logs.read, task)
+        future = self._pools.logs.submit(self._read_all_logs, task)
         self._running[future] = lambda done: self._deliver_logs(task, done)
 
-    def _deliver_logs(self, task: Task, done: Future[LogReading]) -> None:
+    def _read_all_logs(self, task: Task) -> LogReading | None:
+        """Read a job's own logs, then those that the user attached to it."""
+        wanted = self._options.metrics
+        reading = self._logs.read(task) if task.reads_logs(wanted) else None
+        if task.reads_further(wanted):
+            task.further_reading = self._further.read(task)
+        return reading
+
+    def _log_forecast(self, task: Task) -> Counter[str]:
+        wanted, calls = self._options.metrics, Counter[str]()
+        if task.reads_logs(wanted):
+            calls += self._logs.forecast(task)
+        if task.reads_further(wanted):
+            calls += self._further.forecast(task)
+        return calls
+
+    def _deliver_logs(self, task: Task, done: Future[LogReading | None]) -> None:
         try:
             task.log_reading = done.result()
         except StopError:

@@ -12,6 +12,7 @@ from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.advice import warnings as advice_on
 from mlflow_smwatch.core.describe import iso_utc, with_log_streams
 from mlflow_smwatch.core.errors import JobError, reason
+from mlflow_smwatch.core.further_logs import FurtherReading, definitions_of
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.kinship import noted
 from mlflow_smwatch.core.log_streams import full_names, listed
@@ -21,7 +22,8 @@ from mlflow_smwatch.core.prices import Cost
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.context import PassContext
-from mlflow_smwatch.engine.recognition import Recognition, is_back, is_ended_otherwise
+from mlflow_smwatch.engine.news import has_other_alarms, is_renewed, state
+from mlflow_smwatch.engine.recognition import Recognition, is_back
 from mlflow_smwatch.engine.task import LogReading, Outcome, Task
 from mlflow_smwatch.report import Word
 from mlflow_smwatch.tracking.run_update import RunUpdate
@@ -171,8 +173,9 @@ class JobRecorder:
         after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
         points = task.logged + len(found.points)
         back = is_back(run)
-        news = points or back or _is_renewed(task, run) or _state(after) != _state(task.watermark)
-        news = news or not self._is_sealed(task, run)
+        alarms = has_other_alarms(task, run)
+        news = points or back or is_renewed(task, run) or state(after) != state(task.watermark)
+        news = news or alarms or not self._is_sealed(task, run) or task.reports.copied is not None
         if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
@@ -181,16 +184,19 @@ class JobRecorder:
         emptied = names.FORGOTTEN in run.tags
         update = RunUpdate(
             run=replace(run, model_ids=frozenset()) if emptied else run,
-            record=task.record,
+            record=task.shown,
             status=(run.mirrored or after.final) and not task.job.kind.state_from_children,
             interrupted=not task.made,
             kept=(names.RESOURCE_TAG_PREFIX,) if task.undescribed else (),
+            further=() if task.alarms.tags is None else (names.ALARM_PREFIX,),
         )
-        if described or after.final or back:
+        if described or after.final or back or alarms:
             warnings += unit.write_record(update)
         self._claim(task, run, after)
         notes = self._notes(task.job.name, after, warnings, task.streams)
         notes |= self._seal(task, run)
+        if task.reports.copied is not None:
+            notes[names.REPORTS] = str(task.reports.copied)
         if cost and any(point.original == COST for point in found.points):
             notes[names.COST_BASIS] = cost.basis
         word: Word = "created" if task.made else "updated"
@@ -221,7 +227,9 @@ class JobRecorder:
     def _left_out(self, task: Task, after: Watermark) -> list[str]:
         """Say what of a job could not be mirrored, or not as its user will want it."""
         logs = task.log_reading or LogReading()
-        advice = advice_on(task.job.definitions, after.findings)
+        further = task.further_reading or FurtherReading()
+        definitions = (*task.job.definitions, *definitions_of(task.job))
+        advice = advice_on(definitions, after.findings)
         expired = [_EXPIRED] if logs.expired else []
         return [
             *task.record.warnings,
@@ -229,6 +237,11 @@ class JobRecorder:
             *logs.denied,
             *expired,
             *task.denied,
+            *further.denied,
+            *further.remarks,
+            *task.reports.denied,
+            *task.reports.left_out,
+            *filter(None, (task.alarms.left_out,)),
             *advice,
         ]
 
@@ -329,29 +342,3 @@ def _unlisted(job: str, watermark: Watermark) -> Sequence[str]:
     """Give the names of all log streams where a tag does not hold them; else none."""
     streams = full_names(job, watermark.streams)
     return () if json.loads(listed(streams)) == streams else streams
-
-
-def _is_renewed(task: Task, run: KnownRun) -> bool:
-    """Whether a run is to be written although its facts are the same.
-
-    Its job's group may have got a run by now; its script may have ended it after the last pass; and
-    what is endless was changed, if only for a while.
-    """
-    parent = dict(task.record.tags).get(names.PARENT)
-    gains_parent = run.mirrored and parent is not None and names.PARENT not in run.tags
-    changed = task.job.modified_ms != task.watermark.modified_ms
-    reopened = task.watermark.final and is_ended_otherwise(run, task.record)
-    return gains_parent or reopened or (task.job.kind.endless and changed)
-
-
-def _state(watermark: Watermark) -> tuple[object, ...]:
-    """Give what a user sees of a watermark, apart from its points."""
-    return (
-        watermark.final,
-        watermark.source,
-        watermark.document,
-        watermark.fingerprint,
-        dict(watermark.streams),
-        watermark.logs_denied,
-        watermark.final and watermark.modified_ms,
-    )

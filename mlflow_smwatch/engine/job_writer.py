@@ -57,8 +57,9 @@ class JobWriter:
         for task, outcome in zip(unit, outcomes, strict=True):
             if task.run and outcome.error is None:
                 self._pass.registration.enter(task.run.run_id, dict(task.record.tags))
-            if outcome.word in _WRITTEN:
-                self._tell(task, task.news, final=outcome.final)
+            written = outcome.word in _WRITTEN
+            if written or (outcome.word == "unchanged" and not outcome.final):
+                self._tell(task, task.news, final=outcome.final, written=written)
         return outcomes
 
     def write_gathered(self, task: Task) -> None:
@@ -79,19 +80,23 @@ class JobWriter:
         """Tag the run of a job that AWS has deleted, and end it if it goes on."""
         return self._gone.close(run)
 
-    def _tell(self, task: Task, points: Sequence[MetricPoint], *, final: bool) -> None:
+    def _tell(
+        self, task: Task, points: Sequence[MetricPoint], *, final: bool, written: bool = True
+    ) -> None:
         """Tell the observers what is in MLflow now."""
         if not self._pass.observers or task.run is None:
             return
-        written = Observation(
+        found = Observation(
             record=task.record,
             run_id=task.run.run_id,
-            points=tuple(points),
+            points=tuple(points) if written else (),
             created=task.made,
             final=final,
+            written=written,
+            noted=task.run.tags,
         )
         for observe in self._pass.observers:
-            observe(written)
+            observe(found)
 
     def _write_together(self, tasks: Sequence[Task]) -> list[Outcome]:
         """Write jobs in one unit; where it is refused, those that had news one by one."""

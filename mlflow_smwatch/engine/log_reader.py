@@ -21,7 +21,13 @@ from mlflow_smwatch.core.log_progress import LOGS, LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, by_host, made_for
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.engine.context import PassContext
-from mlflow_smwatch.engine.host_replay import HostReplay, ReplayedPage, Stretch, UnappliedPage
+from mlflow_smwatch.engine.host_replay import (
+    HostReplay,
+    ReplayedPage,
+    Stretch,
+    UnappliedPage,
+    hosts_of_job,
+)
 from mlflow_smwatch.engine.task import LogReading, Task
 from mlflow_smwatch.engine.written_logs import Written, missing, recover, written_points
 
@@ -207,7 +213,7 @@ class JobLogReader:
         def reader() -> MetricReader:
             return MetricReader(task.job.definitions, time.thread_time, dropped)
 
-        return HostReplay(self._pass.logs, task.job, streams, stretch, reader)
+        return HostReplay(hosts_of_job(self._pass.logs, task.job), streams, stretch, reader)
 
     def _gather(
         self, task: Task, replays: Sequence[HostReplay], written: dict[str, Written]

@@ -152,6 +152,11 @@ class Mirror:
         """How many jobs are followed because they are not final."""
         return len(self._open)
 
+    @property
+    def following(self) -> frozenset[str]:
+        """Their ARNs."""
+        return frozenset(self._open)
+
     def naming(self, names: Sequence[str]) -> Mirror:
         """Return a mirror of these jobs alone, over the same connection; it follows its own."""
         options = replace(self._options, names=tuple(names))
@@ -269,7 +274,7 @@ class Mirror:
         report = job_pass.books.report
         if report.counts["created"] or report.counts["updated"]:
             forget(self._connection.tracking.uri)
-        report.warn(None, [*scope.warnings, *context.costs.warnings])
+        report.warn(None, [*scope.warnings, *context.warnings])
         report.reword(self.aws.redaction.own)
         report.listed = context.finder.is_whole
         report.seconds = time.monotonic() - started

@@ -1,9 +1,9 @@
-"""What a pass wrote of a job, for those who pass it on: exporters, rules."""
+"""What a pass found of a job, for those who pass it on: exporters, rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mlflow_smwatch.core.points import MetricPoint
@@ -12,7 +12,7 @@ from mlflow_smwatch.core.record import RunRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What was written of one job, once it is in MLflow.
+    """What was written of one job, once it is in MLflow; of an open one also that nothing was.
 
     Attributes
     ----------
@@ -26,6 +26,10 @@ class Observation:
         Whether the run was made by this pass.
     final
         Whether nothing more will be read of it.
+    written
+        Whether anything was new; if not, there are no points.
+    noted
+        The tags that its run had before.
     """
 
     record: RunRecord
@@ -33,7 +37,10 @@ class Observation:
     points: tuple[MetricPoint, ...]
     created: bool
     final: bool
+    written: bool = True
+    noted: Mapping[str, str] = field(default_factory=dict)
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""Hears of each job that was written, in the thread that wrote it: it neither waits nor raises."""
+"""Hears of each job that was written or is open, in the thread that did it: it neither waits nor
+raises."""

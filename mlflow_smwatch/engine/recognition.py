@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mlflow_smwatch.aws.discovery import Described, Found
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.deployments import deployments
 from mlflow_smwatch.core.errors import (
     AccessDeniedError,
     LogsGoneError,
@@ -22,10 +23,13 @@ from mlflow_smwatch.core.kinship import noted, remembered
 from mlflow_smwatch.core.log_streams import hosts_of, names_in
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, is_note, match, may_be_logged
 from mlflow_smwatch.core.record import RunRecord
+from mlflow_smwatch.core.reports import awaits_rules
+from mlflow_smwatch.core.reports import remembered as reports_remembered
 from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import Life, Reading, plan_reading
+from mlflow_smwatch.core.windows import Life, Reading, plan_awaiting, plan_reading
 from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.endpoints import EndpointReader
 from mlflow_smwatch.engine.task import ENDED, Outcome
 
 _Result = TypeVar("_Result")
@@ -64,6 +68,7 @@ class Recognition:
 
     def __init__(self, context: PassContext) -> None:
         self._pass = context
+        self._endpoints = EndpointReader(context)
 
     def match(self, found: Found, candidates: tuple[KnownRun, ...]) -> Match:
         """Choose a job's run; SageMaker is asked where another may be the job's own."""
@@ -171,6 +176,7 @@ class Recognition:
         tags = run.tags if run else {}
         hosts = job.hosts or _hosts_in(tags) if job.kind.hosts_in_streams else job.hosts
         image = job.image or tags.get(names.IMAGE)
+        job = replace(reports_remembered(job, tags), deployments=deployments(job.deployed, tags))
         return self._pass.attach(replace(job, kinship=kinship, image=image, hosts=hosts))
 
     def describe(self, found: Found, run: KnownRun | None) -> Recognised:
@@ -190,16 +196,18 @@ class Recognition:
         else:
             described = self._pass.describer.describe(found.kind, _asked(found))
         completed = self._pass.describer.complete(described.job)
-        job = self.related(completed.job, run)
+        told = self._pass.describer.tell(self.related(completed.job, run))
+        job = told.job
         modified_ms = max(job.modified_ms, found.modified_ms, known_ms)
-        denied = tuple(dict.fromkeys((*described.denied, *completed.denied)))
+        denied = tuple(dict.fromkeys((*described.denied, *completed.denied, *told.denied)))
         ended_ms = modified_ms if job.ended and job.ended_ms is None else job.ended_ms
-        return self._with_hosts(replace(job, modified_ms=modified_ms, ended_ms=ended_ms), denied)
+        job = replace(job, modified_ms=modified_ms, ended_ms=ended_ms)
+        return self._with_hosts(job, denied, run)
 
-    def _with_hosts(self, job: Job, denied: tuple[str, ...]) -> Recognised:
-        """Find the hosts of a job that only its log streams name."""
+    def _with_hosts(self, job: Job, denied: tuple[str, ...], run: KnownRun | None) -> Recognised:
+        """Find what only its log streams, or its metrics, tell of a job."""
         if not job.kind.hosts_in_streams:
-            return Recognised(job=job, denied=denied)
+            return Recognised(job=self._endpoints.with_series(job, run), denied=denied)
         try:
             streams = self._pass.logs.list_streams(job.log_group, job.name)
         except LogsGoneError:
@@ -225,7 +233,9 @@ class Recognition:
             ended_ms=job.ended_ms if job.ended else None,
             read_to_ms=read_to_ms,
         )
-        reading = plan_reading(life, self._pass.clock_ms(), self._pass.options.settle_s * 1000)
+        now_ms, settle_ms = self._pass.clock_ms(), self._pass.options.settle_s * 1000
+        plan = plan_awaiting if awaits_rules(job, now_ms) else plan_reading
+        reading = plan(life, now_ms, settle_ms)
         return replace(reading, windows=()) if self._pass.options.metrics == "off" else reading
 
     @staticmethod

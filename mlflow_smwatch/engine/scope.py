@@ -248,11 +248,11 @@ class Scope:
                 here.setdefault(run.tags[names.ARN], []).append(run)
         account = self._account() if here else None
         own = {arn: each for arn, each in here.items() if Arn.parse(arn).account == account}
-        endpoints = self._finder.endpoints or {}
+        listed = self._finder.endless or {}
         there = {
-            arn: endpoints[arn]
+            arn: listed[arn]
             for arn, each in own.items()
-            if arn in endpoints and all(_is_of(run, endpoints[arn]) for run in each)
+            if arn in listed and all(_is_of(run, listed[arn]) for run in each)
         }
         self._job_pass.take(there.values())
         self._job_pass.take(self._still_there({a: own[a] for a in own if a not in there}))

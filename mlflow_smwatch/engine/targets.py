@@ -64,6 +64,7 @@ class Ledgers:
 
     _open: list[Ledger] = field(default_factory=list)
     _calls: Counter[str] = field(default_factory=Counter)
+    _throttled: Counter[str] = field(default_factory=Counter)
     _cost_usd: float = 0.0
 
     def open(self, ledger: Ledger) -> None:
@@ -74,12 +75,23 @@ class Ledgers:
         """Keep what a connection has done."""
         self._open.remove(ledger)
         self._calls += ledger.calls
+        self._throttled += ledger.throttled
         self._cost_usd += ledger.cost_usd
+
+    def enter(self, calls: Mapping[str, int], cost_usd: float) -> None:
+        """Enter what was spent elsewhere for the same purpose."""
+        self._calls.update(calls)
+        self._cost_usd += cost_usd
 
     @property
     def calls(self) -> Counter[str]:
         """IAM action → number of calls."""
         return sum((Counter(each.calls) for each in self._open), Counter(self._calls))
+
+    @property
+    def throttled(self) -> Counter[str]:
+        """IAM action → how many of them AWS throttled."""
+        return sum((Counter(each.throttled) for each in self._open), Counter(self._throttled))
 
     @property
     def cost_usd(self) -> float:
@@ -182,6 +194,12 @@ class Mirrors:
     def open_jobs(self) -> int:
         """How many jobs are followed because they are not final."""
         return sum(each.mirror.open_jobs for each in self._targets if each.mirror)
+
+    @property
+    def following(self) -> frozenset[str]:
+        """Their ARNs."""
+        mirrors = (each.mirror for each in self._targets if each.mirror)
+        return frozenset(arn for mirror in mirrors for arn in mirror.following)
 
     def sync(self, listener: Listener | None = None) -> SyncReport:
         """Mirror the jobs that the options name or, without names, that were modified since.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from mlflow_smwatch.aws.discovery import Found, found_job
 from mlflow_smwatch.aws.packing import Query
+from mlflow_smwatch.core.alarms import AlarmReading
 from mlflow_smwatch.core.component_metrics import Iteration
+from mlflow_smwatch.core.further_logs import FurtherReading
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_series import algorithm_series, steady_series
-from mlflow_smwatch.core.log_progress import LOGS, LogPart, advance
+from mlflow_smwatch.core.log_progress import LOGS, LogPart, advance, advance_further
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint, metric_keys
 from mlflow_smwatch.core.progress import CLOUDWATCH, FINAL, NONE, Measured
@@ -76,6 +79,28 @@ class LogReading:
     denied: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReading:
+    """What became of a job's reports in one pass.
+
+    Attributes
+    ----------
+    counts
+        Original of a series → what was counted.
+    copied
+        How many were copied; None where none were to be, or not all could be.
+    denied
+        What could not be read, in words.
+    left_out
+        What was not copied, and will not be, in words.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    copied: int | None = None
+    denied: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Task:
     """A job that has something to read or to write.
@@ -88,6 +113,11 @@ class Task:
         What is written so far.
     reading
         What to read of it.
+    since_begin
+        Windows of the whole life, for the series of an endpoint that were not asked for before;
+        empty where all series are read alike.
+    remembered
+        Whether the job is what its run tells of it, so that nothing but points is new.
     made
         Whether this pass made the run.
     waiting
@@ -98,6 +128,12 @@ class Task:
         What was read of the logs and is not written yet.
     log_reading
         How far the logs could be read, None where they were not looked at.
+    further
+        What was read of its further logs and is not written yet.
+    further_names
+        Original → name of the metrics of these logs.
+    further_reading
+        How far they could be read, None where they were not looked at.
     iterations
         Metric name → its series, of a trial component that is no job's.
     streams
@@ -119,6 +155,10 @@ class Task:
         Runs of the mirror's own, to be removed once this one is written.
     news
         The points that were put into the latest unit of work.
+    reports
+        What became of its reports in S3.
+    alarms
+        What was read of the alarms that watch it.
     """
 
     job: Job
@@ -126,12 +166,17 @@ class Task:
     run: KnownRun | None
     watermark: Watermark
     reading: Reading
+    since_begin: tuple[TimeWindow, ...] = ()
+    remembered: bool = False
     undescribed: tuple[str, ...] = ()
     made: bool = False
     waiting: int = 0
     series: dict[str, list[Point]] = field(default_factory=dict)
     logs: LogPart = field(default_factory=lambda: LogPart(steps={}))
     log_reading: LogReading | None = None
+    further: LogPart = field(default_factory=lambda: LogPart(steps={}))
+    further_names: Mapping[str, str] = field(default_factory=dict)
+    further_reading: FurtherReading | None = None
     iterations: Mapping[str, Sequence[Iteration]] = field(default_factory=dict)
     streams: tuple[str, ...] = ()
     log_hosts: tuple[str, ...] = ()
@@ -141,6 +186,8 @@ class Task:
     error: Exception | None = None
     displaced: tuple[KnownRun, ...] = ()
     news: tuple[MetricPoint, ...] = ()
+    reports: ReportReading = field(default_factory=ReportReading)
+    alarms: AlarmReading = field(default_factory=AlarmReading)
 
     @property
     def arn(self) -> str:
@@ -148,10 +195,30 @@ class Task:
         return self.record.arn
 
     @property
+    def found(self) -> Found:
+        """The job as a later pass may find it."""
+        if not self.remembered:
+            return found_job(self.job, self.undescribed)
+        job = self.job
+        return Found(
+            kind=job.kind.word,
+            arn=self.arn,
+            name=job.name,
+            created_ms=job.created_ms,
+            modified_ms=job.modified_ms,
+        )
+
+    @property
     def points(self) -> int:
         """How many points it holds that may have to be written."""
         read = (*self.series.values(), *self.iterations.values())
-        return self.logs.size + sum(map(len, read))
+        return self.logs.size + self.further.size + sum(map(len, read))
+
+    @property
+    def shown(self) -> RunRecord:
+        """Its record with what its run is to say of alarms."""
+        alarms = self.alarms.tags or {}
+        return replace(self.record, tags=(*self.record.tags, *alarms.items()))
 
     def source(self, wanted: str) -> str | None:
         """Tell where its algorithm metrics come from.
@@ -200,6 +267,10 @@ class Task:
             self.watermark.logs_denied and self._reads and wanted in {"auto", LOGS}
         )
 
+    def reads_further(self, wanted: str) -> bool:
+        """Whether to look at its further logs; ``wanted`` is as of :meth:`source`."""
+        return bool(self.job.further_logs) and self._reads and wanted != "off"
+
     @property
     def _reads(self) -> bool:
         return bool(self.reading.windows) or not self.watermark.final
@@ -222,6 +293,7 @@ class Task:
         """Give what was read of it, and what it came to; ``wanted`` is as of :meth:`source`."""
         denied = self.log_reading.denied if self.log_reading else ()
         chosen = self.takes_logs(wanted) and not self.falls_back(wanted)
+        further = self.further_reading or FurtherReading()
         return Measured(
             series=self.series,
             reading=self.reading,
@@ -230,22 +302,31 @@ class Task:
             logs=self.logs,
             log_hosts=self.log_hosts,
             logs_denied=denied,
-            described=not self.undescribed,
+            further=self.further,
+            further_names=self.further_names,
+            further_whole=further.whole and not further.denied,
+            described=not (self.undescribed or self.reports.denied),
             metrics=wanted != "off",
             cost_usd=cost_usd,
             made=self.made,
+            counts=self.reports.counts,
+            alarms=self.alarms,
         )
 
     def gathered(self) -> tuple[list[MetricPoint], Watermark]:
         """Give the points gathered of its logs, and the watermark once they are written."""
-        keys = metric_keys(self.job, self.watermark.given_keys, self.log_hosts)
-        not_sent = self.logged_keys - frozenset(self.watermark.given_keys.values())
-        return advance(self.watermark, self.logs, keys, not_sent)
+        given = self.watermark.given_keys
+        keys = metric_keys(self.job, given, self.log_hosts, further_names=self.further_names)
+        not_sent = self.logged_keys - frozenset(given.values())
+        points, after = advance(self.watermark, self.logs, keys, not_sent)
+        further, after = advance_further(after, self.further, keys, not_sent)
+        return [*points, *further], after
 
     def move_on(self, after: Watermark) -> None:
         """Go on after what was gathered, which is written now."""
         self.watermark = after
         self.logs = self.logs.rest()
+        self.further = self.further.rest()
 
     def yield_to_other(self, run: KnownRun) -> None:
         """Give up a recovery: another mirror writes the run, which was not cut off."""
@@ -253,12 +334,17 @@ class Task:
         self.watermark = run.watermark or self.watermark
         self.recovering_from = None
         self.logs = LogPart(steps=self.watermark.points)
+        self.further = LogPart(steps=self.watermark.points)
 
     def steady_queries(self) -> Iterator[Query]:
         """Give what is to be asked whatever gives the algorithm metrics, window by window."""
-        for window in self.reading.windows:
-            for each in steady_series(self.job):
-                yield Query(self.arn, each, window, since_ms=self.job.created_ms)
+        series = steady_series(self.job)
+        known = self.watermark.points
+        is_new = [bool(self.since_begin) and each.original not in known for each in series]
+        for windows, new in ((self.reading.windows, False), (self.since_begin, True)):
+            for window in windows:
+                for each in (one for one, late in zip(series, is_new, strict=True) if late is new):
+                    yield Query(self.arn, each, window, since_ms=self.job.created_ms)
 
     def algorithm_queries(self, windows: Iterable[TimeWindow]) -> Iterator[Query]:
         """Give what is to be asked of the algorithm metrics, window by window."""

@@ -34,7 +34,8 @@ def written_points(index: RunIndex, task: Task, originals: Iterable[str]) -> dic
     """
     if task.run is None:
         return {}
-    keys = metric_keys(task.job, task.watermark.given_keys, task.log_hosts)
+    given = task.watermark.given_keys
+    keys = metric_keys(task.job, given, task.log_hosts, further_names=task.further_names)
     return {
         original: Counter(
             (point.timestamp_ms, comparable(point.value))
@@ -93,3 +94,37 @@ def _log_keys(task: Task) -> Mapping[str, str]:
 def _is_beyond(task: Task, original: str, key: str) -> bool:
     last = task.run.last_steps.get(key, -1) if task.run else -1
     return last >= task.watermark.points.get(original, 0)
+
+
+def further_beyond(index: RunIndex, task: Task) -> dict[str, Written]:
+    """Read what a run has of the metrics of further logs beyond its watermark.
+
+    A pass that was cut off wrote it from events that its watermark does not vouch for.
+
+    Parameters
+    ----------
+    index
+        Asked for the history of each.
+    task
+        The job, whose streams are known.
+
+    Returns
+    -------
+    dict
+        Original → what is written; empty where nothing is beyond the watermark.
+    """
+    if task.run is None:
+        return {}
+    given = task.watermark.given_keys
+    keys = metric_keys(task.job, given, task.log_hosts, further_names=task.further_names)
+    have = task.run.metric_keys - (task.logged_keys - frozenset(given.values()))
+    beyond: dict[str, Written] = {}
+    for original in task.further_names:
+        key, count = keys[original], task.watermark.points.get(original, 0)
+        if key in have and _is_beyond(task, original, key):
+            beyond[original] = Counter(
+                (point.timestamp_ms, comparable(point.value))
+                for point in index.history(task.run.run_id, key)
+                if point.step >= count
+            )
+    return beyond

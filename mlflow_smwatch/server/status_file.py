@@ -7,7 +7,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -54,6 +54,7 @@ class StatusFile:
         self._told_of_trouble = False
         self._is_passing = False
         self._mirror: Follower | None = None
+        self._receivers: Callable[[], list[dict[str, Any]]] = list
         self._facts: dict[str, Any] = {
             "version": VERSION,
             "smwatch": __version__,
@@ -91,6 +92,10 @@ class StatusFile:
             self._ended.set()
             self._beat.join()
             self._note(state="stopped", next_pass_at=None)
+
+    def follow_receivers(self, states: Callable[[], list[dict[str, Any]]]) -> None:
+        """Have the document say how it stands with those whom the watch sends things to."""
+        self._receivers = states
 
     def connected(self, region: str) -> None:
         """Note the Region."""
@@ -152,8 +157,10 @@ class StatusFile:
         with self._lock:
             if self._spending.enter(time.strftime("%Y-%m-%d", time.gmtime(now))):
                 self._facts["progressed_at"] = moment_text(now)
+            receivers = self._receivers()
             document = {
                 **self._facts,
+                **({"exports": receivers} if receivers else {}),
                 "written_at": moment_text(now),
                 **self._spending.to_dict(),
             }

@@ -43,16 +43,21 @@ def store_texts(tracking: Tracking, run: KnownRun, texts: Mapping[str, str]) -> 
     MlflowException
         When MLflow refuses; artifact stores raise errors of their own kinds too.
     """
-    place = _place(run.artifact_uri) if run.artifact_uri and is_sql(tracking.uri) else None
     with tempfile.TemporaryDirectory() as folder:
         for path, text in texts.items():
             file = Path(folder, path)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-        if place is None:
-            tracking.client.log_artifacts(run.run_id, folder)
-        else:
-            get_artifact_repository(place).log_artifacts(folder)  # type: ignore[no-untyped-call]
+        store_folder(tracking, run, folder)
+
+
+def store_folder(tracking: Tracking, run: KnownRun, folder: str) -> None:
+    """Store all files of a local folder as artifacts of a run; the rest as :func:`store_texts`."""
+    place = _place(run.artifact_uri) if run.artifact_uri and is_sql(tracking.uri) else None
+    if place is None:
+        tracking.client.log_artifacts(run.run_id, folder)
+    else:
+        get_artifact_repository(place).log_artifacts(folder)  # type: ignore[no-untyped-call]
 
 
 def remove_artifacts(tracking: Tracking, id_: str, uri: str | None, of: _Holder = "run") -> None:

@@ -28,6 +28,8 @@ class RunUpdate:
         Whether an earlier pass may have been cut off in the middle.
     kept
         Beginnings of tags that stay although the record lacks them: they could not be read.
+    further
+        Beginnings of tags that go where the record lacks them, besides those of facts.
     """
 
     run: KnownRun
@@ -35,6 +37,7 @@ class RunUpdate:
     status: bool
     interrupted: bool
     kept: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
     @property
     def params(self) -> dict[str, str]:
@@ -71,7 +74,7 @@ class RunUpdate:
         return [
             key
             for key in self.run.tags
-            if (names.is_fact(key) or key in lost)
+            if (names.is_fact(key) or key in lost or key.startswith(self.further))
             and key not in current
             and not (self.kept and key.startswith(self.kept))
         ]

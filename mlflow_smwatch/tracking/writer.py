@@ -19,7 +19,7 @@ from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.points import MetricPoint
 from mlflow_smwatch.core.record import ModelRecord
-from mlflow_smwatch.tracking.artifacts import store_texts
+from mlflow_smwatch.tracking.artifacts import store_folder, store_texts
 from mlflow_smwatch.tracking.batches import batches
 from mlflow_smwatch.tracking.bulk_unit import BulkUnit
 from mlflow_smwatch.tracking.dataset_inputs import dataset_input
@@ -113,12 +113,34 @@ class RunWriter:
             Why they could not be stored. An artifact store that refused once is not tried again by
             this writer, since it is the same for all runs; the next pass does.
         """
+        return self._store(" and ".join(texts), lambda: store_texts(self._tracking, run, texts))
+
+    def write_folder(self, run: KnownRun, what: str, folder: str) -> str | None:
+        """Store the files of a local folder as artifacts of a run.
+
+        Parameters
+        ----------
+        run
+            The run.
+        what
+            What they are, in words.
+        folder
+            Path of the folder.
+
+        Returns
+        -------
+        str or None
+            Why they could not be stored, as of :meth:`write_texts`.
+        """
+        return self._store(what, lambda: store_folder(self._tracking, run, folder))
+
+    def _store(self, what: str, store: Callable[[], None]) -> str | None:
         if self._refused is None:
             try:
-                store_texts(self._tracking, run, texts)
+                store()
             except Exception as error:  # noqa: BLE001 - every artifact store raises errors of its own kind
                 self._refused = (
-                    f"{' and '.join(texts)} could not be stored ({first_line(error)[:200]}):"
+                    f"{what} could not be stored ({first_line(error)[:200]}):"
                     " --artifacts none leaves them out"
                 )
         return self._refused

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from mlflow_smwatch.cli import main
 from mlflow_smwatch.cli.config import FILE, options_of
 from mlflow_smwatch.core.errors import UsageError
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import USUAL_KINDS
 from tests.cli.conftest import Smwatch
 from tests.cli.shapes import FORECAST, misfits
 from tests.cli.test_refusals import refused
@@ -27,6 +27,8 @@ EVERY_OPTION = [
 ]
 SAMPLES: Mapping[str, tuple[str, Any]] = {
     "tag": ('{team = "vision", "a=b" = "c"}', (("team", "vision"), ("a=b", "c"))),
+    "dimension": ('{Team = "vision"}', (("Team", "vision"),)),
+    "latency-percentiles": ('["p50", "p99.9"]', ("p50", "p99.9")),
     "kinds": ('["training-job", "endpoint"]', ("training-job", "endpoint")),
     "since": ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00+00:00"),
     "until": ("2026-01-31", "2026-01-31"),
@@ -99,7 +101,7 @@ PRECEDENCE = [
     pytest.param("workers", [1, 2, 3, 4], 8, id="whole number"),
     pytest.param("interval", [1.5, 2.5, 3.5, 4.5], 60.0, id="number"),
     pytest.param("metrics", ["off", "cloudwatch", "off", "cloudwatch"], "auto", id="choice"),
-    pytest.param("kinds", ["a,b", "c", "d", "e"], tuple(KINDS), id="comma list"),
+    pytest.param("kinds", ["a,b", "c", "d", "e"], USUAL_KINDS, id="comma list"),
     pytest.param("region", ["a,b", "c", "d", "e"], (), id="repeatable comma list"),
     pytest.param("tag", ["a=1", "b=2", "c=3", "d=4"], (), id="repeatable"),
 ]

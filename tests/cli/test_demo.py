@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from mlflow_smwatch.core.errors import StopError
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import USUAL_KINDS
 from mlflow_smwatch.core.tags import NOTE
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.environment import emulated_environment
@@ -166,7 +166,7 @@ def test_every_kind_is_where_it_belongs(tmp_path: Path) -> None:
         TUNING_JOB: {each.name for each in TUNED},
         EXECUTION: {each.name for each in PIPELINE_STEPS},
     }
-    assert {each.data.tags["sagemaker.kind"] for each in runs} == set(KINDS)
+    assert {each.data.tags["sagemaker.kind"] for each in runs} == set(USUAL_KINDS)
     assert [
         each.data.tags["smwatch.warning"] for each in runs if "smwatch.warning" in each.data.tags
     ] == []

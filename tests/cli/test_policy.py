@@ -19,7 +19,7 @@ from mlflow_smwatch.aws.grants import GRANTS
 from mlflow_smwatch.aws.queue import JobQueue
 from mlflow_smwatch.aws.session import connect
 from mlflow_smwatch.cli import main
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import KINDS, USUAL_KINDS
 from mlflow_smwatch.report import SyncReport
 from tests.everything import (
     ARNS,
@@ -84,7 +84,7 @@ class Use:
 
     def by_all_ways(self, **options: Any) -> None:
         """Mirror what is there, by window and by name, what ``Search`` lacks, and what is not."""
-        kinds = options.get("kinds", tuple(KINDS))
+        kinds = options.get("kinds", USUAL_KINDS)
         wanted = [each for word, each in ARNS.items() if word in kinds]
         require_calm(self.sync(0, **options))
         put_more_lineage(self.account)
@@ -181,7 +181,7 @@ def test_without_search(use: Use) -> None:
     report = use.sync(0)
     assert report.failed == []
     assert all("sagemaker:Search is denied" in each.warning for each in report.warnings)
-    named = use.sync(1, *ARNS.values())
+    named = use.sync(1, *(ARNS[word] for word in USUAL_KINDS))
     assert named.failed == []
     assert set(use.account.used) - {"sagemaker:Search"} <= actions_of(policy)
     assert "sagemaker:Search" not in actions_of(policy)

@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 from botocore.model import ServiceModel, StringShape
 from botocore.validate import ParamValidator
+from mlflow import MlflowClient
 
 import mlflow_smwatch
 from mlflow_smwatch.aws.objects import ObjectReader
@@ -22,7 +23,10 @@ from mlflow_smwatch.core.describe import training_job
 from mlflow_smwatch.core.job_files import S3Place
 from mlflow_smwatch.core.job_kinds import KINDS, TRAINING_JOB
 from mlflow_smwatch.core.record import run_record
+from mlflow_smwatch.dashboard import draw, put
 from mlflow_smwatch.demo.account import EmulatedAccount, Request
+from mlflow_smwatch.options import SyncOptions
+from mlflow_smwatch.publish import PublishOptions, publish
 from tests import kinds
 from tests.jobs import HOUR_MS, put_log
 from tests.kinds import kind_arn
@@ -77,8 +81,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]
         account.faults.page_size("sagemaker:Search", 2)
         account.faults.page_size("cloudwatch:GetMetricData", 3)
         uri = f"sqlite:///{tmp_path_factory.mktemp('recorded')}/mlflow.db"
+        put_alarm("job-2")
         mlflow_smwatch.sync(
-            tracking_uri=uri, tags=(("team", "a"),), name_contains="job", until="1h"
+            tracking_uri=uri, tags=(("team", "a"),), name_contains="job", until="1h", alarms=True
         )
         account.faults.deny("sagemaker:Search")
         account.faults.page_size("sagemaker:ListTrainingJobs", 2)
@@ -90,8 +95,24 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]
         mirror_every_kind(account, uri)
         take_messages()
         read_objects(tmp_path_factory.mktemp("objects"))
+        publish_one(uri)
         yield list(account.requests)
     patch.undo()
+
+
+def put_alarm(job: str) -> None:
+    """Put an alarm on the metric of a training job."""
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName="alarm",
+        Namespace=str(TRAINING_JOB.namespace),
+        MetricName="loss",
+        Dimensions=[{"Name": "TrainingJobName", "Value": job}],
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
 
 
 def mirror_every_kind(account: EmulatedAccount, uri: str) -> None:
@@ -116,13 +137,21 @@ def put_every_kind(account: EmulatedAccount) -> str:
     begin_ms = round(START.timestamp() * 1000)
     life: dict[str, Any] = {"created_ms": begin_ms, "ended_ms": begin_ms + HOUR_MS}
     account.put_model(kinds.model("model", created_ms=begin_ms))
-    account.put_endpoint_config(kinds.endpoint_config("config", created_ms=begin_ms))
+    config = kinds.endpoint_config("config", created_ms=begin_ms)
+    config["ProductionVariants"].append({"VariantName": "Shared", "InstanceType": "ml.m5.large"})
+    account.put_endpoint_config(config)
     account.put_pipeline(kinds.pipeline("pipe", created_ms=begin_ms))
     account.put_job("processing-job", kinds.processing_job("processing", **life))
     account.put_job("transform-job", kinds.transform_job("transform", **life))
     account.put_job("tuning-job", kinds.tuning_job("tuning", **life))
     account.put_job("automl-job", kinds.automl_job("automl", **life))
     account.put_job("endpoint", kinds.endpoint("endpoint", created_ms=begin_ms))
+    inner = kinds.inference_component(
+        "component", created_ms=begin_ms, variant="Shared", ModelName="model"
+    )
+    account.put_job("inference-component", inner)
+    notebook = kinds.notebook_instance("notebook", created_ms=begin_ms)
+    account.put_job("notebook-instance", notebook)
     account.put_job("pipeline-execution", kinds.pipeline_execution("abcdefghijkl", **life))
     account.experiments.put_experiment("study")
     account.experiments.put_trial("trial", "study", created=START)
@@ -169,6 +198,17 @@ def take_messages() -> None:
         queue.keep(messages)
     queue.release(messages[:1])
     queue.delete(messages)
+
+
+def publish_one(uri: str) -> None:
+    """Publish a run of a user's, and make a dashboard of a job, twice."""
+    client = MlflowClient(tracking_uri=uri)
+    run_id = client.create_run("0").info.run_id
+    client.log_metric(run_id, "loss", 0.5)
+    place = SyncOptions(tracking_uri=uri)
+    assert publish((run_id,), PublishOptions(), place).points == 1
+    for _ in range(2):
+        put(draw("job-1", place))
 
 
 def read_objects(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.account_clients import AccountClients
-from mlflow_smwatch.demo.contents import automl, registry
+from mlflow_smwatch.demo.contents import automl, notebooks, registry, reports
 from mlflow_smwatch.demo.contents.filling import fill, go_on
 from mlflow_smwatch.demo.recording import load_recordings
 from mlflow_smwatch.demo.workloads.families import (
@@ -191,6 +192,19 @@ def test_lineage_leads_from_raw_data_to_the_endpoint(
     assert {each["ActionType"] for each in actions} == {"Approval", "ModelDeployment"}
 
 
+def test_the_notebook_instance_has_logs(clients: AccountClients) -> None:
+    """Those of its lifecycle configuration and of Jupyter."""
+    notebook = clients.sagemaker.describe_notebook_instance(NotebookInstanceName=notebooks.NOTEBOOK)
+    assert notebook["NotebookInstanceStatus"] == "InService"
+    streams = clients.logs.describe_log_streams(
+        logGroupName=notebooks.GROUP, logStreamNamePrefix=f"{notebooks.NOTEBOOK}/"
+    )["logStreams"]
+    assert [each["logStreamName"].partition("/")[2] for each in streams] == [
+        "LifecycleConfigOnStart",
+        "jupyter.log",
+    ]
+
+
 def test_everything_that_has_tags_says_that_it_is_emulated(clients: AccountClients) -> None:
     """Nobody takes any of it for a real account's."""
     operations = {
@@ -205,6 +219,7 @@ def test_everything_that_has_tags_says_that_it_is_emulated(clients: AccountClien
         "list_models": ("Models", "ModelArn"),
         "list_endpoints": ("Endpoints", "EndpointArn"),
         "list_endpoint_configs": ("EndpointConfigs", "EndpointConfigArn"),
+        "list_notebook_instances": ("NotebookInstances", "NotebookInstanceArn"),
         "list_pipelines": ("PipelineSummaries", "PipelineArn"),
         "list_experiments": ("ExperimentSummaries", "ExperimentArn"),
         "list_trials": ("TrialSummaries", "TrialArn"),
@@ -218,3 +233,34 @@ def test_everything_that_has_tags_says_that_it_is_emulated(clients: AccountClien
     for arn in arns:
         tags = clients.sagemaker.list_tags(ResourceArn=arn)["Tags"]
         assert {"Key": "emulated", "Value": "true"} in tags, arn
+
+
+def test_the_endpoint_is_monitored(clients: AccountClients) -> None:
+    """Two executions of its schedule, of which the second names what it found in S3."""
+    schedule = clients.sagemaker.describe_monitoring_schedule(
+        MonitoringScheduleName=reports.SCHEDULE
+    )
+    assert schedule["EndpointName"] == registry.ENDPOINT
+    said = {}
+    for name in reports.EXECUTIONS:
+        job = clients.sagemaker.describe_processing_job(ProcessingJobName=name)
+        assert job["MonitoringScheduleArn"] == schedule["MonitoringScheduleArn"]
+        said[name] = job["ExitMessage"].partition(":")[0]
+    assert list(said.values()) == ["Completed", "CompletedWithViolations"]
+    key = f"{reports.SCHEDULE}/{reports.EXECUTIONS[1]}/constraint_violations.json"
+    found = clients.s3.get_object(Bucket=clients.bucket, Key=key)["Body"].read()
+    assert len(json.loads(found)["violations"]) == len(reports.VIOLATIONS)
+
+
+def test_rules_left_a_report(clients: AccountClients) -> None:
+    """Below the folder of the job's output, as the rule is called; Search tells no such rule."""
+    job = clients.sagemaker.describe_training_job(TrainingJobName=reports.PROFILED)
+    (rule,) = job["ProfilerRuleEvaluationStatuses"]
+    assert rule["RuleConfigurationName"] == reports.RULE
+    bucket, _, base = job["OutputDataConfig"]["S3OutputPath"].removeprefix("s3://").partition("/")
+    folder = "/".join(filter(None, (base.strip("/"), reports.PROFILED, "rule-output")))
+    listed_objects = clients.s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/")["Contents"]
+    assert [each["Key"].rpartition("/")[2] for each in listed_objects] == [
+        "profiler-report.html",
+        "LowGPUUtilization.json",
+    ]

@@ -74,9 +74,16 @@ def test_the_policies_are_what_the_command_prints(command: str, policy: str) -> 
 
 def test_every_action_is_explained() -> None:
     """Each that some policy allows has its row, and no other; so have those that need none."""
-    everything = "smwatch policy --artifacts overlay --register m --prices aws --queue"
+    topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+    everything = (
+        "smwatch policy --artifacts overlay --register m --prices aws --alarms --publishing mlflow"
+        f" --notify {topic} --queue"
+    )
     url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
-    printed = [_printed(f"{everything} {url}"), _printed("smwatch policy --without-search")]
+    commands = ("policy --without-search", "policy --kinds notebook-instance")
+    printed = [
+        _printed(each) for each in (f"{everything} {url}", *(f"smwatch {one}" for one in commands))
+    ]
     allowed = {one for each in printed for part in each["Statement"] for one in _actions(part)}
     assert allowed == {permission(action) for action in OPERATIONS} - STS
     table = rows(PAGE, "action", "when it is called")
@@ -122,8 +129,8 @@ def test_the_queue_has_a_statement_of_its_own() -> None:
 
 def test_logs_are_read_in_the_log_groups_of_jobs() -> None:
     """Those of the kinds of jobs and, for the overlay, of endpoints; and no other."""
-    groups = {kind.log_group for kind in KINDS.values() if kind.log_group}
-    groups.add("/aws/sagemaker/Endpoints/*")
+    usual = [kind for kind in KINDS.values() if kind.log_group and not kind.asked_for]
+    groups = {f"{each.log_group}{'/*' * each.has_own_log_group}" for each in usual}
     for sid, action in (("ListLogStreams", DESCRIBE_LOG_STREAMS), ("ReadLogs", GET_LOG_EVENTS)):
         (found,) = [each for each in _statements(PAGE) if each["Sid"] == sid]
         assert set(found["Resource"]) == {f"arn:aws:logs:*:*:log-group:{each}:*" for each in groups}
@@ -234,7 +241,7 @@ def test_denied_parts(account: EmulatedAccount, empty_database: Path) -> None:
     """Row by row: what is denied, and the exit codes."""
     uri = f"sqlite:///{empty_database}"
     table = list(rows(PAGE, "denied", "what happens", "exit code"))
-    assert len(table) == 10
+    assert len(table) == 11
     for parts, what, codes in table:
         for part in names(parts) | ({"Search"} if "where it is needed" in what else set()):
             account.faults.deny(part if ":" in part else f"sagemaker:{part}")

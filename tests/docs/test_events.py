@@ -96,7 +96,7 @@ def rule_patterns() -> list[Any]:
     return [json.loads(rule["EventPattern"]) for rule in found]
 
 
-TYPES = sorted(kind.event_type for kind in KINDS.values() if kind.event_type)
+TYPES = sorted(each.event_type for each in KINDS.values() if each.event_type and not each.asked_for)
 WANTED = {"source": [SOURCE], "detail-type": TYPES}
 
 

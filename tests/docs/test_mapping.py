@@ -23,6 +23,7 @@ from mlflow_smwatch.core.job_series import INSTANCE_METRICS
 from mlflow_smwatch.core.keys import assign_keys, legal_key
 from mlflow_smwatch.core.lineage import Edge, Node
 from mlflow_smwatch.core.lineage_compare import LineageDiff
+from mlflow_smwatch.core.not_mirrored import NOT_MIRRORED
 from mlflow_smwatch.core.points import duration_points, metric_keys
 from mlflow_smwatch.core.series import host_original
 from mlflow_smwatch.core.watermark import Watermark, from_tags
@@ -98,11 +99,19 @@ def test_statuses_are_those_of_the_table_of_kinds() -> None:
     jobs = {first.strip("`"): last.strip("`") for first, _, last in table if first[0] == "`"}
     assert names(table[0][1]) == TRAINING_JOB.waiting_phases
     shown = dict.fromkeys(KINDS.keys() - {"trial"}, jobs)
-    for word in ("endpoint", "pipeline-execution"):
+    for word in ("endpoint", "notebook-instance", "pipeline-execution"):
         own = rows(PAGE, word.replace("-", " "), "MLflow status")
-        shown[word] = {status: last.strip("`") for first, last in own for status in names(first)}
+        shown[word] = {status: last.split("`")[1] for first, last in own for status in names(first)}
     for word, statuses in shown.items():
         assert statuses == dict(KINDS[word].run_status), word
+
+
+def test_what_is_not_mirrored() -> None:
+    """Each row of the table of the code, and no other."""
+    table = rows(PAGE, "first word of the ARN", "what it is", "instead")
+    shown = {f"sagemaker:{word}" for first, *_ in table for word in names(first)}
+    assert shown == NOT_MIRRORED.keys() - {"eks:cluster"}
+    assert "`arn:aws:eks:…:cluster/…`" in PAGE
 
 
 def test_metric_keys() -> None:
@@ -117,6 +126,7 @@ def test_metric_keys() -> None:
         "sagemaker/billable_seconds",
         "sagemaker/phase_seconds",
         "sagemaker/cost_usd",
+        "sagemaker/deployment",
     ]
     for prefix in prefixes:
         assert f"`{prefix}" in PAGE

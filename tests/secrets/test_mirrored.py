@@ -9,7 +9,7 @@ import pytest
 import mlflow_smwatch as smwatch
 from mlflow_smwatch.core.arn import Arn
 from mlflow_smwatch.core.errors import UsageError
-from mlflow_smwatch.core.job_kinds import KINDS, kind_of
+from mlflow_smwatch.core.job_kinds import USUAL_KINDS, kind_of
 from mlflow_smwatch.overlay.account import PATTERNS_VARIABLE, Account
 from tests.kinds import execution_arn, kind_arn
 from tests.secrets.canaries import missing, sightings, stored
@@ -41,7 +41,7 @@ def uri(
         patch.chdir(folder)
         report = smwatch.sync(tracking_uri=f"sqlite:///{folder}/mlflow.db", **OPTIONS)
     assert report.failed == []
-    assert {run.kind for run in report.runs} == set(KINDS)
+    assert {run.kind for run in report.runs} == set(USUAL_KINDS)
     return f"sqlite:///{folder}/mlflow.db"
 
 

@@ -149,7 +149,7 @@ def test_each_kind_is_found_groups_first(account: EmulatedAccount, aws: Aws, beg
     assert whole == {"trial", "trial-component", "training-job"}
     assert account.calls == {**EACH_KIND, "sagemaker:Search": 4}
     assert finder.warnings == []
-    assert list(finder.endpoints or ()) == [kinds.kind_arn("endpoint/endpoint")]
+    assert list(finder.endless or ()) == [kinds.kind_arn("endpoint/endpoint")]
 
 
 @pytest.mark.parametrize("word", sorted(KINDS))
@@ -168,7 +168,7 @@ def test_a_window_and_a_part_of_the_name(account: EmulatedAccount, aws: Aws, beg
     account.put_job("tuning-job", kinds.tuning_job("past", created_ms=begun_ms - 30 * DAY_MS))
     finder = JobFinder(aws)
     assert shown(modified(finder)) == EVERY_KIND
-    assert len(finder.endpoints or ()) == 2
+    assert len(finder.endless or ()) == 2
     part = [each for each in EVERY_KIND if "tr" in each[1]]
     assert len(part) == 3
     assert shown(modified(JobFinder(aws), name_contains="tr")) == part

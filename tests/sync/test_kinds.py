@@ -46,6 +46,7 @@ RESOURCES = {
     "trial-component": f"{COMPONENT}/component",
     "endpoint": "endpoint/endpoint",
     "pipeline-execution": f"pipeline/pipe/execution/{EXECUTION}",
+    "notebook-instance": "notebook-instance/notebook",
 }
 STREAM = "i-0a1b2c3d"
 EPOCH = "1700000000"
@@ -53,7 +54,7 @@ TRANSFORMS = "/aws/sagemaker/TransformJobs"
 
 
 def put_every_kind(mirror: Mirror) -> None:
-    """Put one of each kind, all over but the endpoint."""
+    """Put one of each kind, all over but the endpoint and the notebook instance."""
     account, tags = mirror.account, {"team": "vision"}
     account.put_training_job(job_answer("training", **LIFE), tags)
     put_trials(account, "trial")
@@ -66,6 +67,9 @@ def put_every_kind(mirror: Mirror) -> None:
     account.put_endpoint_config(kinds.endpoint_config("config", created_ms=CREATED_MS))
     account.put_job("endpoint", kinds.endpoint("endpoint", created_ms=CREATED_MS), tags)
     account.put_job("pipeline-execution", kinds.pipeline_execution(EXECUTION, **LIFE))
+    account.put_job(
+        "notebook-instance", kinds.notebook_instance("notebook", created_ms=CREATED_MS), tags
+    )
 
 
 def test_each_kind_has_its_run(mirror: Mirror) -> None:
@@ -85,7 +89,8 @@ def test_each_kind_has_its_run(mirror: Mirror) -> None:
         assert one.data.tags["sagemaker.name"] == name
         assert home(mirror, resource) == homes.get(word, KINDS[word].experiment)
         assert one.info.start_time == CREATED_MS
-        expected = ("RUNNING", None, False) if word == "endpoint" else ("FINISHED", ENDED_MS, True)
+        goes_on = KINDS[word].endless
+        expected = ("RUNNING", None, False) if goes_on else ("FINISHED", ENDED_MS, True)
         assert state(mirror, resource) == expected
         tagged = None if word in {*homes, *titles} else "vision"
         assert one.data.tags.get("sagemaker.tag.team") == tagged
@@ -171,6 +176,18 @@ STATUSES = {
         "Failed": "FAILED",
         "Unheard": "RUNNING",
     },
+    "notebook-instance": {
+        "Pending": "SCHEDULED",
+        "InService": "RUNNING",
+        "Stopping": "RUNNING",
+        "Stopped": "FINISHED",
+        "Failed": "FAILED",
+        "Deleting": "RUNNING",
+        "Updating": "RUNNING",
+        "PendingMaintenance": "RUNNING",
+        "InMaintenance": "RUNNING",
+        "Unheard": "RUNNING",
+    },
     "trial-component": JOB_WORDS,
 }
 MAKERS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -193,6 +210,8 @@ def put_status(mirror: Mirror, word: str, status: str) -> str:
         return f"{COMPONENT}/{name}"
     if word == "endpoint":
         answer = kinds.endpoint(name, created_ms=CREATED_MS, status=status)
+    elif word == "notebook-instance":
+        answer = kinds.notebook_instance(name, created_ms=CREATED_MS, status=status)
     elif word == "pipeline-execution":
         name = f"{status.lower():x<12}"[:12]
         answer = kinds.pipeline_execution(name, **life)
@@ -316,7 +335,8 @@ def test_what_aws_deleted(mirror: Mirror) -> None:
     assert report.failed == []
     assert report.jobs["updated"] == 2
     for word, resource in RESOURCES.items():
-        expected = ("RUNNING", None, False) if word == "endpoint" else ("FINISHED", ENDED_MS, True)
+        goes_on = KINDS[word].endless
+        expected = ("RUNNING", None, False) if goes_on else ("FINISHED", ENDED_MS, True)
         assert state(mirror, resource) == expected, word
     for resource in ("processing-job/going", f"{COMPONENT}/loose"):
         assert state(mirror, resource) == ("KILLED", CREATED_MS, True)
@@ -461,7 +481,7 @@ def test_endpoint_and_its_changes(mirror: Mirror) -> None:
     assert settled(mirror) == {}
     verified(mirror)
     account.remove_job("endpoint", "endpoint")
-    report = sync(mirror)
+    report = sync(mirror, settle_s=0)
     status, end_ms, final = state(mirror, RESOURCES["endpoint"])
     assert (status, final) == ("FINISHED", True)
     assert end_ms
@@ -479,7 +499,7 @@ def test_an_endpoint_of_the_same_name(mirror: Mirror) -> None:
     sync(mirror)
     account.remove_job("endpoint", "endpoint")
     account.put_job("endpoint", kinds.endpoint("endpoint", created_ms=ENDED_MS))
-    sync(mirror)
+    sync(mirror, settle_s=0)
     states = {one.info.start_time: one.info.status for one in found(mirror, RESOURCES["endpoint"])}
     assert states == {CREATED_MS: "FINISHED", ENDED_MS: "RUNNING"}
     assert settled(mirror) == {}

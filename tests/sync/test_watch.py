@@ -93,6 +93,7 @@ class StandIn:
     calls: list[Follow] = field(default_factory=list)
     made: int = 0
     open_jobs: int = 0
+    following: frozenset[str] = frozenset()
 
     @property
     def ledger(self) -> Ledger:

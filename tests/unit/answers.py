@@ -245,6 +245,20 @@ ENDPOINT = {
     "Models": [MODEL, PACKAGED_MODEL],
 }
 
+NOTEBOOK = {
+    "NotebookInstanceName": "Explore",
+    "NotebookInstanceArn": arn("notebook-instance/explore"),
+    "NotebookInstanceStatus": "InService",
+    **times(),
+    "Url": "explore.notebook.eu-west-1.sagemaker.aws",
+    "InstanceType": "ml.t3.medium",
+    "RoleArn": ROLE,
+    "NotebookInstanceLifecycleConfigName": "install",
+    "DefaultCodeRepository": "https://github.com/example/notebooks",
+    "VolumeSizeInGB": 20,
+    "PlatformIdentifier": "notebook-al2-v3",
+}
+
 EXECUTION = {
     "PipelineArn": arn("pipeline/nightly"),
     "PipelineExecutionArn": arn("pipeline/nightly/execution/abc"),
@@ -331,6 +345,7 @@ ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "tuning-job": ("DescribeHyperParameterTuningJobResponse", TUNING),
     "automl-job": ("DescribeAutoMLJobV2Response", AUTOML),
     "endpoint": ("DescribeEndpointOutput", ENDPOINT),
+    "notebook-instance": ("DescribeNotebookInstanceOutput", NOTEBOOK),
     "pipeline-execution": ("PipelineExecution", EXECUTION),
     "trial": ("Trial", TRIAL),
     "trial-component": ("TrialComponent", TRIAL_COMPONENT),

@@ -35,6 +35,7 @@ RUNS = {
     "tuning-job": ("tune", "sagemaker/tuning-jobs", "FINISHED", ENDED_MS),
     "automl-job": ("auto", "sagemaker/automl-jobs", "KILLED", ENDED_MS),
     "endpoint": ("live", "sagemaker/endpoints", "RUNNING", None),
+    "notebook-instance": ("Explore", "sagemaker/notebook-instances", "RUNNING", None),
     "pipeline-execution": ("Nightly of Monday", "churn", "FAILED", MODIFIED_MS),
     "trial": ("First try", "churn", "RUNNING", None),
     "trial-component": ("By hand", "churn", "FAILED", ENDED_MS),
@@ -87,6 +88,20 @@ TAGS: dict[str, dict[str, str | None]] = {
         "sagemaker.instance_type": "ml.m5.large, ml.c5.large",
         "sagemaker.instance_count": "3",
         "sagemaker.variant.blue.model": "classifier",
+        "sagemaker.log_group": "/aws/sagemaker/Endpoints/live",
+        "sagemaker.logs_url": "https://eu-west-1.console.aws.amazon.com/cloudwatch/home"
+        "?region=eu-west-1#logsV2:log-groups/log-group/$252Faws$252Fsagemaker$252FEndpoints$252Flive",
+        "sagemaker.deployments": "1",
+    },
+    "notebook-instance": {
+        "sagemaker.name": "Explore",
+        "sagemaker.log_group": "/aws/sagemaker/NotebookInstances",
+        "sagemaker.lifecycle_config": "install",
+        "sagemaker.volume_size_gb": "20",
+        "sagemaker.console_url": "https://eu-west-1.console.aws.amazon.com/sagemaker/home"
+        "?region=eu-west-1#/notebook-instances/Explore",
+        "sagemaker.metrics_url": None,
+        "sagemaker.deployments": None,
     },
     "pipeline-execution": {
         "sagemaker.name": "abc",
@@ -130,6 +145,7 @@ PARAMS = {
     },
     "automl-job": {"objective/metric": "F1", "problem_type": "Tabular"},
     "endpoint": {},
+    "notebook-instance": {},
     "pipeline-execution": {"mode": "fast", "rows": "5"},
     "trial": {},
     "trial-component": {"epochs": "3", "lr": "0.1", "optimizer": "adam"},
@@ -142,6 +158,9 @@ NOTES = {
     "tuning-job": r"SageMaker tuning job **tune** on 1 × ml\.m5\.large in eu\-west\-1.",
     "endpoint": (
         r"SageMaker endpoint **live** on 3 × ml\.m5\.large, ml\.c5\.large in eu\-west\-1."
+    ),
+    "notebook-instance": (
+        r"SageMaker notebook instance **Explore** on 1 × ml\.t3\.medium in eu\-west\-1."
     ),
     "pipeline-execution": (r"SageMaker pipeline execution **Nightly of Monday** in eu\-west\-1."),
     "trial": r"SageMaker trial **First try** in eu\-west\-1.",
@@ -211,6 +230,7 @@ FIELDS = {
     "tuning-job": "HyperParameterTuningJobStatus",
     "automl-job": "AutoMLJobStatus",
     "endpoint": "EndpointStatus",
+    "notebook-instance": "NotebookInstanceStatus",
     "pipeline-execution": "PipelineExecutionStatus",
 }
 

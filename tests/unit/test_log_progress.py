@@ -28,7 +28,7 @@ from mlflow_smwatch.core.watermark import Watermark, from_tags, to_tags
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine import log_reader
 from mlflow_smwatch.engine.context import PassContext
-from mlflow_smwatch.engine.host_replay import HostReplay, Stretch
+from mlflow_smwatch.engine.host_replay import HostReplay, Stretch, hosts_of_job
 from mlflow_smwatch.engine.task import LogReading, Task
 from tests.unit.jobs import completed_job
 
@@ -441,8 +441,7 @@ def test_pages_of_hosts_come_in_any_order(
 def replay_of(logs: Logs, job: Job, streams: Sequence[LogStream]) -> HostReplay:
     """Replay all streams of a host from their beginning."""
     return HostReplay(
-        cast("LogReader", logs),
-        job,
+        hosts_of_job(cast("LogReader", logs), job),
         streams,
         Stretch(positions={}),
         lambda: MetricReader(job.definitions, float),

@@ -191,6 +191,24 @@ FIELDS: dict[str, dict[str, Any]] = {
             ("variant.green.instance_type", "ml.c5.large"),
             ("variant.green.initial_instance_count", "1"),
             ("variant.green.weight", "1"),
+            ("variant.green.containers", '["container-1", "container-2"]'),
+        ),
+    },
+    "notebook-instance": {
+        "name": "Explore",
+        "status": "InService",
+        "ended_ms": None,
+        "modified_ms": MODIFIED_MS,
+        "role_arn": ROLE,
+        "instance_type": "ml.t3.medium",
+        "instance_count": 1,
+        "params": (),
+        "facts": (
+            ("notebook_url", "explore.notebook.eu-west-1.sagemaker.aws"),
+            ("lifecycle_config", "install"),
+            ("code_repository", "https://github.com/example/notebooks"),
+            ("platform", "notebook-al2-v3"),
+            ("volume_size_gb", "20"),
         ),
     },
     "pipeline-execution": {
@@ -285,6 +303,7 @@ FLOWS: dict[str, set[Flow]] = {
         (IMAGE, PACKAGED),
         (LIVE, "s3://bucket/captured/live/"),
     },
+    "notebook-instance": set(),
     "pipeline-execution": {(EXECUTION, CLASSIFIER), (EXECUTION, PACKAGE)},
     "trial": set(),
     "trial-component": {
@@ -379,6 +398,9 @@ REQUIRED = [
     if field == "CreationTime"
     or (field.endswith(("JobName", "JobArn", "JobStatus")) and word.endswith("job"))
     or field in {"EndpointName", "EndpointArn", "EndpointStatus"}
+    or field.startswith("NotebookInstance")
+    and field.endswith(("Name", "Arn", "Status"))
+    and "Lifecycle" not in field
     or field in {"TrialName", "TrialArn", "TrialComponentName", "TrialComponentArn"}
     or (field.startswith("PipelineExecution") and field.endswith(("Status", "Arn")))
 ]

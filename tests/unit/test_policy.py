@@ -17,7 +17,16 @@ from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.policy import Place, QueueName, Statement, document, queue_name
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/smwatch"
-ALL = Needs(overlay=True, register=True, queue_url=QUEUE, asks_prices=True)
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
+ALL = Needs(
+    kinds=frozenset(KINDS),
+    overlay=True,
+    register=True,
+    alarms=True,
+    queue_url=QUEUE,
+    asks_prices=True,
+    topics=(TOPIC,),
+)
 LONGEST_MANAGED_POLICY = 6144
 """Characters without white space ("IAM and AWS STS quotas")."""
 
@@ -35,7 +44,9 @@ def test_every_operation_has_its_row() -> None:
 
 def test_some_policy_has_every_action() -> None:
     """But for those that the role itself does not need."""
-    unsearched = Needs(search=False, overlay=True, queue_url=QUEUE, asks_prices=True)
+    unsearched = Needs(
+        search=False, overlay=True, queue_url=QUEUE, asks_prices=True, publish="mlflow"
+    )
     actions = {grant.action for grant in GRANTS}
     assert allowed(ALL) | allowed(unsearched) == actions - {GET_CALLER_IDENTITY, ASSUME_ROLE}
 
@@ -56,11 +67,36 @@ def test_each_kind_is_described_and_listed() -> None:
 @pytest.mark.parametrize(
     ("less", "more", "actions"),
     [
-        (Needs(), Needs(overlay=True), {"s3:ListBucket", "s3:GetObject"}),
-        (Needs(metrics="off"), Needs(), {"sagemaker:BatchGetMetrics", "cloudwatch:GetMetricData"}),
+        (Needs(), Needs(overlay=True), {"s3:ListBucket"}),
+        (
+            Needs(metrics="off"),
+            Needs(metrics="off", copies=True),
+            {"s3:ListBucket", "s3:GetObject"},
+        ),
+        (
+            Needs(metrics="off"),
+            Needs(),
+            {
+                "sagemaker:BatchGetMetrics",
+                "cloudwatch:GetMetricData",
+                "cloudwatch:ListMetrics",
+                "s3:GetObject",
+            },
+        ),
         (Needs(metrics="cloudwatch"), Needs(), {"logs:GetLogEvents"}),
         (Needs(), Needs(metrics="logs"), set()),
         (Needs(), Needs(asks_prices=True), {"pricing:GetProducts"}),
+        (
+            Needs(),
+            Needs(publish="mlflow"),
+            {"cloudwatch:PutMetricData", "cloudwatch:GetDashboard", "cloudwatch:PutDashboard"},
+        ),
+        (Needs(), Needs(topics=(TOPIC,)), {"sns:Publish"}),
+        (
+            Needs(),
+            Needs(alarms=True),
+            {"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"},
+        ),
         (
             Needs(kinds=frozenset({"tuning-job"})),
             Needs(kinds=frozenset({"tuning-job"}), register=True),
@@ -78,7 +114,7 @@ def test_options_add_actions(less: Needs, more: Needs, actions: set[str]) -> Non
 def test_only_a_queue_is_written_to() -> None:
     """All else reads: names of actions say so."""
     writing = {each for each in allowed(ALL) if not each.partition(":")[2].startswith(READS)}
-    assert writing == {"sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
+    assert writing == {"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sns:Publish"}
     assert {each for each in allowed(Needs()) if each.startswith("sqs:")} == set()
 
 
@@ -177,8 +213,10 @@ def test_partitions() -> None:
 def test_what_is_asked_for_has_a_legal_name() -> None:
     """Tuning and AutoML jobs have the shortest names."""
     assert len(NOTHING) <= min(calls.longest_name for calls in CALLS.values())
-    others = {"logs", "s3", "sqs", "sts", "pricing"}
-    services = {each for each in OPERATIONS if each.partition(":")[0] not in others}
+    others = {"logs", "s3", "sns", "sqs", "sts", "pricing"}
+    publishing = {grant.operation for grant in GRANTS if grant.needed(Needs(publish="mlflow"))}
+    publishing -= {grant.operation for grant in GRANTS if grant.needed(Needs())}
+    services = {each for each in OPERATIONS if each.partition(":")[0] not in others} - publishing
     assert services - REQUESTS.keys() == {"sagemaker:ListTags"}
 
 
@@ -199,3 +237,21 @@ def test_a_message_ends_with_what_to_do(message: str, detail: str, fix: str | No
     found = failed("check", TrackingError(message))
     assert (found.status, found.detail, found.fix) == ("bad", detail, fix)
     assert failed("check", JobError(message), "warn").to_dict()["status"] == "warn"
+
+
+def test_only_lists_of_violations_are_read_unless_more_is_wanted() -> None:
+    """By their names, in whichever bucket; nothing of S3 where no metric is wanted."""
+    (usual,) = [each for each in statements(Needs()) if each.sid == "ReadObjects"]
+    assert usual == Statement(
+        sid="ReadObjects",
+        actions=("s3:GetObject",),
+        resources=(
+            "arn:aws:s3:::*/*constraint_violations.json",
+            "arn:aws:s3:::*/*constraints_violations.json",
+        ),
+    )
+    (copying,) = [each for each in statements(Needs(copies=True)) if each.sid == "ReadObjects"]
+    assert copying.resources == ("arn:aws:s3:::*", "arn:aws:s3:::*/*")
+    training = Needs(kinds=frozenset({"training-job"}))
+    for needs in (training, Needs(metrics="off")):
+        assert "ReadObjects" not in {each.sid for each in statements(needs)}

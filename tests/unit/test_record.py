@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from mlflow_smwatch.core import tags as names
+from mlflow_smwatch.core.deployments import Deployment, Deployments
 from mlflow_smwatch.core.hyperparameters import decoded
 from mlflow_smwatch.core.job import Channel
 from mlflow_smwatch.core.kinship import Kinship
@@ -82,7 +83,11 @@ def test_every_fact_is_known_as_the_mirrors_own() -> None:
     """Only such tags are removed once a job has the fact no more."""
     texts = "secondary_status failure_reason image algorithm role_arn"
     uris = ("checkpoint", "tensorboard", "model_artifact", "output")
-    facts = "best_training_job best_objective best_candidate endpoint_config model pipeline jobs"
+    facts = (
+        "best_training_job best_objective best_candidate endpoint_config model pipeline jobs"
+        " code_repository lifecycle_config notebook_url platform volume_size_gb"
+        " monitoring_schedule monitoring_status monitoring_type profiling_status"
+    )
     everything = {
         **dict.fromkeys(texts.split(), "x"),
         **dict.fromkeys(uris, "s3://bucket/key"),
@@ -91,7 +96,8 @@ def test_every_fact_is_known_as_the_mirrors_own() -> None:
         "tags": (("team", "x"), ("long" * 100, "y")),
         "hyperparameters": (("sagemaker_program", "train.py"),),
         "facts": (*((name, "x") for name in facts.split()), ("training_jobs.Completed", "1")),
-        "kinship": KINSHIP,
+        "kinship": replace(KINSHIP, endpoint="wine"),
+        "deployments": Deployments(known=(Deployment(at_ms=0, text="{}"),)),
         "lineage": reads("job", Node(id="s3://bucket/data", kind="data")),
     }
     written = {

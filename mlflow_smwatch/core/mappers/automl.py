@@ -22,6 +22,7 @@ from mlflow_smwatch.core.mappers.answers import (
     s3_uri,
     text,
 )
+from mlflow_smwatch.core.reports import automl_facts
 
 _DEFAULT_CHANNEL = "training"
 """What a channel without ``ChannelType`` is (``AutoMLChannel``)."""
@@ -48,7 +49,8 @@ def automl_job(answer: Answer) -> Job:
         facts=present(
             ("best_candidate", text(best, "CandidateName")),
             ("best_objective", number(objective, "Value")),
-        ),
+        )
+        + automl_facts(answer),
     )
     return replace(job, lineage=_lineage(job, best))
 

@@ -20,6 +20,7 @@ from mlflow_smwatch.core.mappers.answers import (
     seconds_between,
     text,
 )
+from mlflow_smwatch.core.reports import processing_facts, schedule_of
 
 
 def processing_job(answer: Answer) -> Job:
@@ -42,8 +43,15 @@ def processing_job(answer: Answer) -> Job:
         output=outputs[0] if len(outputs) == 1 else None,
         code=next(iter(materials.s3_inputs(channels, materials.CODE)), None),
         channels=channels,
+        facts=processing_facts(answer),
+        kinship=replace(job.kinship, endpoint=_monitored(answer)),
     )
     return replace(job, lineage=_lineage(job, outputs))
+
+
+def _monitored(answer: Answer) -> str | None:
+    """Name the endpoint that a monitoring execution looked at ("Container contract inputs")."""
+    return text(answer, "Environment", "sagemaker_endpoint_name") if schedule_of(answer) else None
 
 
 def _usage(answer: Answer) -> Usage | None:

@@ -25,6 +25,7 @@ from mlflow_smwatch.core.mappers.answers import (
     text,
     whole,
 )
+from mlflow_smwatch.core.reports import training_facts
 
 _END_PHASES = frozenset(
     {"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded"}
@@ -63,6 +64,7 @@ def training_job(answer: Answer) -> Job:
         final_metrics=tuple(_final_metrics(parts(answer, "FinalMetricDataList"))),
         channels=s3_channels(parts(answer, "InputDataConfig")),
         phases=tuple(_phases(transitions)),
+        facts=training_facts(answer),
     )
     return replace(job, lineage=_lineage(job))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.account_clients import AccountClients
+from mlflow_smwatch.demo.contents.reports import put_candidate_reports
 from mlflow_smwatch.demo.job_requests import EMULATED
 
 NAME = "wine-autopilot-synthetic"
@@ -21,6 +22,8 @@ def put_automl_job(account: EmulatedAccount, clients: AccountClients, now: datet
     """Store an ended job with one candidate for each score."""
     created = now - AGE
     candidates = [_candidate(number, score, created) for number, score in enumerate(SCORES)]
+    properties = put_candidate_reports(clients, NAME)
+    best = max(candidates, key=_score) | {"CandidateProperties": properties}
     source = {"S3DataType": "S3Prefix", "S3Uri": clients.uri("datasets/wine/raw/")}
     account.put_job(
         "automl-job",
@@ -40,7 +43,7 @@ def put_automl_job(account: EmulatedAccount, clients: AccountClients, now: datet
             "AutoMLJobObjective": {"MetricName": OBJECTIVE},
             "AutoMLProblemTypeConfig": {"TabularJobConfig": {"TargetAttributeName": "cultivar"}},
             "AutoMLProblemTypeConfigName": "Tabular",
-            "BestCandidate": max(candidates, key=_score),
+            "BestCandidate": best,
             "CreationTime": created,
             "EndTime": created + LASTED,
             "LastModifiedTime": created + LASTED,

@@ -12,8 +12,10 @@ from mlflow_smwatch.demo.contents.lineage import (
     put_job_lineage,
     put_package_lineage,
 )
+from mlflow_smwatch.demo.contents.notebooks import put_notebook
 from mlflow_smwatch.demo.contents.pipeline import checked_at, put_pipeline
-from mlflow_smwatch.demo.contents.registry import put_endpoint, put_package
+from mlflow_smwatch.demo.contents.registry import ENDPOINT, put_endpoint, put_package
+from mlflow_smwatch.demo.contents.reports import put_monitoring, put_rules
 from mlflow_smwatch.demo.contents.tuning import put_tuning_job
 from mlflow_smwatch.demo.recording import load_recordings
 from mlflow_smwatch.demo.replay import LiveJob, advance, replay
@@ -49,6 +51,8 @@ def fill(account: EmulatedAccount, now: datetime) -> tuple[LiveJob, ...]:
             put_job_lineage(account, clients, job)
     put_tuning_job(account, clients, [placed[workload.name] for workload in TUNED])
     put_automl_job(account, clients, now)
+    put_notebook(account, clients, now)
+    put_rules(account, clients)
     _put_pipeline(account, clients, tuple(placed[workload.name] for workload in PIPELINE_STEPS))
     return live
 
@@ -76,3 +80,4 @@ def _put_pipeline(
     deployed = jobs[-1].finished + DEPLOYED_AFTER
     endpoint = put_endpoint(account, clients, training, deployed)
     put_endpoint_lineage(account, clients, training, endpoint, deployed)
+    put_monitoring(account, clients, ENDPOINT, deployed)

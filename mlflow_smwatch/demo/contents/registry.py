@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from mlflow_smwatch.demo.account import EmulatedAccount
 from mlflow_smwatch.demo.account_clients import AccountClients
+from mlflow_smwatch.demo.contents.traffic import SYNTHETIC, put_traffic
 from mlflow_smwatch.demo.job_requests import EMULATED, model_name, tag_list
 from mlflow_smwatch.demo.workloads.schedule import PlacedJob
 
@@ -14,6 +15,8 @@ ENDPOINT = "wine-cultivars"
 CONFIG = "wine-cultivars-1"
 VARIANT = "AllTraffic"
 STARTING = timedelta(minutes=4)
+AHEAD = timedelta(hours=6)
+"""For how long the endpoint goes on answering while the demo is served."""
 
 
 def put_package(
@@ -63,8 +66,11 @@ def put_endpoint(
             Tags=tag_list(EMULATED),
         )
         endpoint = clients.sagemaker.create_endpoint(
-            EndpointName=ENDPOINT, EndpointConfigName=CONFIG, Tags=tag_list(EMULATED)
+            EndpointName=ENDPOINT,
+            EndpointConfigName=CONFIG,
+            Tags=tag_list({**EMULATED, **SYNTHETIC}),
         )
+    put_traffic(account, ENDPOINT, VARIANT, at + STARTING, account.clock.now() + AHEAD)
     account.update_job(
         "endpoint", ENDPOINT, EndpointStatus="InService", LastModifiedTime=at + STARTING
     )

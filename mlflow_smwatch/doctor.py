@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mlflow_smwatch.aws.caller import Caller, identify, quota_findings
-from mlflow_smwatch.aws.grants import Needs
+from mlflow_smwatch.aws.needs import Needs
 from mlflow_smwatch.aws.partitions import has_sagemaker
 from mlflow_smwatch.aws.probes import Prober, hasty
 from mlflow_smwatch.aws.session import Aws, connect

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlflow_smwatch.aws.grants import Needs
+from mlflow_smwatch.aws.needs import Needs
 from mlflow_smwatch.aws.partitions import partition_of
 from mlflow_smwatch.aws.permissions import assuming, statements
 from mlflow_smwatch.core.arn import Arn

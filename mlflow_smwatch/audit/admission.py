@@ -19,8 +19,10 @@ from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.endpoints import EndpointReader
-from mlflow_smwatch.engine.recognition import Recognition, alone, is_leaving
-from mlflow_smwatch.engine.task import Outcome, Task
+from mlflow_smwatch.engine.outcome import Outcome
+from mlflow_smwatch.engine.recognition import Recognition, alone
+from mlflow_smwatch.engine.run_states import is_leaving
+from mlflow_smwatch.engine.task import Task
 
 _LEAVING = "AWS is deleting this job: its run is not compared"
 _ONE_RUN = "1 run"

@@ -16,8 +16,9 @@ from mlflow_smwatch.core.prices import noted_usd
 from mlflow_smwatch.core.progress import progress
 from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.recognition import alone
-from mlflow_smwatch.engine.task import Outcome, Task
+from mlflow_smwatch.engine.task import Task
 from mlflow_smwatch.report import Failure
 from mlflow_smwatch.tracking.units import UnitLimits
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from mlflow_smwatch.aws import operations as op
-from mlflow_smwatch.aws.grants import GRANTS, Grant, Needs, has_queue
+from mlflow_smwatch.aws.grants import GRANTS, Grant, has_queue
+from mlflow_smwatch.aws.needs import Needs
 from mlflow_smwatch.aws.partitions import partition_of
 from mlflow_smwatch.core.arn import is_arn
 from mlflow_smwatch.core.policy import Place, Statement, queue_name

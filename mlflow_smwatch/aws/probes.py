@@ -14,7 +14,8 @@ from typing import Any
 from botocore.config import Config
 
 from mlflow_smwatch.aws import operations as op
-from mlflow_smwatch.aws.grants import ANY_OBJECT, Grant, Needs
+from mlflow_smwatch.aws.grants import ANY_OBJECT, Grant
+from mlflow_smwatch.aws.needs import Needs
 from mlflow_smwatch.aws.partitions import partition_of
 from mlflow_smwatch.aws.permissions import needed
 from mlflow_smwatch.aws.probe_requests import (

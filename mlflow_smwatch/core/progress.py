@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mlflow_smwatch.core.alarm_history import alarm_points, furthest
@@ -11,6 +11,7 @@ from mlflow_smwatch.core.component_metrics import Iteration, component_points
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_series import steady_series
 from mlflow_smwatch.core.log_progress import LogPart, advance, advance_further
+from mlflow_smwatch.core.overlap import Look, fresh, unwritten
 from mlflow_smwatch.core.points import (
     COST,
     DEPLOYMENT,
@@ -26,7 +27,7 @@ from mlflow_smwatch.core.points import (
 from mlflow_smwatch.core.series import Point, metric_of
 from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.core.windows import FINEST_PERIOD_S, Reading
+from mlflow_smwatch.core.windows import Reading
 
 CLOUDWATCH = "cloudwatch"
 FINAL = "final"
@@ -165,29 +166,21 @@ def progress(
     undecided = NONE if before.source == NONE else None
     if undecided:
         before = replace(before, source=None)
-    look = _Look.at(job, before, measured.reading)
+    look = Look.at(job, before, measured.reading)
     logged, before = advance(before, measured.logs, keys, not_sent)
     further, before = advance_further(before, measured.further, keys, not_sent)
     logged += further
     for original, found in measured.series.items():
         if keys[original] not in not_sent and _is_of_source(original, before.source):
-            fresh = _fresh(original, keys[original], found, look, written)
-            points += cloudwatch_points(job, keys, original, fresh)
+            new = fresh(original, keys[original], found, look, written)
+            points += cloudwatch_points(job, keys, original, new)
     source = before.source or _source(points)
     if measured.metrics:
-        own = _not_logged(component_points(job, keys, measured.iterations), not_sent)
-        points += _unwritten(own, before, measured.iterations, written)
-        points += _not_logged(_deployed(job, keys, before, written), not_sent)
-        points += _not_logged(alarm_points(job, keys, changes, before.alarms), not_sent)
+        points += _not_logged(_told(job, keys, before, measured, written), not_sent)
     complete = measured.reading.complete and (give_up_denied or measured.whole)
     looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
-    if measured.reading.complete and measured.metrics:
-        counted = count_points(job, keys, measured.counts, before.measured)
-        points += _not_logged(counted, not_sent)
     if measured.reading.complete and looked:
         points += _not_logged(duration_points(job, keys, before.measured), not_sent)
-        counted = count_points(job, keys, measured.counts, before.measured)
-        points += _not_logged(counted, not_sent)
         cost, before = _cost(job, keys, before, measured, written)
         points += _not_logged(cost, not_sent)
     if complete and looked:
@@ -210,78 +203,20 @@ def progress(
     return Progress(points=(*logged, *points), watermark=after)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """How what a pass read stands to what earlier passes wrote.
-
-    Attributes
-    ----------
-    before
-        The run's watermark.
-    again
-        Whether it is the last look, which reads once more what may be written.
-    whole
-        Whether it holds all that can be written, so that equal counts are equal points.
-    """
-
-    before: Watermark
-    again: bool
-    whole: bool
-
-    @classmethod
-    def at(cls, job: Job, before: Watermark, reading: Reading) -> _Look:
-        first = next(iter(reading.windows), None)
-        whole = (
-            first is not None
-            and first.start_ms <= job.created_ms
-            and first.period_s == FINEST_PERIOD_S
-        )
-        return cls(before=before, again=reading.complete, whole=whole)
-
-    def overlaps(self, found: Iterable[Point]) -> bool:
-        read_to_ms = self.before.read_to_ms
-        return self.again or (
-            read_to_ms is not None and any(point.timestamp_ms < read_to_ms for point in found)
-        )
-
-
-def _fresh(
-    original: str,
-    key: str,
-    found: Sequence[Point],
-    look: _Look,
-    written: Callable[[str], Iterable[WrittenPoint]],
-) -> Sequence[Point]:
-    count = look.before.points.get(original, 0)
-    if not count or not look.overlaps(found):
-        return found
-    if look.whole and len(found) == count:
-        return ()
-    have = frozenset(point.timestamp_ms for point in written(key))
-    return [point for point in found if point.timestamp_ms not in have]
-
-
-def _unwritten(
-    points: Iterable[MetricPoint],
+def _told(
+    job: Job,
+    keys: Mapping[str, str],
     before: Watermark,
-    iterations: Container[str],
+    measured: Measured,
     written: Callable[[str], Iterable[WrittenPoint]],
 ) -> Iterator[MetricPoint]:
-    """Give the points of a trial component's metrics that the run lacks.
-
-    An iteration is one point, whichever time it is told with; a summary is one at each of its
-    times.
-    """
-    have: dict[str, frozenset[tuple[int, int]]] = {}
-    for point in points:
-        by_step = metric_of(point.original) in iterations
-        if point.key not in have:
-            known = written(point.key) if before.points.get(point.original) else ()
-            have[point.key] = frozenset(
-                (0 if by_step else each.timestamp_ms, each.step) for each in known
-            )
-        if (0 if by_step else point.timestamp_ms, point.step) not in have[point.key]:
-            yield point
+    """Give the new points that neither CloudWatch's series nor logs tell."""
+    iterations = component_points(job, keys, measured.iterations)
+    yield from unwritten(iterations, before, measured.iterations, written)
+    yield from _deployed(job, keys, before, written)
+    yield from alarm_points(job, keys, measured.alarms.changes, before.alarms)
+    if measured.reading.complete:
+        yield from count_points(job, keys, measured.counts, before.measured)
 
 
 def _asked(

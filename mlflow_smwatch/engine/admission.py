@@ -18,15 +18,10 @@ from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.endpoints import EndpointReader
-from mlflow_smwatch.engine.recognition import (
-    Recognition,
-    alone,
-    is_back,
-    is_ended_otherwise,
-    is_leaving,
-    is_removed,
-)
-from mlflow_smwatch.engine.task import Outcome, Task
+from mlflow_smwatch.engine.outcome import Outcome
+from mlflow_smwatch.engine.recognition import Recognition, alone
+from mlflow_smwatch.engine.run_states import is_back, is_ended_otherwise, is_leaving, is_removed
+from mlflow_smwatch.engine.task import Task
 
 _NOTHING_TO_READ = Reading(windows=(), complete=True)
 

@@ -15,8 +15,8 @@ from mlflow_smwatch.core.watermark import STATE_TAG
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import is_young
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.recognition import Recognition, alone
-from mlflow_smwatch.engine.task import Outcome
 
 _NOTHING_LEFT = (
     "AWS no longer knows this job, and its run was removed by 'smwatch forget': nothing is left"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.core.job_kinds import TRIAL
-from mlflow_smwatch.engine.task import Outcome
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.report import NOT_REACHED, Failure, SyncReport
 

@@ -26,9 +26,9 @@ from mlflow_smwatch.engine.admission import Admission
 from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.job_pass import Interrupted, JobPass
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.recognition import Recognition
 from mlflow_smwatch.engine.shipment import Cluster, Delivery, Shipment, shipped_options
-from mlflow_smwatch.engine.task import Outcome
 
 if TYPE_CHECKING:
     from typing_extensions import Self

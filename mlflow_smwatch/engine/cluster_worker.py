@@ -18,8 +18,8 @@ from mlflow_smwatch.engine.connection import Connection
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.job_pass import JobPass
 from mlflow_smwatch.engine.job_writer import JobWriter
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.shipment import Delivery, Shipment
-from mlflow_smwatch.engine.task import Outcome
 from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.tracking.uris import with_own_password

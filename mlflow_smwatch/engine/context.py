@@ -26,9 +26,9 @@ from mlflow_smwatch.engine.costs import Costs
 from mlflow_smwatch.engine.families import Families
 from mlflow_smwatch.engine.lineage_pages import LineagePages
 from mlflow_smwatch.engine.observation import Observer
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.own_runs import OwnRuns
 from mlflow_smwatch.engine.registration import Registration
-from mlflow_smwatch.engine.task import Outcome
 from mlflow_smwatch.engine.trials import TrialStates
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.report import RunLine, Word

@@ -15,7 +15,8 @@ from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.endpoints import EndpointReader
 from mlflow_smwatch.engine.last_look import LastLook
-from mlflow_smwatch.engine.task import ENDED, Outcome
+from mlflow_smwatch.engine.outcome import Outcome
+from mlflow_smwatch.engine.task import ENDED
 
 _YOUNG_MS = 5 * 60_000
 _CUT_OFF = "AWS no longer knows this job: nothing more is read"

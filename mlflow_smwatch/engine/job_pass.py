@@ -26,11 +26,12 @@ from mlflow_smwatch.engine.books import Books
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.further_reader import FurtherLogReader
 from mlflow_smwatch.engine.log_reader import JobLogReader
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.pass_roles import Admits, Takes
 from mlflow_smwatch.engine.pass_threads import PassThreads, next_unit
 from mlflow_smwatch.engine.readings import ComponentReadings, OpenTasks, Running, SeriesReadings
 from mlflow_smwatch.engine.report_readings import ReportReadings
-from mlflow_smwatch.engine.task import LogReading, Outcome, Task
+from mlflow_smwatch.engine.task import LogReading, Task
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -23,8 +23,10 @@ from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.news import has_other_alarms, is_renewed, state
-from mlflow_smwatch.engine.recognition import Recognition, is_back
-from mlflow_smwatch.engine.task import LogReading, Outcome, Task
+from mlflow_smwatch.engine.outcome import Outcome
+from mlflow_smwatch.engine.recognition import Recognition
+from mlflow_smwatch.engine.run_states import is_back
+from mlflow_smwatch.engine.task import LogReading, Task
 from mlflow_smwatch.report import Word
 from mlflow_smwatch.tracking.run_update import RunUpdate
 from mlflow_smwatch.tracking.units import Unit

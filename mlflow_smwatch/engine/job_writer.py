@@ -15,8 +15,9 @@ from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.gone import GoneJobs
 from mlflow_smwatch.engine.job_recorder import JobRecorder
 from mlflow_smwatch.engine.observation import Observation
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.recognition import Recognition
-from mlflow_smwatch.engine.task import Outcome, Task
+from mlflow_smwatch.engine.task import Task
 from mlflow_smwatch.tracking.units import UnitLimits
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.watermark import Watermark
-from mlflow_smwatch.engine.recognition import is_ended_otherwise
+from mlflow_smwatch.engine.run_states import is_ended_otherwise
 from mlflow_smwatch.engine.task import Task
 
 

@@ -10,7 +10,8 @@ from mlflow_smwatch.aws.discovery import Found
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.windows import Reading
-from mlflow_smwatch.engine.task import Outcome, Task
+from mlflow_smwatch.engine.outcome import Outcome
+from mlflow_smwatch.engine.task import Task
 from mlflow_smwatch.tracking.units import UnitLimits
 
 

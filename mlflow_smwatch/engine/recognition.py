@@ -21,8 +21,7 @@ from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRAINING_JOB
 from mlflow_smwatch.core.kinship import noted, remembered
 from mlflow_smwatch.core.log_streams import hosts_of, names_in
-from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, is_note, match, may_be_logged
-from mlflow_smwatch.core.record import RunRecord
+from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, match, may_be_logged
 from mlflow_smwatch.core.reports import awaits_rules
 from mlflow_smwatch.core.reports import remembered as reports_remembered
 from mlflow_smwatch.core.visible import visible
@@ -30,7 +29,8 @@ from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Life, Reading, plan_awaiting, plan_reading
 from mlflow_smwatch.engine.context import PassContext
 from mlflow_smwatch.engine.endpoints import EndpointReader
-from mlflow_smwatch.engine.task import ENDED, Outcome
+from mlflow_smwatch.engine.outcome import Outcome
+from mlflow_smwatch.engine.run_states import is_back, is_removed
 
 _Result = TypeVar("_Result")
 
@@ -303,16 +303,6 @@ def _asked_for(run: KnownRun) -> str:
     return arn if is_execution else run.tags.get(names.NAME, arn)
 
 
-def is_back(run: KnownRun) -> bool:
-    """Whether a run is to be written although nothing is new: what it was noted to be is over."""
-    return names.GONE in run.tags or names.FORGOTTEN in run.tags
-
-
-def is_removed(run: KnownRun) -> bool:
-    """Whether a run was deleted, or is a note that its job is forgotten."""
-    return not run.active or is_note(run)
-
-
 def alone(arn: str, work: Callable[[], _Result]) -> _Result | Outcome:
     """Work on one job; where that fails, the job is a failed one and the others go on.
 
@@ -345,17 +335,3 @@ def _is_closed(run: KnownRun | None) -> bool:
         return False
     watermark = run.watermark
     return not run.active or (watermark is not None and watermark.final)
-
-
-def is_ended_otherwise(run: KnownRun, record: RunRecord) -> bool:
-    """Whether a job's own script has given its run another status or end than the job's."""
-    if run.mirrored:
-        return False
-    return run.status != record.status or record.end_ms not in {None, run.end_ms}
-
-
-def is_leaving(job: Job | None, run: KnownRun) -> bool:
-    """Whether AWS is deleting a job whose run has ended: its status no longer tells the outcome."""
-    if job is None or job.kind.state_from_children:
-        return False
-    return job.status not in job.kind.known_statuses and run.status in ENDED

@@ -17,8 +17,8 @@ from mlflow_smwatch.core.errors import StopError
 from mlflow_smwatch.core.prices import PriceList
 from mlflow_smwatch.engine.families import FamilyFacts
 from mlflow_smwatch.engine.lineage_pages import Told
+from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.registration import Candidate
-from mlflow_smwatch.engine.task import Outcome
 from mlflow_smwatch.options import PRICES_OF_AWS, SyncOptions
 from mlflow_smwatch.tracking.uris import without_password
 

@@ -20,41 +20,9 @@ from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.series import Point
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import Reading, TimeWindow
-from mlflow_smwatch.report import RunLine, Word
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 """MLflow's statuses of a run that has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one job.
-
-    Attributes
-    ----------
-    arn
-        The job, or what was typed for it.
-    word
-        ``created``, ``updated``, ``unchanged`` or ``failed``.
-    line
-        Its run; None for a failed job.
-    error
-        Why it failed.
-    warnings
-        What was left out of it.
-    final
-        Whether nothing more will be read of it.
-    trials
-        Names of the trials that it is in, or was until now.
-    """
-
-    arn: str
-    word: Word
-    line: RunLine | None = None
-    error: str | None = None
-    warnings: tuple[str, ...] = ()
-    final: bool = False
-    trials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -398,9 +398,11 @@ REQUIRED = [
     if field == "CreationTime"
     or (field.endswith(("JobName", "JobArn", "JobStatus")) and word.endswith("job"))
     or field in {"EndpointName", "EndpointArn", "EndpointStatus"}
-    or field.startswith("NotebookInstance")
-    and field.endswith(("Name", "Arn", "Status"))
-    and "Lifecycle" not in field
+    or (
+        field.startswith("NotebookInstance")
+        and field.endswith(("Name", "Arn", "Status"))
+        and "Lifecycle" not in field
+    )
     or field in {"TrialName", "TrialArn", "TrialComponentName", "TrialComponentArn"}
     or (field.startswith("PipelineExecution") and field.endswith(("Status", "Arn")))
 ]

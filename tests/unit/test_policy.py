@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from mlflow_smwatch.aws.grants import GRANTS, Needs
+from mlflow_smwatch.aws.grants import GRANTS
 from mlflow_smwatch.aws.kinds import CALLS
+from mlflow_smwatch.aws.needs import Needs
 from mlflow_smwatch.aws.operations import ASSUME_ROLE, GET_CALLER_IDENTITY, OPERATIONS
 from mlflow_smwatch.aws.partitions import has_sagemaker, partition_of
 from mlflow_smwatch.aws.permissions import needed, statements

@@ -208,8 +208,12 @@ def _default_map(
     known |= options_of(ctx.command)
     top = {key: value for key, value in document.items() if key not in commands}
     for key, value in top.items():
-        if isinstance(value, dict) and key.replace("_", "-") not in known:
-            tables = ", ".join(f"[{name}]" for name in sorted(commands))
+        if _has_tables(value) and key.replace("_", "-") not in known:
+            own = (
+                f"[[{name}]]" if shape is list else f"[{name}]"
+                for name, (shape, _) in _READERS.items()
+            )
+            tables = ", ".join([*(f"[{name}]" for name in sorted(commands)), *own])
             message = f"{path}: [{key}]: unknown; choose from {tables}"
             raise UsageError(message)
     found = _values(str(path), top, known, ctx)
@@ -224,6 +228,12 @@ def _default_map(
     return {
         str(own_options[name].name): each for name, each in found.items() if name in own_options
     }
+
+
+def _has_tables(value: object) -> bool:
+    """Whether TOML has one table, or several, where a value is."""
+    each = value if isinstance(value, list) and value else [value]
+    return all(isinstance(one, dict) for one in each)
 
 
 def _read(path: Path) -> dict[str, Any]:

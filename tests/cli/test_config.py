@@ -199,15 +199,18 @@ SYNC_OPTIONS = ", ".join(sorted(options_of(main.commands["sync"])))
 WRONG = [
     pytest.param(
         "regoin = 1",
-        "regoin: unknown; choose from account, account-only, artifact-base, ",
+        "regoin: unknown; choose from account, account-only, alarms, all-metrics, ",
         id="key",
     ),
     pytest.param("config = 'x'", "config: unknown; choose from ", id="the file itself"),
     pytest.param("names = ['x']", "names: unknown; choose from ", id="argument"),
     pytest.param(
         "[sink]\nregion = 'x'",
-        "[sink]: unknown; choose from [demo], [doctor], [forget], [lineage], ",
+        "[sink]: unknown; choose from [dashboard], [demo], [doctor], [forget], ",
         id="table",
+    ),
+    pytest.param(
+        "[[sink]]\nregion = 'x'", "[watch], [[source]], [[rule]], [notify]", id="unknown tables"
     ),
     pytest.param(
         "[sync]\ninterval = 1",

@@ -209,11 +209,11 @@ def _default_map(
     top = {key: value for key, value in document.items() if key not in commands}
     for key, value in top.items():
         if _has_tables(value) and key.replace("_", "-") not in known:
-            own = (
+            of_files = (
                 f"[[{name}]]" if shape is list else f"[{name}]"
                 for name, (shape, _) in _READERS.items()
             )
-            tables = ", ".join([*(f"[{name}]" for name in sorted(commands)), *own])
+            tables = ", ".join([*(f"[{name}]" for name in sorted(commands)), *of_files])
             message = f"{path}: [{key}]: unknown; choose from {tables}"
             raise UsageError(message)
     found = _values(str(path), top, known, ctx)

@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -125,8 +124,8 @@ def require_sdk() -> None:
         When they are not installed.
     """
     try:
-        for name in ("sdk", "exporter.otlp.proto.grpc", "exporter.otlp.proto.http"):
-            import_module(f"opentelemetry.{name}")
+        import opentelemetry.exporter.otlp.proto.grpc
+        import opentelemetry.exporter.otlp.proto.http  # noqa: F401 - that both are there
         from opentelemetry.sdk._logs import ReadableLogRecord  # noqa: F401 - 1.39 and later
     except ImportError as error:
         message = (

@@ -15,6 +15,8 @@ from botocore.validate import ParamValidator
 from mlflow import MlflowClient
 
 import mlflow_smwatch
+from mlflow_smwatch.aws.alarms import read_history
+from mlflow_smwatch.aws.notifications import publish as publish_message
 from mlflow_smwatch.aws.objects import ObjectReader
 from mlflow_smwatch.aws.operations import OPERATIONS
 from mlflow_smwatch.aws.queue import JobQueue
@@ -96,13 +98,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Request]
         take_messages()
         read_objects(tmp_path_factory.mktemp("objects"))
         publish_one(uri)
+        tell_one()
         yield list(account.requests)
     patch.undo()
 
 
 def put_alarm(job: str) -> None:
-    """Put an alarm on the metric of a training job."""
-    boto3.client("cloudwatch").put_metric_alarm(
+    """Put an alarm on the metric of a training job, and let it go off."""
+    cloudwatch = boto3.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
         AlarmName="alarm",
         Namespace=str(TRAINING_JOB.namespace),
         MetricName="loss",
@@ -113,6 +117,14 @@ def put_alarm(job: str) -> None:
         Threshold=1.0,
         ComparisonOperator="GreaterThanThreshold",
     )
+    cloudwatch.set_alarm_state(AlarmName="alarm", StateValue="ALARM", StateReason="loss is high")
+    assert read_history(connect(None, None, 2), "alarm", 0)
+
+
+def tell_one() -> None:
+    """Send a message to a topic."""
+    topic = boto3.client("sns").create_topic(Name="alarms")["TopicArn"]
+    publish_message(connect(None, None, 2), topic, "an alarm", "loss is high")
 
 
 def mirror_every_kind(account: EmulatedAccount, uri: str) -> None:
@@ -146,6 +158,10 @@ def put_every_kind(account: EmulatedAccount) -> str:
     account.put_job("tuning-job", kinds.tuning_job("tuning", **life))
     account.put_job("automl-job", kinds.automl_job("automl", **life))
     account.put_job("endpoint", kinds.endpoint("endpoint", created_ms=begin_ms))
+    schedule = kinds.monitoring_schedule("watch", created_ms=begin_ms, endpoint="endpoint")
+    account.put_job("monitoring-schedule", schedule)
+    place = {"schedule": "watch", "said": "Completed: no violations", "output": "s3://data/seen"}
+    account.put_job("processing-job", kinds.monitoring_execution("monitoring", **place, **life))
     inner = kinds.inference_component(
         "component", created_ms=begin_ms, variant="Shared", ModelName="model"
     )
@@ -236,9 +252,14 @@ def test_every_request_is_valid(recorded: list[Request]) -> None:
             continue
         shape = model(service).operation_model(operation).input_shape
         assert shape is not None
-        parameters = with_moments(request.parameters, shape)
+        asked_of = {key: each for key, each in request.parameters.items() if key not in PROTOCOL}
+        parameters = with_moments(asked_of, shape)
         report = ParamValidator().validate(parameters, shape)
         assert not report.has_errors(), (request, report.generate_report())
+
+
+PROTOCOL = {"Action", "Version"}
+"""What requests of the query protocol carry besides what was asked."""
 
 
 def with_moments(value: Any, shape: Any) -> Any:

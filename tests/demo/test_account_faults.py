@@ -259,7 +259,7 @@ def test_many_clients_at_once(account: EmulatedAccount) -> None:
 def test_unknown_operation_is_not_retried(account: EmulatedAccount, clients: Clients) -> None:
     """What nobody emulates is HTTP 501, with the operation's name."""
     with pytest.raises(ClientError) as error:
-        clients.sagemaker.list_monitoring_schedules()
+        clients.sagemaker.list_labeling_jobs()
     assert code_of(error) == "UnknownOperationException"
     assert account.requests[-1].status == 501
 

@@ -85,7 +85,7 @@ def check_run(run: Run) -> None:
         assert value(text, TAG_LENGTH) == text
 
 
-_LINK = re.compile(r"\[[A-Z][A-Za-z ]+\]\((?:<https://[^<>\s\\]+>|https://[^()<>\s\\]+)\)")
+_LINK = re.compile(r"\[(.+)\]\((?:<https://[^<>\s\\]+>|https://[^()<>\s\\]+)\)")
 _ACTIVE = re.compile(r"[`*_{}\[\]#|~!<>]|&(?!amp;|lt;|gt;)")
 
 
@@ -94,13 +94,18 @@ def check_note(note: str) -> None:
     summary, _, links = note.partition("\n\n")
     assert "\n" not in links
     for link in filter(None, links.split(" · ")):
-        assert _LINK.fullmatch(link), link
+        matched = _LINK.fullmatch(link)
+        assert matched, link
+        assert not _ACTIVE.search(_without_escapes(matched[1])), link
         assert re.search(r"\(<?https://[a-z0-9-]+\.console\.aws\.amazon\.com/", link)
-    without_escapes = re.sub(r"\\[!-/:-@\[-`{-~]", "", summary)
-    parts = without_escapes.split("**")
+    parts = _without_escapes(summary).split("**")
     assert len(parts) == len(("before", "name", "after")), summary
     assert not any(_ACTIVE.search(part) for part in parts), summary
     assert summary.isprintable()
+
+
+def _without_escapes(text: str) -> str:
+    return re.sub(r"\\[!-/:-@\[-`{-~]", "", text)
 
 
 class LineagePage(HTMLParser):

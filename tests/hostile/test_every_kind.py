@@ -12,7 +12,7 @@ import pytest
 from mlflow.entities import Run
 
 import mlflow_smwatch
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import USUAL_KINDS
 from mlflow_smwatch.demo.account import EmulatedAccount
 from tests.cli.program import Finished, environment
 from tests.hostile import contents as hostile
@@ -76,7 +76,7 @@ def test_every_kind(mirror: Mirror) -> None:
     hostile.put_hostile_account(mirror.account)
     report = sync(mirror)
     assert report.failed == []
-    assert report.jobs["created"] == len(KINDS) + 1
+    assert report.jobs["created"] == len(USUAL_KINDS) + 1
     runs = check_everything(mirror)
     training = mirror.client.get_run(runs["training-job/training"].info.run_id)
     assert training.data.params == rules.params(hostile.HYPERPARAMETERS)
@@ -172,11 +172,11 @@ def check_same_as(mirror: Mirror, uri: str) -> None:
     for each in (mirror.uri, uri):
         report = mlflow_smwatch.sync(tracking_uri=each, artifacts="none")
         assert report.failed == []
-        assert report.jobs["created"] == len(KINDS) + 1
+        assert report.jobs["created"] == len(USUAL_KINDS) + 1
     assert told(uri) == told(mirror.uri)
     mirror.account.reset_calls()
     again = mlflow_smwatch.sync(tracking_uri=uri, artifacts="none")
-    assert again.jobs["unchanged"] == len(KINDS) + 1
+    assert again.jobs["unchanged"] == len(USUAL_KINDS) + 1
     assert again.points == 0
     assert mirror.account.calls.keys() <= LISTS
 

@@ -388,4 +388,4 @@ def test_limits_and_lists_that_cannot_be_are_refused(
 
 def test_kinds_are_all_there() -> None:
     """The forecast is proved over each of them."""
-    assert len(EVERY_KIND) == 9
+    assert len(EVERY_KIND) == 10

@@ -49,6 +49,7 @@ def test_a_limit_ends_a_pass_with_one_line(smwatch: Smwatch, tmp_path: Path) -> 
     assert second.document["jobs"]["created"] + second.document["jobs"]["updated"] == 1
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_too_small_is_an_error(smwatch: Smwatch, tmp_path: Path) -> None:
     """Exit 3, one line, nothing on stdout."""
     done = smwatch("sync", "--max-calls", "1", *store(tmp_path / "new.db"))

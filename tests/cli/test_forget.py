@@ -56,6 +56,7 @@ def asked(answer: str, database: Path, folder: Path) -> tuple[int, str]:
     return program.wait(timeout=60), shown.decode()
 
 
+@pytest.mark.slow
 def test_yes_without_a_question(smwatch: Smwatch, database: Path, account: EmulatedAccount) -> None:
     """One document, a word on the way back, and no call to AWS."""
     account.reset_calls()

@@ -63,6 +63,7 @@ def test_failures_and_the_store(smwatch: Smwatch, database: Path, tmp_path: Path
     }
 
 
+@pytest.mark.slow
 def test_warnings(smwatch: Smwatch, healed: EmulatedAccount, database: Path) -> None:
     """A warning that is about all jobs has no ARN; the variable is as good as the option."""
     healed.faults.deny("sagemaker:Search")

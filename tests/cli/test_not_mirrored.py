@@ -13,6 +13,7 @@ CLUSTER = kind_arn("cluster/abcdefgh1234")
 JOB = kind_arn("job/AgentRFT/tune-it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["sync", "verify"])
 def test_passes(smwatch: Smwatch, database: Path, command: str) -> None:
     """One line each on stderr, exit code 1; all else is done."""

@@ -31,6 +31,7 @@ def page(database: Path, name: str, address: str = "http://127.0.0.1:5000") -> s
     )
 
 
+@pytest.mark.slow
 def test_a_database(smwatch: Smwatch, database: Path, account: EmulatedAccount) -> None:
     """The page's address on stdout; on stderr how it is served. AWS is not asked."""
     account.reset_calls()

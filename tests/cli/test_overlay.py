@@ -35,6 +35,7 @@ def test_over_and_back(smwatch: Smwatch, database: Path) -> None:
     assert again.err == "no experiment is on the overlay\n"
 
 
+@pytest.mark.slow
 def test_json_and_what_is_not_there(smwatch: Smwatch, database: Path) -> None:
     """Exit code 1; the others are turned."""
     uri = f"sqlite:///{database}"

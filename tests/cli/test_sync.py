@@ -49,6 +49,7 @@ def test_json_is_one_document(smwatch: Smwatch, tmp_path: Path) -> None:
         assert run["url"] == f"http://127.0.0.1:5000{page}?workflowType=machine_learning"
 
 
+@pytest.mark.slow
 def test_each_of_many_wrong_names(smwatch: Smwatch, database: Path) -> None:
     """What cannot be found is named as it was typed, the rest is mirrored, exit 1."""
     wrong = (

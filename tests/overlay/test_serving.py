@@ -79,6 +79,7 @@ def test_what_is_stored_is_listed_whatever_is_wrong_with_the_store(shown: Shown)
     assert [each.path for each in repository.list_artifacts()] == ["own.txt"]
 
 
+@pytest.mark.slow
 def test_an_earlier_mlflow_shows_the_same(shown: Shown) -> None:
     """Without host policy, workspaces, signed addresses."""
     run = shown.run("job")

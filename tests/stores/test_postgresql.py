@@ -62,6 +62,7 @@ def test_no_such_database(postgresql: str, aws: EmulatedAccount) -> None:
     assert not aws.calls
 
 
+@pytest.mark.slow
 def test_two_that_open_an_empty_database_at_once() -> None:
     """MLflow makes its tables without a lock: who comes second finds them there."""
     with postgresql_server() as address:

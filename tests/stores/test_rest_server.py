@@ -31,6 +31,7 @@ def first(
     return mlflow_server, done.document, done.err
 
 
+@pytest.mark.slow
 def test_only_the_document(first: tuple[str, dict[str, object], str]) -> None:
     """MLflow's client prints a line for each run that ends: none reaches stdout or stderr."""
     _, document, err = first
@@ -84,6 +85,7 @@ def test_pages_are_the_servers(first: tuple[str, dict[str, object], str]) -> Non
     assert all(line["url"].startswith(f"{uri}/#/experiments/") for line in runs)
 
 
+@pytest.mark.slow
 def test_no_mlflow_server(tmp_path: Path, mlflow_server: str) -> None:
     """An address that is no MLflow server's is refused at once."""
     env = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "r-1"}

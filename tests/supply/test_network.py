@@ -83,6 +83,7 @@ def local(url: str) -> str:
     return urlsplit(url).netloc
 
 
+@pytest.mark.slow
 def test_commands_reach_aws_alone(account: EmulatedAccount, watched: Watched, store: str) -> None:
     """With a database as the store every connection goes to AWS; MLflow's telemetry is off."""
     done = watched.run(*commands(store), **account.environment)

@@ -234,6 +234,7 @@ def test_one_place_for_one_job() -> None:
         mlflow_smwatch.mirror("job", region=REGIONS)
 
 
+@pytest.mark.slow
 def test_experiments_of_one_name(mirror: Mirror) -> None:
     """They are one in MLflow, and it shows what is said of the first, whatever changes."""
     kinds = ("training-job", "trial", "trial-component")

@@ -215,6 +215,7 @@ def test_a_document_that_was_not_wanted_is_stored_when_it_is(mirror: Mirror) -> 
     assert mirror.sync().jobs["unchanged"] == 1
 
 
+@pytest.mark.slow
 def test_a_token_that_expires_in_the_middle_leaves_a_report(mirror: Mirror) -> None:
     """What was written is reported, the rest has failed with the reason; a later pass heals it."""
     created_ms = whole(now_ms()) - 40 * HOUR_MS

@@ -139,6 +139,7 @@ def test_killed_again_and_again(mirror: Mirror, seed: int) -> None:
     assert mirror.dump() == before
 
 
+@pytest.mark.slow
 def test_two_mirrors_at_once_make_one_run_a_job(mirror: Mirror) -> None:
     """Also where both begin by making the database: one run, each point once."""
     expected = put_jobs(mirror, 6)

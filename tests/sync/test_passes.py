@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlflow_smwatch.core.job_kinds import KINDS
+from mlflow_smwatch.core.job_kinds import USUAL_KINDS
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine import mirror as engine
 from tests.jobs import (
@@ -96,13 +96,13 @@ def test_second_sync_writes_nothing_and_reads_job_lists_only(mirror: Mirror) -> 
 def test_second_sync_of_all_kinds_writes_nothing_and_reads_lists_only(mirror: Mirror) -> None:
     """One list of each kind is read, and nothing is described; a forecast costs no more."""
     put_a_bit_of_everything(mirror)
-    assert mirror.sync(kinds=KINDS).jobs["created"] == 4
+    assert mirror.sync(kinds=USUAL_KINDS).jobs["created"] == 4
     before = mirror.dump()
-    forecast = mirror.sync(kinds=KINDS, dry_run=True)
+    forecast = mirror.sync(kinds=USUAL_KINDS, dry_run=True)
     assert mirror.account.calls == {
         name: count for name, count in EVERY_LIST.items() if name != ASSOCIATIONS
     }
-    report = mirror.sync(kinds=KINDS)
+    report = mirror.sync(kinds=USUAL_KINDS)
     assert mirror.dump() == before
     assert mirror.account.calls == EVERY_LIST
     assert dict(forecast.aws_calls) == dict(report.aws_calls) == EVERY_LIST

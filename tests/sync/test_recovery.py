@@ -114,6 +114,7 @@ def test_logs_that_are_denied_in_between(mirror: Mirror, created_ms: int, denied
     assert len({(at, value) for at, _, value in found}) == LINES + 1
 
 
+@pytest.mark.slow
 def test_names_of_other_hosts(mirror: Mirror) -> None:
     """A metric of another host is recovered under its own key."""
     created_ms = now_ms() - HOUR_MS

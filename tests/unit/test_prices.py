@@ -301,4 +301,4 @@ def test_operations_that_cost_have_a_price_in_one_table() -> None:
         for action, each in OPERATIONS.items()
         if each.price_per_call_usd or each.price_per_metric_usd
     }
-    assert {action.split(":")[0] for action in paid} == {"cloudwatch", "sqs", "s3"}
+    assert {action.split(":")[0] for action in paid} == {"cloudwatch", "sns", "sqs", "s3"}

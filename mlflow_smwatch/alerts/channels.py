@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlflow_smwatch.alerts.messenger import Channel
+from mlflow_smwatch.alerts.plain_text import HTML, plain
 from mlflow_smwatch.aws.notifications import publish
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.errors import RetriableError, UsageError
@@ -29,7 +30,7 @@ class Topic:
     Attributes
     ----------
     aws
-        Clients of its Region.
+        Clients of its Region, with credentials that may publish.
     arn
         The topic.
     """
@@ -62,10 +63,23 @@ class Service:
 
     def send(self, alert: Alert) -> None:
         """Notify; apprise waits some seconds for a service, and tells no reason."""
-        kind = getattr(self.types, _TYPES[alert.word])
-        if not self.plugin.notify(body=alert.text, title=alert.title, notify_type=kind):
+        language = self._language()
+        blended = self.plugin.title_maxlen <= 0  # the title stands in the body then
+        taken = self.plugin.notify(
+            body=plain(alert.text, language),
+            title=plain(alert.title, language if blended else ""),
+            notify_type=getattr(self.types, _TYPES[alert.word]),
+            body_format=None if language == HTML else language,
+        )
+        if not taken:
             message = "it cannot be reached, or refuses the message"
             raise RetriableError(message)
+
+    def _language(self) -> str:
+        """Tell what the service will read a text as; before apprise 2 there is no choice."""
+        resolve = getattr(self.plugin, "resolve_format", None)
+        found = resolve("text") if resolve else self.plugin.notify_format
+        return str(getattr(found, "value", found))
 
 
 def channels(addresses: Iterable[Address], connect: Callable[[str], Aws]) -> dict[Address, Channel]:
@@ -76,7 +90,7 @@ def channels(addresses: Iterable[Address], connect: Callable[[str], Aws]) -> dic
     addresses
         Where to.
     connect
-        Gives the clients of a Region.
+        Gives the clients for a topic, by its ARN.
 
     Returns
     -------
@@ -88,16 +102,10 @@ def channels(addresses: Iterable[Address], connect: Callable[[str], Aws]) -> dic
     UsageError
         When apprise is missing, or does not understand a URL.
     """
-    clients: dict[str, Aws] = {}
-    made: dict[Address, Channel] = {}
-    for address in dict.fromkeys(addresses):
-        if address.region is None:
-            made[address] = _service(address)
-            continue
-        if address.region not in clients:
-            clients[address.region] = connect(address.region)
-        made[address] = Topic(aws=clients[address.region], arn=address.url)
-    return made
+    return {
+        each: _service(each) if each.region is None else Topic(aws=connect(each.url), arn=each.url)
+        for each in dict.fromkeys(addresses)
+    }
 
 
 def _service(address: Address) -> Service:

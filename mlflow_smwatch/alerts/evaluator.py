@@ -14,11 +14,10 @@ from mlflow_smwatch.core.rule_targets import Address
 from mlflow_smwatch.core.rules import Rule
 from mlflow_smwatch.engine.following import Follower, Listener
 from mlflow_smwatch.engine.observation import Observation
+from mlflow_smwatch.engine.task import ENDED
 from mlflow_smwatch.report import SyncReport
 
 logger = logging.getLogger(__name__)
-
-_ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
 class Evaluator:
@@ -116,7 +115,7 @@ class Evaluator:
             job = self._jobs[arn]
             alerts += self._entered(job, job.judge(now_ms, whole=whole))
         for line in latest.runs:
-            if line.arn not in met and line.arn in self._jobs and line.status in _ENDED:
+            if line.arn not in met and line.arn in self._jobs and line.status in ENDED:
                 job = self._jobs[line.arn]
                 alerts += self._entered(job, job.end(line.status, now_ms))
         self._forget(met)

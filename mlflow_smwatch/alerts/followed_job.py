@@ -20,12 +20,15 @@ from mlflow_smwatch.core.rule_alerts import (
 from mlflow_smwatch.core.rule_state import Standing, Turn, arrived, judged, news, silent, turned
 from mlflow_smwatch.core.rules import Rule, Silence, StatusIn, Threshold
 from mlflow_smwatch.engine.observation import Observation
+from mlflow_smwatch.engine.task import ENDED
 
 NEWS_MS = 3_600_000
 """What was over so long before the watch began is history, and told to nobody."""
 
+GONE_MS = 24 * 3_600_000
+"""Without a point for so long at least, a series is gone, if its job has others."""
+
 _RUNNING = "RUNNING"
-_ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 _FAILURE = "sagemaker.failure_reason"
 
 
@@ -50,6 +53,7 @@ class FollowedJob:
         self._rules = rules
         self._floor_ms = floor_ms
         self._latest = first
+        self._met_ms, self._newest_ms = now_ms, 0
         self._final = False
         self._closed: set[tuple[Rule, str]] = set()
         self._pending: dict[tuple[Rule, str], list[tuple[int, float]]] = {}
@@ -71,6 +75,8 @@ class FollowedJob:
         """Keep what a pass found until it is judged."""
         self._latest = observed
         self._final = self._final or observed.final
+        newest_ms = max((each.timestamp_ms for each in observed.points), default=0)
+        self._newest_ms = max(self._newest_ms, newest_ms)
         if not self._has_ended:
             self._reopen()
         for rule in self._rules:
@@ -114,7 +120,7 @@ class FollowedJob:
 
     @property
     def _has_ended(self) -> bool:
-        return self._final or self._latest.record.status in _ENDED
+        return self._final or self._latest.record.status in ENDED
 
     def _reopen(self) -> None:
         """Begin anew with what was in alarm when the job ended, since it goes on after all."""
@@ -152,6 +158,26 @@ class FollowedJob:
                 before = self._standings[rule].get(key, Standing())
                 after, turns = judged(condition, before, points)
                 yield from self._enter(rule, key, before, after, turns, now_ms)
+            yield from self._without_points(rule, condition, now_ms)
+
+    def _without_points(self, rule: Rule, threshold: Threshold, now_ms: int) -> Iterator[Alert]:
+        """End the alarms of series that get no more points, while others do; forget these series.
+
+        A host or a variant may leave what goes on for months.
+        """
+        if self._has_ended:
+            return
+        standings, span_ms = self._standings[rule], max(GONE_MS, 10 * threshold.for_ms)
+        for series, each in list(standings.items()):
+            last_ms = self._met_ms if each.last_ms is None else each.last_ms
+            if self._newest_ms - last_ms < span_ms:
+                continue
+            if not each.alarm:
+                del standings[series]
+                continue
+            standings[series] = replace(each, alarm=False, since_ms=now_ms)
+            ended = self._alert(rule, "ENDED", series, last_ms)
+            yield replace(ended, ended="no more points came")
 
     def _silence(self, rule: Rule, silence: Silence, now_ms: int) -> Iterator[Alert]:
         runs = self._latest.record.status == _RUNNING
@@ -203,11 +229,12 @@ class FollowedJob:
                 yield self._alert(rule, "ENDED", series, now_ms if end_ms is None else end_ms)
 
     def _alert(
-        self, rule: Rule, word: Word, series: str, at_ms: int, value: float | None = None
+        self, rule: Rule, word: Word, series: str, at_ms: int, value: float | str | None = None
     ) -> Alert:
         record = self._latest.record
         tags: Mapping[str, str] = dict(record.tags)
-        is_status = isinstance(rule.condition, StatusIn)
+        if isinstance(rule.condition, StatusIn):
+            value = rule.condition.word(record)
         return Alert(
             rule=rule,
             word=word,
@@ -217,7 +244,7 @@ class FollowedJob:
             run_id=self._latest.run_id,
             series=series,
             at_ms=at_ms,
-            value=tags.get("sagemaker.status", record.status) if is_status else value,
+            value=value,
             reason=tags.get(_FAILURE),
         )
 
@@ -227,6 +254,12 @@ def _keys(points: Sequence[MetricPoint]) -> set[str]:
 
 
 def is_history(observed: Observation, floor_ms: int) -> bool:
-    """Tell whether a job is met for the first time, and ended long before the watch began."""
+    """Tell whether a job ended long before the watch began, and nobody waits to hear of it.
+
+    That is so of a job that is met for the first time, and of one whose run had ended before this
+    pass: it is written again because the mirror shows more, or its tags are others. Of a run that
+    went on, the job ended while nobody looked: that is told, however late.
+    """
     end_ms = observed.record.end_ms
-    return observed.created and end_ms is not None and end_ms < floor_ms
+    known = observed.created or observed.status_before in ENDED
+    return known and end_ms is not None and end_ms < floor_ms

@@ -115,6 +115,7 @@ def _afresh(known: Watermark) -> Watermark:
         made_ms=known.made_ms,
         adopted=known.adopted,
         source=known.source if known.source in {LOGS, CLOUDWATCH} else None,
+        read_from_ms=None if known.read_to_ms is None else known.read_from_ms or 0,
         points=dict.fromkeys(known.points, 0),
         keys=known.keys,
         findings={

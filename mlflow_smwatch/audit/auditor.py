@@ -112,7 +112,7 @@ class Auditor:
         """Say that nothing is written."""
         return Outcome(task.arn, "unchanged")
 
-    def close_gone(self, run: KnownRun) -> Outcome:
+    def close_gone(self, run: KnownRun, _successor_ms: int | None = None) -> Outcome:
         """Leave alone a run whose job AWS has deleted."""
         return Outcome(run.tags[names.ARN], "unchanged", warnings=(_GONE,))
 

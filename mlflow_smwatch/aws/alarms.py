@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from botocore.config import Config
 
 from mlflow_smwatch.aws.operations import DESCRIBE_ALARM_HISTORY, DESCRIBE_ALARMS
 from mlflow_smwatch.aws.paging import answers
@@ -28,11 +31,26 @@ _LISTS = ("MetricAlarms", "CompositeAlarms")
 _LISTED = "Alarms"
 _TYPES = ("MetricAlarm", "CompositeAlarm")
 _PAGE = 100
+_ATTEMPTS = 2
+_CONNECT_S = 2
+_READ_S = 4
 _DIGITS = 8
 
 
-def list_alarms(aws: Aws) -> tuple[Alarm, ...]:
+def hasty(aws: Aws) -> Aws:
+    """Give other clients of the same account, which soon give up: nothing is to wait for alarms."""
+    retries: Any = {"mode": "standard", "total_max_attempts": _ATTEMPTS}
+    config = Config(retries=retries, connect_timeout=_CONNECT_S, read_timeout=_READ_S)
+    return replace(aws, config=aws.config.merge(config), _clients={})
+
+
+def alarm_pages(aws: Aws) -> Iterator[tuple[Alarm, ...]]:
     """List all metric alarms and composite alarms of the account and Region (``DescribeAlarms``).
+
+    Yields
+    ------
+    tuple of Alarm
+        Those of one answer; an alarm that changes meanwhile may come twice.
 
     Raises
     ------
@@ -43,10 +61,9 @@ def list_alarms(aws: Aws) -> tuple[Alarm, ...]:
     """
     request = {"AlarmTypes": list(_TYPES), "MaxRecords": _PAGE}
     call = partial(_one_list, aws.cloudwatch.describe_alarms)
-    pages = answers(DESCRIBE_ALARMS, call, request, _LISTED)
-    found = (each for page in pages for each in page[_LISTED] if each.get("StateValue") in STATES)
-    alarms = (_alarm(each, aws.redaction) for each in found)
-    return tuple({alarm.name: alarm for alarm in alarms}.values())
+    for page in answers(DESCRIBE_ALARMS, call, request, _LISTED):
+        found = (each for each in page[_LISTED] if each.get("StateValue") in STATES)
+        yield tuple(_alarm(each, aws.redaction) for each in found)
 
 
 def _one_list(describe_alarms: Callable[..., Any], **request: Any) -> Mapping[str, Any]:

@@ -97,6 +97,8 @@ def _read_whole(aws: Aws, request: MetricRequest) -> Iterator[SeriesReading]:
 
 
 _SETTLED = frozenset({"Complete", "Forbidden"})
+_FAILED = "InternalError"
+"""A page that failed may leave a gap, whatever the pages after it say: the series is read again."""
 
 
 def _read_pages(
@@ -109,6 +111,8 @@ def _read_pages(
         "MaxDatapoints": MAX_POINTS,
         "MetricDataQueries": [_metric_query(each, request.queries[int(each[1:])]) for each in ids],
     }
+    for each in ids:
+        answers[each].status = ""
     recent = _moment(request.start_ms) > datetime.now(tz=timezone.utc) - _RECENT
     aws.ledger.spend_datapoints(request.periods * len(ids), recent=recent)
     while True:
@@ -122,16 +126,22 @@ def _read_pages(
             return  # the token has died: the next round asks for what is not complete
         if said := _words(page):
             logger.warning("%s answered: %s", GET_METRIC_DATA, said)
-        for result in page["MetricDataResults"]:
-            answer = answers[result["Id"]]
-            answer.status = result.get("StatusCode") or "Complete"
-            answer.said = _words(result)
-            stamps = (to_ms(moment) for moment in result.get("Timestamps") or ())
-            answer.values.update(zip(stamps, result.get("Values") or (), strict=True))
+        _take(page, answers)
         if not page.get("NextToken"):
             _require_stored(request)  # the call may have waited for its turn, or been repeated
             return
         call["NextToken"] = page["NextToken"]
+
+
+def _take(page: Mapping[str, Any], answers: Mapping[str, _Answer]) -> None:
+    """Join the points of a page to those of the pages before."""
+    for result in page["MetricDataResults"]:
+        answer = answers[result["Id"]]
+        if answer.status != _FAILED:
+            answer.status = result.get("StatusCode") or "Complete"
+        answer.said = _words(result)
+        stamps = (to_ms(moment) for moment in result.get("Timestamps") or ())
+        answer.values.update(zip(stamps, result.get("Values") or (), strict=True))
 
 
 def _words(answer: Mapping[str, Any]) -> str:

@@ -206,10 +206,21 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """A job that was asked for, or listed, and cannot be had: what was asked, and why."""
+    """A job that was asked for, or listed, and cannot be had.
+
+    Attributes
+    ----------
+    asked
+        What was asked.
+    error
+        Why it cannot be had.
+    successor_ms
+        CreationTime of the one that has its name by now; None where there is none.
+    """
 
     asked: str
     error: SmwatchError
+    successor_ms: int | None = None
 
 
 Page = tuple[Found | NotFound, ...]

@@ -14,6 +14,7 @@ from typing import Any
 
 from mlflow_smwatch.aws.operations import LIST_METRICS
 from mlflow_smwatch.aws.session import Aws, ask
+from mlflow_smwatch.core.endpoint_bounds import INSTANCE_METRICS_LIMIT
 from mlflow_smwatch.core.endpoint_series import (
     COMPONENT_NAME,
     COMPONENTS,
@@ -91,13 +92,24 @@ class EndpointMetrics:
         self._aws = aws
         self._clock_s = clock_s
         self._lists: dict[_Question, _List] = {}
+        self._left_out: dict[str, int] = {}
         self._lock = threading.Lock()
 
     @property
     def warnings(self) -> list[str]:
         """Why metrics are left out, in words; each once."""
         errors = [each.error for each in self._lists.values() if each.error]
-        return list(dict.fromkeys(f"{_KNOWN_ONLY}: {error}" for error in errors))
+        denied = list(dict.fromkeys(f"{_KNOWN_ONLY}: {error}" for error in errors))
+        with self._lock:
+            left_out = sorted(self._left_out.items())
+        return [*denied, *(_too_many(name, count) for name, count in left_out)]
+
+    def leave_out(self, endpoint: str, count: int) -> None:
+        """Note how many metrics of its instances are left out of an endpoint by now."""
+        with self._lock:
+            self._left_out.pop(endpoint, None)
+            if count:
+                self._left_out[endpoint] = count
 
     def of(self, endpoint: str, components: Iterable[str] = (), *, alone: bool = False) -> Listed:
         """List the metrics of an endpoint; where a list cannot be had, those of the others.
@@ -150,6 +162,13 @@ class EndpointMetrics:
             if not page.get("NextToken"):
                 return
             request["NextToken"] = page["NextToken"]
+
+
+def _too_many(endpoint: str, count: int) -> str:
+    return (
+        f"{count} metrics of instances of the endpoint {endpoint} are left out: it has more than"
+        f" {INSTANCE_METRICS_LIMIT}"
+    )
 
 
 def _of_endpoint(name: str | None) -> tuple[_Question, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from mlflow_smwatch.aws.log_listing import STREAMS_PER_PAGE
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS
 from mlflow_smwatch.aws.session import Aws, ask
-from mlflow_smwatch.core.log_streams import LogStream
+from mlflow_smwatch.core.log_streams import LAG_MS, LogStream
 
 PAGES_LIMIT = 200
 """Pages of one listing: 10,000 streams. What lies beyond is left out, and said to be."""
@@ -20,9 +20,6 @@ PAGES_LIMIT = 200
 _LISTINGS_KEPT = 100
 FRESH_S = 300
 """How long a listing serves for jobs that go on."""
-
-_LAG_MS = 2 * 60 * 60_000
-"""``lastEventTimestamp`` lags behind, "typically less than an hour" (``LogStream``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +140,7 @@ class FurtherStreams:
 
 def _is_past(streams: list[LogStream], since_ms: int) -> bool:
     last_ms = streams[-1].last_event_ms if streams else None
-    return last_ms is not None and last_ms + _LAG_MS < since_ms
+    return last_ms is not None and last_ms + LAG_MS < since_ms
 
 
 def _stream(described: Mapping[str, Any]) -> LogStream:

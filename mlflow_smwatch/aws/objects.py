@@ -100,7 +100,7 @@ class ObjectReader:
         first = next(iter(answer.get("Contents", ())), None)
         return int(first["Size"]) if first and first["Key"] == place.key else None
 
-    def below(self, folder: S3Place) -> list[tuple[str, int]]:
+    def below(self, folder: S3Place) -> tuple[list[tuple[str, int]], bool]:
         """List the first 1,000 objects below a folder, at any depth (one ``ListObjectsV2``).
 
         Parameters
@@ -112,6 +112,8 @@ class ObjectReader:
         -------
         list of (str, int)
             What follows the folder in the key, and bytes.
+        bool
+            Whether there are more.
 
         Raises
         ------
@@ -120,7 +122,8 @@ class ObjectReader:
         """
         answer = self._list({"Bucket": folder.bucket, "Prefix": folder.key})
         found = answer.get("Contents", ())
-        return [(each["Key"].removeprefix(folder.key), int(each["Size"])) for each in found]
+        listed = [(each["Key"].removeprefix(folder.key), int(each["Size"])) for each in found]
+        return listed, bool(answer["IsTruncated"])
 
     def read(self, place: S3Place, limit: int) -> bytes:
         """Read a small object (``GetObject``).

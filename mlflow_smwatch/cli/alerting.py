@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlflow_smwatch.cli.config import from_file
@@ -16,7 +18,9 @@ from mlflow_smwatch.core.rules import Rule
 from mlflow_smwatch.options import SyncOptions
 
 if TYPE_CHECKING:
+    from mlflow_smwatch.alerts.messenger import Line
     from mlflow_smwatch.core.rule_alerts import Alert
+    from mlflow_smwatch.exporters.receivers import ReceiverState
     from mlflow_smwatch.report import WatchReport
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -58,7 +62,7 @@ def alerting(
     rules: Sequence[Rule],
     named: Sequence[Target],
     notified: Sequence[str],
-    target: SyncOptions,
+    targets: Sequence[SyncOptions],
     say: Diagnostics,
 ) -> Iterator[Callable[[WatchReport], None]]:
     """Judge the rules in a block; without one, nothing is loaded.
@@ -69,7 +73,7 @@ def alerting(
         Who is told; the rules join them.
     rules, named, notified
         What the file and ``--notify`` say.
-    target
+    targets
         Where runs are, and with which credentials to publish.
     say
         Says alerts.
@@ -95,10 +99,44 @@ def alerting(
     def tell(alert: Alert) -> None:
         say.note(alert.line, **alert.to_dict())
 
-    with judging(rules, whom, target, tell) as alerts:
+    with judging(rules, whom, targets, tell) as alerts:
         exports.observers.append(alerts.observer)
         exports.listeners.append(alerts.listener)
+        exports.receivers += _receivers(alerts.lines)
         yield alerts.enter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Messages:
+    """One address of messages, as a receiver: what may be shown of it, and which one of several."""
+
+    line: Line
+    number: int
+
+    @property
+    def state(self) -> ReceiverState:
+        """How it stands now."""
+        from mlflow_smwatch.exporters.receivers import ReceiverState
+
+        now = self.line.standing
+        which = f" {self.number}" if self.number > 1 else ""
+        return ReceiverState(
+            receiver=f"notify {now.shown}{which}",
+            reachable=now.reachable,
+            sent=now.sent,
+            waiting=now.waiting,
+            dropped=now.dropped,
+        )
+
+
+def _receivers(lines: Sequence[Line]) -> list[_Messages]:
+    """Name addresses; several of one scheme are numbered, since no more of them may be shown."""
+    seen: Counter[str] = Counter()
+    found = []
+    for line in lines:
+        seen[line.standing.shown] += 1
+        found.append(_Messages(line=line, number=seen[line.standing.shown]))
+    return found
 
 
 def _nothing(_: WatchReport) -> None:

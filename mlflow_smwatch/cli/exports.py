@@ -73,7 +73,11 @@ class Exports:
 
 @contextmanager
 def sending(
-    targets: tuple[SyncOptions, ...], url: str | None, protocol: str | None
+    targets: tuple[SyncOptions, ...],
+    url: str | None,
+    protocol: str | None,
+    *,
+    patient: bool = True,
 ) -> Iterator[Exports]:
     """Send what is mirrored in a block to a collector; at its end, what is left.
 
@@ -83,6 +87,9 @@ def sending(
         What is mirrored.
     url, protocol
         Of the collector; no URL for none.
+    patient
+        Whether the end waits as long as the collector takes something, up to a minute; else, and
+        after an error, for some seconds.
 
     Yields
     ------
@@ -103,13 +110,20 @@ def sending(
             " of both out"
         )
         raise UsageError(message)
+    from mlflow_smwatch.exporters.otlp import FLUSH_S
+
     export = _otlp(url, protocol)
     exports.observers.append(export.observe)
     exports.receivers += export.receivers
     try:
         yield exports
-    finally:
+    except BaseException:
+        export.close(FLUSH_S, FLUSH_S)
+        raise
+    if patient:
         export.close()
+    else:
+        export.close(FLUSH_S, FLUSH_S)
 
 
 def _otlp(url: str, protocol: str | None) -> OtlpExport:

@@ -148,9 +148,9 @@ def watch(  # noqa: PLR0913 - one for each option that is the command's own
             share_heaps()
             with (
                 quiet(verbose=verbose, log_json=log_json),
-                sending(targets, otlp, otlp_protocol) as exports,
+                sending(targets, otlp, otlp_protocol, patient=False) as exports,
                 scraped(exports, prometheus, interval_s, say),
-                alerting(exports, rules, named, notified, targets[0], say) as enter_messages,
+                alerting(exports, rules, named, notified, targets, say) as enter_messages,
             ):
                 from mlflow_smwatch.engine.following import together
                 from mlflow_smwatch.watch import watch as run_watch

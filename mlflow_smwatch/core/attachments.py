@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.endpoint_series import with_percentiles
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.sources import Source, attachment
@@ -29,6 +30,22 @@ def attached(job: Job, sources: Sequence[Source], percentiles: Sequence[str]) ->
     """
     job = _with_sources(job, sources)
     return replace(job, further=with_percentiles(job.further, percentiles)) if percentiles else job
+
+
+def lacks_sources(tags: Iterable[str], have: Mapping[str, str]) -> bool:
+    """Tell whether a run names less of what is attached to its job than it is to name.
+
+    What it names otherwise stays until it is written for another reason: another mirror of the same
+    job may attach other things, and two would write it for ever.
+
+    Parameters
+    ----------
+    tags
+        Keys of the tags that it is to have.
+    have
+        Its tags.
+    """
+    return any(each.startswith(names.SOURCE_PREFIX) and each not in have for each in tags)
 
 
 def _with_sources(job: Job, sources: Sequence[Source]) -> Job:

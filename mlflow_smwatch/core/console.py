@@ -93,27 +93,6 @@ def log_group_url(partition: str, region: str, group: str, stream_prefix: str | 
     return _service_url(partition, region, "cloudwatch", page)
 
 
-def log_stream_url(partition: str, region: str, group: str, stream: str) -> str:
-    """Link to the events of a log stream.
-
-    Parameters
-    ----------
-    partition, region
-        Where the group is.
-    group
-        Its name.
-    stream
-        Full name of the stream, such as ``my-job/algo-1-1700000000``.
-
-    Returns
-    -------
-    str
-        The address, or an empty string.
-    """
-    page = f"logsV2:log-groups/log-group/{_twice(group)}/log-events/{_twice(stream)}"
-    return _service_url(partition, region, "cloudwatch", page)
-
-
 def alarm_url(partition: str, region: str, name: str) -> str:
     """Link to a CloudWatch alarm.
 

@@ -83,7 +83,7 @@ _LATENCY = "Latency"
 _CAMEL_CASE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _WORD = re.compile(r"[0-9]+[A-Z]*(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]")
 _SEGMENTS = (CONTAINER_NAME, "InstanceId", "ContainerId", "AcceleratorId")
-_PASSING = frozenset({HOST, *_SEGMENTS[1:]})
+PASSING = frozenset({HOST, *_SEGMENTS[1:]})
 """Dimensions that name what comes and goes with an instance."""
 
 
@@ -335,7 +335,7 @@ def _told_at_length(rest: str) -> tuple[EndpointMetric, str] | None:
 def _is_gone(series: Series, present: frozenset[str]) -> bool:
     """Whether a series is of an instance, or of a variant or component that is not there."""
     dimensions = dict(series.dimensions)
-    if not _PASSING.isdisjoint(dimensions):
+    if not PASSING.isdisjoint(dimensions):
         return True
     owners = [dimensions[each] for each in (VARIANT_NAME, COMPONENT_NAME) if each in dimensions]
     return any(each not in present for each in owners)

@@ -7,19 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mlflow_smwatch.core.job import FurtherLogs, Job, MetricDefinition
-from mlflow_smwatch.core.log_streams import START, LogStream, StreamPosition
+from mlflow_smwatch.core.log_streams import LAG_MS, LogStream
 from mlflow_smwatch.core.series import further_original, name_of, told_of
+from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.core.windows import AFTER_END_MS
 
 _PLACE = re.compile(r"[.\-_/#A-Za-z0-9]+:")
 """A log group's name, and what parts it from its stream's."""
-
-STREAMS_LIMIT = 100
-"""How many streams of one source are read for one run: so much a run's notes and curves grow."""
-
-_LAG_MS = 2 * 60 * 60_000
-"""How much later than its last event a stream may be said to have one; AWS says "less than an hour"
-("LogStream" in the API reference of CloudWatch Logs)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +55,7 @@ class Span:
     def touches(self, stream: LogStream) -> bool:
         """Whether a stream may hold an event within it, as far as AWS tells."""
         last_ms = stream.last_event_ms
-        over = last_ms is not None and last_ms + _LAG_MS < self.since_ms
+        over = last_ms is not None and last_ms + LAG_MS < self.since_ms
         first_ms = stream.first_event_ms
         early = self.until_ms is None or first_ms is None or first_ms < self.until_ms
         return early and not over
@@ -96,24 +90,41 @@ class FurtherReading:
             self.remarks.append(text)
 
 
-def span_of(job: Job, window_from_ms: int) -> Span:
-    """Tell which events are a job's: those of its life; what is endless is read from a window on.
+def begin_ms(watermark: Watermark, window_from_ms: int) -> int:
+    """Tell since when the events of what is endless are read: since the first reading began.
+
+    The window moves with the clock, so it counts only while nothing was read.
+
+    Parameters
+    ----------
+    watermark
+        Of the run.
+    window_from_ms
+        Where the window begins now.
+    """
+    if watermark.read_to_ms is not None or watermark.read_from_ms is not None:
+        return watermark.read_from_ms or 0
+    read = (each.timestamp_ms for each in watermark.further_positions.values())
+    return min((window_from_ms, *read))
+
+
+def span_of(job: Job, from_ms: int) -> Span:
+    """Tell which events are a job's: those of its life.
+
+    What is endless is read from a moment on, up to when it was found gone, or another has its name.
 
     Parameters
     ----------
     job
         The job.
-    window_from_ms
-        Where the window of what is endless begins.
+    from_ms
+        Since when what is endless is read (:func:`begin_ms`).
     """
     ended_ms = job.ended_ms if job.ended else None
-    since_ms = max(job.created_ms, window_from_ms) if job.kind.endless else job.created_ms
-    return Span(since_ms=since_ms, until_ms=None if ended_ms is None else ended_ms + AFTER_END_MS)
-
-
-def stream_id(source: str, stream: FurtherStream) -> str:
-    """Name a stream in the mirror's notes."""
-    return f"{source}:{stream.place}"
+    if job.kind.endless:
+        return Span(since_ms=max(job.created_ms, from_ms), until_ms=ended_ms)
+    until_ms = None if ended_ms is None else ended_ms + AFTER_END_MS
+    return Span(since_ms=job.created_ms, until_ms=until_ms)
 
 
 def stream_original(metric: str, stream: FurtherStream) -> str:
@@ -162,41 +173,6 @@ def is_named(parts: Sequence[str], name: str) -> bool:
     return len(name) - len(last) >= at and name.endswith(last)
 
 
-def chosen(
-    source: str, streams: Iterable[FurtherStream], known: Collection[str]
-) -> tuple[tuple[FurtherStream, ...], int]:
-    """Choose the streams that are read: those that were, then the others from the earliest.
-
-    Parameters
-    ----------
-    source
-        Name of the source.
-    streams
-        Those that it means.
-    known
-        Ids of the streams that were read before.
-
-    Returns
-    -------
-    tuple
-        The streams, the earliest first, and how many are left out.
-    """
-    ordered = sorted(
-        {each.place: each for each in streams}.values(),
-        key=lambda each: (each.stream.created_ms, each.place),
-    )
-    before = {each for each in known if each.startswith(f"{source}:")}
-    room = STREAMS_LIMIT - len(before)
-    taken: list[FurtherStream] = []
-    for each in ordered:
-        if stream_id(source, each) in before:
-            taken.append(each)
-        elif room > 0:
-            room -= 1
-            taken.append(each)
-    return tuple(taken), len(ordered) - len(taken)
-
-
 def names_of(
     definitions: Iterable[MetricDefinition],
     streams: Sequence[FurtherStream],
@@ -226,13 +202,6 @@ def names_of(
             name = metric if bare else f"{metric}/{stream.stream.name}"
             names[stream_original(metric, stream)] = name
     return names
-
-
-def is_quiet(stream: LogStream, read: StreamPosition, now_ms: int) -> bool:
-    """Whether a stream has had no event for long since it was read, as far as AWS tells."""
-    if read == START or stream.last_event_ms is None:
-        return False
-    return stream.last_event_ms <= read.timestamp_ms < now_ms - _LAG_MS
 
 
 def definitions_of(job: Job) -> tuple[MetricDefinition, ...]:

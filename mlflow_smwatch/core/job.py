@@ -171,7 +171,7 @@ class Job:
     created_ms, modified_ms
         CreationTime and LastModifiedTime.
     ended_ms
-        When the job ended, None while it has not.
+        When the job ended, None while it has not; of what is endless, since when it is gone.
     launched_ms
         When its hosts were last started, restarts included.
     restarted
@@ -273,8 +273,9 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether the job is in one of its kind's end states."""
-        return self.status in self.kind.end_states
+        """Whether the job is in one of its kind's end states, or is endless and gone."""
+        gone = self.kind.endless and self.ended_ms is not None
+        return gone or self.status in self.kind.end_states
 
     @property
     def log_group(self) -> str:

@@ -48,6 +48,10 @@ class StreamPosition:
 START = StreamPosition(-1, 0)
 """Before the first event of any stream."""
 
+LAG_MS = 2 * 60 * 60_000
+"""How much later than its last event a stream may be said to have one; AWS says "typically less
+than an hour" (``LogStream`` in the API reference of CloudWatch Logs)."""
+
 NAMESAKE_MS = 60_000
 """A stream that is so much older than its job is that of an earlier job of the same name."""
 

@@ -25,11 +25,14 @@ class Look:
         Whether it is the last look, which reads once more what may be written.
     whole
         Whether it holds all that can be written, so that equal counts are equal points.
+    endless
+        Whether the job is, so that a series that is not noted may be one that was forgotten.
     """
 
     before: Watermark
     again: bool
     whole: bool
+    endless: bool = False
 
     @classmethod
     def at(cls, job: Job, before: Watermark, reading: Reading) -> Look:
@@ -40,7 +43,8 @@ class Look:
             and first.start_ms <= job.created_ms
             and first.period_s == FINEST_PERIOD_S
         )
-        return cls(before=before, again=reading.complete, whole=whole)
+        endless = job.kind.endless
+        return cls(before=before, again=reading.complete, whole=whole, endless=endless)
 
     def overlaps(self, found: Iterable[Point]) -> bool:
         """Whether points lie where earlier passes have read."""
@@ -48,6 +52,12 @@ class Look:
         return self.again or (
             read_to_ms is not None and any(point.timestamp_ms < read_to_ms for point in found)
         )
+
+    def may_have(self, original: str) -> bool:
+        """Whether the run may have points of a series from earlier passes."""
+        if original in self.before.points:
+            return self.before.points[original] > 0
+        return self.endless and self.before.read_to_ms is not None
 
 
 def fresh(
@@ -58,10 +68,9 @@ def fresh(
     written: Callable[[str], Iterable[WrittenPoint]],
 ) -> Sequence[Point]:
     """Give the points of one CloudWatch series that the run lacks."""
-    count = look.before.points.get(original, 0)
-    if not count or not look.overlaps(found):
+    if not (found and look.may_have(original) and look.overlaps(found)):
         return found
-    if look.whole and len(found) == count:
+    if look.whole and len(found) == look.before.points.get(original):
         return ()
     have = frozenset(point.timestamp_ms for point in written(key))
     return [point for point in found if point.timestamp_ms not in have]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from mlflow_smwatch.core.alarm_history import alarm_points, furthest
 from mlflow_smwatch.core.alarms import AlarmReading
 from mlflow_smwatch.core.component_metrics import Iteration, component_points
+from mlflow_smwatch.core.endpoint_bounds import pruned
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_series import steady_series
 from mlflow_smwatch.core.log_progress import LogPart, advance, advance_further
@@ -60,7 +61,9 @@ class Measured:
     further_names
         Original → name of their metrics.
     further_whole
-        Whether nothing of them was denied or left for later.
+        Whether nothing of them was denied.
+    further_read
+        Whether nothing of them was left for a later pass.
     described
         False where a part of the job's description could not be read.
     metrics
@@ -86,6 +89,7 @@ class Measured:
     further: LogPart = field(default_factory=lambda: LogPart(steps={}))
     further_names: Mapping[str, str] = field(default_factory=dict)
     further_whole: bool = True
+    further_read: bool = True
     described: bool = True
     metrics: bool = True
     cost_usd: float | None = None
@@ -177,7 +181,8 @@ def progress(
     source = before.source or _source(points)
     if measured.metrics:
         points += _not_logged(_told(job, keys, before, measured, written), not_sent)
-    complete = measured.reading.complete and (give_up_denied or measured.whole)
+    read = measured.reading.complete and measured.further_read
+    complete = read and (give_up_denied or measured.whole)
     looked = measured.metrics and (bool(measured.reading.windows) or not before.final)
     if measured.reading.complete and looked:
         points += _not_logged(duration_points(job, keys, before.measured), not_sent)
@@ -222,16 +227,19 @@ def _told(
 def _asked(
     job: Job, watermark: Watermark, keys: Mapping[str, str], measured: Measured
 ) -> Watermark:
-    """Note which series of what never ends are read as far as all its others.
+    """Note which series of what never ends are read as far as all its others, and no others.
 
-    Where nothing was read yet, all are.
+    Where nothing was to be read yet, all are; one that was refused is not.
     """
     if not (job.kind.endless and measured.metrics):
         return watermark
     series = measured.series.keys()
-    if watermark.read_to_ms is None:
+    if watermark.read_to_ms is None and not measured.reading.windows:
         series = {each.original: None for each in steady_series(job)}.keys()
-    return _begun(job, watermark.asked(series, keys), measured)
+    asked = watermark.asked(series, keys)
+    if measured.series and measured.reading.windows:
+        asked = pruned(job, asked)
+    return _begun(job, asked, measured)
 
 
 def _begun(job: Job, watermark: Watermark, measured: Measured) -> Watermark:

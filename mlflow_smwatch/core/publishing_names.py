@@ -94,6 +94,9 @@ def require_dimensions(templates: Dimensions) -> None:
 def dimensions_of(templates: Dimensions, facts: Mapping[str, str]) -> Dimensions:
     """Write what is in braces, and make the values such as CloudWatch takes.
 
+    Other than ASCII becomes ``_`` and what is too long is cut; 8 digits of the value's SHA-256 tell
+    it from others then.
+
     Parameters
     ----------
     templates
@@ -124,9 +127,8 @@ def metric_name(key: str) -> str:
     plain = _NOT_ASCII.sub("_", key)
     if plain == key and _NAME.fullmatch(key):
         return key
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
     plain = plain.lstrip(":")[: _LONGEST_NAME - _HASH - 1]
-    return f"{plain}_{digest}"
+    return f"{plain}_{_digest(key)}"
 
 
 def metrics_apart(keys: Iterable[str]) -> int:
@@ -149,5 +151,12 @@ def _require_value(name: str, value: str) -> None:
 
 
 def _legal_value(value: str) -> str:
-    legal = _NOT_ASCII.sub("_", value)[:_LONGEST_VALUE]
-    return legal if legal.strip() else "_"
+    """Give a value that CloudWatch takes; one that is changed stays another than all others."""
+    if _VALUE.fullmatch(value):
+        return value
+    plain = _NOT_ASCII.sub("_", value)[: _LONGEST_VALUE - _HASH - 1]
+    return f"{plain}_{_digest(value)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]

@@ -31,8 +31,9 @@ from mlflow_smwatch.core.note import note_of
 _VERSION = 2
 """Of what a record holds: another one has runs written again that an earlier release wrote."""
 
-_APART = (names.LINEAGE, names.PARENT)
-"""Tags that follow from others, or from where the parent's run is."""
+_APART = (names.LINEAGE, names.PARENT, names.SOURCE_PREFIX, names.METRICS_URL)
+"""Tags that follow from others, from where the parent's run is, or from what a user attaches:
+another mirror of the same job may attach something else."""
 
 _DATASET_NAME_LIMIT = 500
 _RUN_NAME_LIMIT = 250
@@ -110,7 +111,7 @@ class RunRecord:
 
         The document is left out: the same job described by ``Search`` and by
         ``DescribeTrainingJob`` has two documents, and LastModifiedTime stands for its changes. So
-        is the lineage, which follows from what else is here.
+        is the lineage, which follows from what else is here, and what is attached by sources.
         """
         facts = (
             _VERSION,

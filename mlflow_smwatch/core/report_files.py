@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_files import S3Place
@@ -38,6 +41,14 @@ _NAMES = frozenset(
         "xgboost_report.html",
     }
 )
+_SEGMENT_BYTES = 255
+"""As long may a file's name be."""
+
+_MOST_TYPES = 20
+_TYPE = re.compile(r"[A-Za-z][\w.\- ]{0,63}", re.ASCII)
+"""Whatever the monitoring container of the user calls its checks."""
+
+_UNKNOWN, _OTHER = "unknown", "other"
 _PARTS_FOLDER = "profiler-reports"
 _NONE_FOUND = "Completed"
 _SOME_FOUND = "CompletedWithViolations"
@@ -109,7 +120,7 @@ def choose(
     list of ReportFile
         In order of their paths.
     list of str
-        Paths of reports that are too large, or too many.
+        What is left out, in words: what is too large, or too much, or stands in another's way.
     """
     files = sorted(
         (f"{name}/{path}", size, folders[name].below(path))
@@ -119,12 +130,16 @@ def choose(
     )
     chosen: list[ReportFile] = []
     left_out: list[str] = []
+    taken: set[str] = set()
     room = JOB_LIMIT
     for path, size, place in files:
         if size > min(FILE_LIMIT, room):
-            left_out.append(path)
+            left_out.append(f"not copied, too large: {path}")
+        elif not _is_storable(path, taken):
+            left_out.append(f"not copied, no file can be named like this: {path}")
         else:
             room -= size
+            taken.add(path)
             chosen.append(ReportFile(place, path, size))
     return chosen, left_out
 
@@ -150,20 +165,42 @@ def count_violations(content: bytes) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        Original of a series → how many: all, and those of each ``constraint_check_type``.
+        Original of a series → how many: all, and those of each ``constraint_check_type``. Of the
+        types, which may be any text, the most frequent ones; the rest counts as ``other``.
 
     Raises
     ------
     ValueError
         When it is no such list.
     """
-    said = json.loads(content)
+    try:
+        said = json.loads(content)
+    except RecursionError as error:
+        message = "it is nested too deeply"
+        raise ValueError(message) from error
     listed = said.get("violations") if isinstance(said, dict) else None
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         message = "it holds no list of violations"
         raise ValueError(message)
-    types = Counter(str(each.get("constraint_check_type") or "unknown") for each in listed)
-    return {VIOLATIONS: len(listed), **{f"{VIOLATIONS}/{key}": n for key, n in types.items()}}
+    types = Counter(map(_type, listed))
+    named = sorted(types.keys() - {_OTHER}, key=lambda each: (-types[each], each))
+    kept = named[:_MOST_TYPES]
+    counts = Counter({f"{VIOLATIONS}/{each}": types[each] for each in kept})
+    if rest := len(listed) - counts.total():
+        counts[f"{VIOLATIONS}/{_OTHER}"] += rest
+    return {VIOLATIONS: len(listed), **counts}
+
+
+def _type(violation: Mapping[str, Any]) -> str:
+    said = violation.get("constraint_check_type") or _UNKNOWN
+    return said if isinstance(said, str) and _TYPE.fullmatch(said) else _OTHER
+
+
+def _is_storable(path: str, chosen: set[str]) -> bool:
+    """Whether files may have this path, below whose folders some have been chosen."""
+    *folders, _ = accumulate(path.split("/"), "{}/{}".format)
+    is_short = all(len(each.encode()) <= _SEGMENT_BYTES for each in path.split("/"))
+    return is_short and chosen.isdisjoint(folders)
 
 
 def _outcome(job: Job) -> str | None:

@@ -22,7 +22,7 @@ SCHEDULE, MONITORING_TYPE = "monitoring_schedule", "monitoring_type"
 MONITORING_STATUS = "monitoring_status"
 NOTEBOOK = ".ipynb"
 RULES_MS = 24 * 60 * 60 * 1000
-"""How long after a job's end the mirror waits for its rules."""
+"""How long after a job's end the mirror asks and waits for its rules."""
 
 _DETAILS = ".details"
 _EVALUATING = frozenset({"InProgress", "Stopping"})
@@ -149,6 +149,27 @@ def lacks_rules(job: Job) -> bool:
     return PROFILING not in facts or is_evaluating(job)
 
 
+def are_rules_old(job: Job, now_ms: int) -> bool:
+    """Whether what is lacking of a job's rules takes a call that old jobs are not worth.
+
+    ``Search`` does not tell whether a profiler has rules, and the SDK's jobs have one unless they
+    say otherwise: a backfill would describe each of them.
+
+    Parameters
+    ----------
+    job
+        The job.
+    now_ms
+        When the pass began, milliseconds since the epoch.
+    """
+    return lacks_rules(job) and (job.ended_ms or job.modified_ms) + RULES_MS <= now_ms
+
+
+def lacks_rules_told(tags: Mapping[str, str]) -> bool:
+    """Whether a run is of a job with a profiler, and nobody has asked what came of its rules."""
+    return f"sagemaker.{REPORT}profiler" in tags and f"sagemaker.{PROFILING}" not in tags
+
+
 def is_evaluating(job: Job) -> bool:
     """Whether a rule of a job is still being evaluated."""
     return any(value in _EVALUATING for name, value in job.facts if _is_rule(name))
@@ -170,17 +191,14 @@ def remembered(job: Job, tags: Mapping[str, str]) -> Job:
     tags
         Of its run.
     """
-    facts = dict(job.facts)
-    wanted: tuple[str, ...] = ()
-    if f"{REPORT}profiler" in facts and PROFILING not in facts:
-        wanted = (f"sagemaker.{RULE}", f"sagemaker.{PROFILING}")
-    elif SCHEDULE in facts and MONITORING_TYPE not in facts:
-        wanted = (f"sagemaker.{MONITORING_TYPE}",)
-    known = {legal_key(f"sagemaker.{name}") for name in facts}
+    wanted = _untold({name for name, _ in job.facts}) if job.facts and tags else ()
+    if not wanted:
+        return job
+    known = {legal_key(f"sagemaker.{name}") for name, _ in job.facts}
     added = tuple(
         (key.removeprefix("sagemaker."), value)
         for key, value in sorted(tags.items())
-        if wanted and key.startswith(wanted) and key not in known
+        if key.startswith(wanted) and key not in known
     )
     return replace(job, facts=(*job.facts, *added)) if added else job
 
@@ -211,6 +229,15 @@ def report_uris(job: Job) -> dict[str, str]:
 def is_monitoring(job: Job) -> bool:
     """Whether a job is the execution of a monitoring schedule."""
     return job.kind is PROCESSING_JOB and any(name == SCHEDULE for name, _ in job.facts)
+
+
+def _untold(known: set[str]) -> tuple[str, ...]:
+    """Give how the tags begin that tell more of a job than its facts, by the facts' names."""
+    if f"{REPORT}profiler" in known and PROFILING not in known:
+        return f"sagemaker.{RULE}", f"sagemaker.{PROFILING}"
+    if SCHEDULE in known and MONITORING_TYPE not in known:
+        return (f"sagemaker.{MONITORING_TYPE}",)
+    return ()
 
 
 def _is_rule(name: str) -> bool:

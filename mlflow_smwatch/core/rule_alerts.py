@@ -13,6 +13,7 @@ from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_value
 from mlflow_smwatch.core.moments import iso_utc, to_ms
 from mlflow_smwatch.core.rule_state import Standing
 from mlflow_smwatch.core.rules import Rule, Silence, StatusIn, Threshold
+from mlflow_smwatch.core.visible import visible
 
 NO_DATA = "no data"
 STATUS = "status"
@@ -33,7 +34,7 @@ class Alert:
         The rule.
     word
         ALARM where an alarm begins, STILL where it goes on (``repeat``), OK where it is over, ENDED
-        where its job ended in alarm.
+        where its job ended in alarm, or the series did.
     arn, kind, job, run_id
         The job and its run.
     series
@@ -44,6 +45,8 @@ class Alert:
         Of the point; for a status the status; None where there is none.
     reason
         Why a job failed, as AWS says.
+    ended
+        Why nothing more is judged, of an alarm that ENDED.
     """
 
     rule: Rule
@@ -56,6 +59,7 @@ class Alert:
     at_ms: int
     value: float | str | None = None
     reason: str | None = None
+    ended: str = "the job ended"
 
     @property
     def title(self) -> str:
@@ -93,13 +97,13 @@ class Alert:
     def _what(self) -> str:
         condition, at = self.rule.condition, iso_utc(self.at_ms)
         if isinstance(condition, StatusIn):
-            why = f": {self.reason}" if self.reason and self.word == "ALARM" else ""
+            why = f": {visible(self.reason)}" if self.reason and self.word == "ALARM" else ""
             return f"status {self.value} at {at}{why}"
         told = {
             "ALARM": f"{condition}",
             "STILL": f"still {condition}",
             "OK": f"no longer {condition}",
-            "ENDED": f"the job ended; it was {condition}",
+            "ENDED": f"{self.ended}; it was {condition}",
         }[self.word]
         if isinstance(condition, Silence):
             metric = f"{condition.metric}: " if condition.metric else ""

@@ -7,9 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import re2
-
 from mlflow_smwatch.core.errors import UsageError
+from mlflow_smwatch.core.job_choice import compiled_name
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.keys import TAG_VALUE_LIMIT, legal_key, legal_value
 from mlflow_smwatch.core.rules import (
@@ -21,7 +20,6 @@ from mlflow_smwatch.core.rules import (
     Silence,
     StatusIn,
     Threshold,
-    compiled,
 )
 from mlflow_smwatch.core.tags import RESOURCE_TAG_PREFIX
 
@@ -171,12 +169,10 @@ def _pattern(where: str, given: Mapping[str, Any]) -> str | None:
     pattern = given.get("name-matches")
     if pattern is None:
         return None
-    try:
-        compiled(pattern)
-    except (re2.error, TypeError) as error:
+    if not isinstance(pattern, str) or compiled_name(pattern) is None:
         message = f"{where}: name-matches: give a regular expression that RE2 takes"
-        raise UsageError(message) from error
-    return str(pattern)
+        raise UsageError(message)
+    return pattern
 
 
 def _texts(where: str, given: Mapping[str, Any], key: str) -> tuple[str, ...]:

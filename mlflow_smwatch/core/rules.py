@@ -6,12 +6,12 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import TypeAlias
 
-import re2
-
+from mlflow_smwatch.core.job_choice import JobChoice
 from mlflow_smwatch.core.record import RunRecord
+from mlflow_smwatch.core.tags import GONE
 
 _NARROWEST_GAP_MS = 3 * 60_000
 UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -118,12 +118,24 @@ class StatusIn:
 
     def holds(self, record: RunRecord) -> bool:
         """Tell whether a job has one of them."""
-        words = {record.status, dict(record.tags).get("sagemaker.status", record.status)}
-        return not self.statuses.isdisjoint(words)
+        return not self.statuses.isdisjoint(_words(record))
+
+    def word(self, record: RunRecord) -> str:
+        """Give the status to be told: SageMaker's word, unless only MLflow's is one of them.
+
+        The run of a job that AWS no longer has ends with the last word of SageMaker's on it.
+        """
+        own, mlflow = _words(record)
+        is_gone = GONE in dict(record.tags)
+        return mlflow if is_gone and mlflow in self.statuses else own
 
     def __str__(self) -> str:
         """Say it in words."""
         return f"status {' or '.join(sorted(self.statuses))}"
+
+
+def _words(record: RunRecord) -> tuple[str, str]:
+    return dict(record.tags).get("sagemaker.status", record.status), record.status
 
 
 Condition: TypeAlias = Threshold | Silence | StatusIn
@@ -142,9 +154,9 @@ class Rule:
     kinds
         Words of the kinds of jobs; empty for all.
     name_matches
-        RE2 pattern that is found in the name of the job; None for any name.
+        RE2 pattern that the whole name of the job matches; None for any name.
     tags
-        Resource tags that the job has.
+        Resource tags that the job has, as key and value; ``*`` is any value.
     repeat_ms
         After how long an alarm that goes on is told again; None for never.
     notify
@@ -161,32 +173,11 @@ class Rule:
 
     def wants(self, record: RunRecord) -> bool:
         """Tell whether a job is one that the rule is about."""
-        if self.kinds and record.kind not in self.kinds:
-            return False
-        if self.name_matches is not None and not compiled(self.name_matches).search(record.name):
-            return False
-        return not self.tags or set(self.tags) <= set(record.tags)
+        choice = JobChoice(kinds=self.kinds, pattern=self.name_matches, tags=self.tags)
+        return choice.takes(record.kind, record.name, dict(record.tags))
 
 
 def span_text(span_ms: int) -> str:
     """Write a span as the file does: ``10m``."""
     unit = next(each for each in reversed(UNITS_MS) if span_ms % UNITS_MS[each] == 0)
     return f"{span_ms // UNITS_MS[unit]}{unit}"
-
-
-@lru_cache(maxsize=1024)
-def compiled(pattern: str) -> Any:  # noqa: ANN401 - RE2 has no type for it
-    """Compile a pattern of RE2's.
-
-    Raises
-    ------
-    re2.error, TypeError
-        When it is none.
-    """
-    return re2.compile(pattern, _quiet())
-
-
-def _quiet() -> Any:  # noqa: ANN401 - RE2 has no type for it
-    options = re2.Options()
-    options.log_errors = False
-    return options

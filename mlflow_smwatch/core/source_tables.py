@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 from mlflow_smwatch.core.definitions import BROKEN, unusable
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.job import MetricDefinition
+from mlflow_smwatch.core.job_choice import ANY_VALUE, compiled_name
 from mlflow_smwatch.core.job_kinds import KINDS
 from mlflow_smwatch.core.series import AVERAGE
-from mlflow_smwatch.core.sources import ANY_VALUE, Source, SourceSeries, compiled_name
-from mlflow_smwatch.core.templates import require_template
+from mlflow_smwatch.core.sources import Source, SourceSeries
+from mlflow_smwatch.core.templates import require_template, rewritten
 from mlflow_smwatch.core.visible import visible
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -302,6 +303,8 @@ def _require_templates(table: _Table, source: Source) -> None:
             require_template(text, groups)
         except UsageError as error:
             table.refuse(key, str(error))
+        if key == "streams" and ":" in rewritten(text, lambda _: ""):
+            table.refuse(key, f"{text!r}: no name of a log stream holds a colon")
 
 
 def _groups_of(pattern: str | None) -> int:

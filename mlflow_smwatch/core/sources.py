@@ -8,17 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 from mlflow_smwatch.core import console
 from mlflow_smwatch.core.job import FurtherLogs, Job, MetricDefinition
+from mlflow_smwatch.core.job_choice import ANY_VALUE, JobChoice, name_match
 from mlflow_smwatch.core.secret_texts import HIDDEN
 from mlflow_smwatch.core.series import AVERAGE, Series, further_original
 from mlflow_smwatch.core.templates import Filling, UnfilledError, filled, rewritten
-
-ANY_VALUE = "*"
-"""Stands for any value of a tag; no value holds one ("Tag your AWS resources")."""
 
 _DIMENSION_VALUE = re.compile(r"(?=.*[!-~])[ -~]{1,1024}")
 """``Dimension`` in the API reference of CloudWatch."""
@@ -26,7 +22,8 @@ _DIMENSION_VALUE = re.compile(r"(?=.*[!-~])[ -~]{1,1024}")
 _GROUP_NAME = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
 """``CreateLogGroup`` in the API reference of CloudWatch Logs."""
 
-_METRIC_NAME_LIMIT = 255
+_STREAM_NAME = re.compile(r"[^:*]{1,512}")
+"""``DescribeLogStreams`` in the API reference of CloudWatch Logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +125,8 @@ def read_sources(where: str, tables: object) -> tuple[Source, ...]:
 
 def is_meant(source: Source, job: Job) -> bool:
     """Tell whether a source is for a job: its kind, its name and its tags are as they must be."""
-    tags = dict(job.tags)
-    tagged = all(key in tags and value in {ANY_VALUE, tags[key]} for key, value in source.tag)
-    if not tagged or (source.kinds and job.kind.word not in source.kinds):
-        return False
-    return source.name_matches is None or _match(source.name_matches, job.name) is not None
+    choice = JobChoice(kinds=source.kinds, pattern=source.name_matches, tags=source.tag)
+    return choice.takes(job.kind.word, job.name, dict(job.tags))
 
 
 def attachment(source: Source, job: Job) -> Attachment | None:
@@ -179,21 +173,8 @@ def group_patterns(sources: Iterable[Source]) -> tuple[str, ...]:
     return tuple(sorted({rewritten(group, lambda _: "*") for group in read}))
 
 
-@lru_cache(maxsize=64)
-def compiled_name(pattern: str) -> Any | None:  # noqa: ANN401 (re2 has no types)
-    """Compile a pattern on names for RE2; None where it cannot be."""
-    from mlflow_smwatch.core.patterns import compile_re2  # takes time to import
-
-    return compile_re2(pattern)
-
-
-def _match(pattern: str, name: str) -> Any | None:  # noqa: ANN401 (re2 has no types)
-    compiled = compiled_name(pattern)
-    return compiled.fullmatch(name.encode()) if compiled else None
-
-
 def _filling(source: Source, job: Job) -> Filling:
-    match = _match(source.name_matches, job.name) if source.name_matches else None
+    match = name_match(source.name_matches, job.name) if source.name_matches else None
     groups = match.groups() if match else ()
     return Filling(
         fields={
@@ -234,8 +215,12 @@ def _group(text: str, filling: Filling) -> str:
 
 
 def _stream(pattern: str, filling: Filling) -> tuple[str, ...]:
-    """Give the parts of a name between its stars."""
-    return tuple(filled(part, filling) for part in pattern.split(ANY_VALUE))
+    """Give the parts of a name between its stars; no name of a stream holds a star or a colon."""
+    parts = tuple(filled(part, filling) for part in pattern.split(ANY_VALUE))
+    if not _STREAM_NAME.fullmatch("".join(parts) or "any"):
+        message = f"{ANY_VALUE.join(parts)!r} is no name of a log stream"
+        raise UnfilledError(message)
+    return parts
 
 
 def _logs(

@@ -39,6 +39,7 @@ NOTE = "mlflow.note.content"
 PARENT = "mlflow.parentRunId"
 EXPERIMENT_KIND = "mlflow.experimentKind"
 LINEAGE = "smwatch.lineage"
+METRICS_URL = "sagemaker.metrics_url"
 
 FACTS = frozenset(
     {
@@ -70,7 +71,7 @@ FACTS = frozenset(
         "sagemaker.lifecycle_config",
         "sagemaker.log_group",
         "sagemaker.logs_url",
-        "sagemaker.metrics_url",
+        METRICS_URL,
         "sagemaker.model",
         "sagemaker.model_artifact",
         "sagemaker.model_artifact_url",
@@ -103,6 +104,8 @@ PASSING = (WARNING, FINAL, GONE, FORGOTTEN)
 """Notes that go when a pass writes a run and has no reason to make them anew."""
 
 RESOURCE_TAG_PREFIX = "sagemaker.tag."
+SOURCE_PREFIX = "sagemaker.source."
+"""Beginning of the tags that name what the user attaches to a job."""
 ALARM_PREFIX = "sagemaker.alarm."
 """Beginning of the tags that show CloudWatch's alarms."""
 FACT_PREFIXES = (
@@ -113,6 +116,7 @@ FACT_PREFIXES = (
     "sagemaker.variant.",
     "sagemaker.rule.",
     "sagemaker.report.",
+    SOURCE_PREFIX,
     DEPLOYMENT_PREFIX,
     LINEAGE,
 )

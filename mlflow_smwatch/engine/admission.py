@@ -159,7 +159,7 @@ class Admission:
         if self._joins_execution(found.arn, run) or not self._is_sealed(found, run):
             return False
         as_recorded = job is None or self._is_as_recorded(job, run, watermark)
-        return as_recorded and not (job is None and self._pass.lacks_attached(found, run))
+        return as_recorded and not self._pass.lacks_attached(found, run)
 
     def _is_sealed(self, found: Found, run: KnownRun) -> bool:
         if not self._recognition.may_seal(self._pass.identity(found), run):

@@ -25,7 +25,7 @@ class AlarmReadings:
     tasks
         The jobs that are read.
     pool
-        Makes the calls.
+        Makes the calls, and nothing else: alarms may be late.
     running
         Where calls under way are entered.
     """

@@ -1,18 +1,20 @@
 """The CloudWatch alarms that watch the jobs of a pass.
 
 All alarms of the account are listed once, when the first job is read that has series; of those that
-watch a job the history is read where they have changed. Where alarms cannot be read, jobs are
-mirrored without, and their runs keep what they show of alarms.
+watch a job the history is read where they have changed. Where alarms cannot be read, or not soon,
+jobs are mirrored without, and their runs keep what they show of alarms.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
-from mlflow_smwatch.aws.alarms import list_alarms, read_history
-from mlflow_smwatch.aws.operations import DESCRIBE_ALARM_HISTORY
+from mlflow_smwatch.aws.alarms import alarm_pages, hasty, read_history
+from mlflow_smwatch.aws.operations import DESCRIBE_ALARM_HISTORY, DESCRIBE_ALARMS
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core.alarm_history import AlarmChanges, StateChange, in_life, read_changes
 from mlflow_smwatch.core.alarms import (
@@ -39,6 +41,63 @@ from mlflow_smwatch.engine.task import Task
 from mlflow_smwatch.options import SyncOptions
 
 _LISTED_FOR_MS = 60_000
+_PATIENCE_S = 5
+_LONGEST_S = 30
+
+
+class Listing:
+    """The alarms of an account and Region, for which a thread of its own asks.
+
+    Nobody waits for that thread: where AWS answers late, a later pass may take what it says.
+
+    Parameters
+    ----------
+    aws
+        The clients, which soon give up.
+    asked_ms
+        When it is asked for.
+    """
+
+    def __init__(self, aws: Aws, asked_ms: int) -> None:
+        self.asked_ms = asked_ms
+        self._alarms: Future[Alarms] = Future()
+        self._pages = 0
+        threading.Thread(target=self._read, args=(aws,), name="smwatch-alarms", daemon=True).start()
+
+    @property
+    def failed(self) -> bool:
+        """Whether AWS has answered with an error."""
+        return self._alarms.done() and self._alarms.exception() is not None
+
+    def result(self) -> Alarms:
+        """Wait for the alarms, a few seconds for each answer, and not long for all.
+
+        Raises
+        ------
+        RetriableError
+            When they are late.
+        SmwatchError
+            When they cannot be listed.
+        """
+        for _ in range(_LONGEST_S // _PATIENCE_S):
+            before = self._pages
+            wait([self._alarms], _PATIENCE_S)
+            if self._alarms.done():
+                return self._alarms.result()
+            if self._pages == before:
+                break
+        message = f"{DESCRIBE_ALARMS} does not answer soon; run again later"
+        raise RetriableError(message)
+
+    def _read(self, aws: Aws) -> None:
+        found: list[Alarm] = []
+        try:
+            for page in alarm_pages(aws):
+                found += page
+                self._pages += 1
+            self._alarms.set_result(Alarms(found))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is taken
+            self._alarms.set_exception(error)
 
 
 @dataclass
@@ -47,15 +106,19 @@ class AlarmBook:
 
     Attributes
     ----------
-    alarms
+    latest
         None before the first listing.
-    listed_ms
-        When they were.
     """
 
-    alarms: Alarms | None = None
-    listed_ms: int = 0
+    latest: Listing | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _aws: Aws | None = None
+
+    def clients(self, aws: Aws) -> Aws:
+        """Give clients that soon give up, the same in each pass."""
+        with self.lock:
+            self._aws = self._aws or hasty(aws)
+            return self._aws
 
 
 class PassAlarms:
@@ -76,11 +139,13 @@ class PassAlarms:
     def __init__(
         self, aws: Aws, book: AlarmBook, options: SyncOptions, clock_ms: Callable[[], int]
     ) -> None:
-        self._aws, self._book, self._options = aws, book, options
+        self._aws, self._book, self._options = book.clients(aws), book, options
         self._clock_ms, self._begun_ms = clock_ms, clock_ms()
         self._settle_ms = options.settle_s * 1000
         self._refused: AlarmReading | None = None
         self._is_history_denied = False
+        self._unread: SmwatchError | None = None
+        self._lock = threading.Lock()
         self._warnings: dict[str, None] = {}
 
     @property
@@ -115,7 +180,7 @@ class PassAlarms:
             try:
                 changes = self._changes(task, alarm)
             except (RetriableError, AwsUnreachableError) as error:
-                return self._failed(error)
+                return self._failed(self._first(error))
             told.append((alarm, as_of_job(task.job, alarm, changes or (), self._settle_ms)))
             if changes is not None:
                 read[alarm_original(alarm)] = self._as_read(task, alarm, changes)
@@ -144,34 +209,41 @@ class PassAlarms:
 
         The last look at a job takes a list in which all that belongs to its life has happened.
         """
-        job, book = task.job, self._book
+        job = task.job
         due_ms = self._begun_ms - _LISTED_FOR_MS
         if task.reading.complete and job.ended_ms is not None:
             due_ms = max(due_ms, job.ended_ms + self._settle_ms)
-        with book.lock:
-            if self._refused is None and (book.alarms is None or book.listed_ms < due_ms):
-                self._refused = self._list_anew()
-            return book.alarms if self._refused is None else None
-
-    def _list_anew(self) -> AlarmReading | None:
-        """List the account's alarms; where that fails, give what is to be said of every job."""
-        asked_ms = self._clock_ms()
+        if self._refused is not None:
+            return None
         try:
-            self._book.alarms = Alarms(list_alarms(self._aws))
+            return self._listing(due_ms).result()
         except (RetriableError, AwsUnreachableError) as error:
-            return self._failed(error)
+            self._refused = self._failed(error)
         except StopError:
             raise
         except SmwatchError as error:
             self.go_without(error)
-            return AlarmReading()
-        self._book.listed_ms = asked_ms
+            self._refused = AlarmReading()
         return None
+
+    def _listing(self, due_ms: int) -> Listing:
+        """Give the latest listing, or begin one; where one of this pass failed, no other is."""
+        with self._book.lock:
+            latest = self._book.latest
+            if latest is None or latest.asked_ms < (self._begun_ms if latest.failed else due_ms):
+                latest = self._book.latest = Listing(self._aws, self._clock_ms())
+            return latest
 
     def _failed(self, error: SmwatchError) -> AlarmReading:
         """Leave it to the next pass; an ended job stays open for that."""
         self.go_without(error)
         return AlarmReading(whole=False)
+
+    def _first(self, error: SmwatchError) -> SmwatchError:
+        """Note why histories are not read any more in this pass: what went wrong first."""
+        with self._lock:
+            self._unread = self._unread or error
+            return self._unread
 
     def _changes(self, task: Task, alarm: Alarm) -> tuple[StateChange, ...] | None:
         """Give the changes of a job's life that may be new; None where they are not to be had."""
@@ -180,12 +252,23 @@ class PassAlarms:
         if not self._has_news(task, alarm):
             return ()
         try:
-            found = read_history(self._aws, alarm.name, _since_ms(task, alarm))
+            found = self._read_history(alarm, _since_ms(task, alarm))
         except AccessDeniedError as error:
             self._is_history_denied = True
             self.go_without(error)
             return None
         return in_life(task.job, found, self._settle_ms)
+
+    def _read_history(self, alarm: Alarm, since_ms: int) -> tuple[StateChange, ...]:
+        """Read a history, unless another one failed in this pass, or took long."""
+        if self._unread is not None:
+            raise self._unread
+        begun_s = time.monotonic()
+        found = read_history(self._aws, alarm.name, since_ms)
+        if time.monotonic() - begun_s > _PATIENCE_S:
+            message = f"{DESCRIBE_ALARM_HISTORY} answers slowly; run again later"
+            self._first(RetriableError(message))
+        return found
 
     def _has_news(self, task: Task, alarm: Alarm) -> bool:
         """Whether an alarm has changed since its history was read, or since the job began."""

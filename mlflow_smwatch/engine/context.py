@@ -13,13 +13,14 @@ from mlflow_smwatch.aws.logs import LogReader
 from mlflow_smwatch.aws.session import Aws
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.arn import Arn
-from mlflow_smwatch.core.attachments import attached
+from mlflow_smwatch.core.attachments import attached, lacks_sources
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import KINDS, kind_of, name_in
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun
 from mlflow_smwatch.core.record import RunRecord
 from mlflow_smwatch.core.remembered import remembered_job
 from mlflow_smwatch.core.report_files import report_folders
+from mlflow_smwatch.core.reports import lacks_rules_told
 from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.engine.alarms import PassAlarms
 from mlflow_smwatch.engine.costs import Costs
@@ -148,13 +149,16 @@ class PassContext:
         """Whether the user attaches to a thing what the run does not name yet."""
         if not self.options.sources:
             return False
-        job = remembered_job(
+        job = found.job or remembered_job(
             KINDS[found.kind], run, created_ms=found.created_ms, modified_ms=found.modified_ms
         )
-        return any(run.tags.get(f"sagemaker.{key}") != each for key, each in self.attach(job).facts)
+        facts = (f"sagemaker.{key}" for key, _ in self.attach(job).facts)
+        return lacks_sources(facts, run.tags)
 
     def lacks_reports(self, run: KnownRun) -> bool:
-        """Whether reports are to be copied, and a run whose job has some holds none yet."""
+        """Whether a run holds no copies of reports, or says nothing of rules, that are wanted."""
+        if self.options.names and lacks_rules_told(run.tags):
+            return True
         if not self.options.copies_reports or names.REPORTS in run.tags:
             return False
         facts = (

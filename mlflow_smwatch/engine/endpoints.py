@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from mlflow_smwatch.aws.discovery import Found
+from mlflow_smwatch.core.endpoint_bounds import bounded
 from mlflow_smwatch.core.endpoint_series import Discovered, all_series
 from mlflow_smwatch.core.job import Job
 from mlflow_smwatch.core.job_kinds import ENDPOINT, KINDS, JobKind
@@ -40,6 +42,19 @@ class EndpointReader:
         """Whether something of a kind has metrics as long as it is there, and they are wanted."""
         return kind is ENDPOINT and self._pass.options.metrics != "off"
 
+    def has_rest(self, kind: JobKind, run: KnownRun) -> bool:
+        """Whether something may be left to be read of what is gone.
+
+        That is so of what has metrics, and of what else is endless where the user attaches some.
+        """
+        if self.reads(kind):
+            return True
+        if not kind.endless or self._pass.options.metrics == "off":
+            return False
+        job = remembered_job(kind, run, created_ms=run.start_ms, modified_ms=run.start_ms)
+        job = self._pass.attach(job)
+        return bool(job.further or job.further_logs)
+
     def with_series(self, job: Job, run: KnownRun | None) -> Job:
         """Add to an endpoint the series that are listed, and those that its run remembers."""
         if not self.reads(job.kind):
@@ -54,9 +69,10 @@ class EndpointReader:
             present=frozenset((*components, *(each.name for each in job.variants))),
             quiet=listed.whole and self._is_recent(watermark),
         )
-        return self._pass.attach(
-            replace(job, further=all_series(job.name, job.further, discovered))
-        )
+        series = all_series(job.name, job.further, discovered)
+        further, left_out = bounded(series, discovered.remembered)
+        self._pass.endpoints.leave_out(job.name, left_out)
+        return self._pass.attach(replace(job, further=further))
 
     def plan(self, job: Job, watermark: Watermark | None) -> tuple[Reading, tuple[TimeWindow, ...]]:
         """Plan the reading of an endpoint that is there.
@@ -86,11 +102,18 @@ class EndpointReader:
         life = Life(created_ms=self._begin_ms(job, watermark))
         return self._planned(life, self._pass.clock_ms())
 
-    def plan_last(self, job: Job, watermark: Watermark, ended_ms: int) -> Reading:
-        """Plan the reading of an endpoint that is gone since a moment, at the latest."""
+    def plan_last(self, job: Job, watermark: Watermark, successor_ms: int | None) -> Reading:
+        """Plan the reading of an endpoint that is gone since a moment, at the latest.
+
+        CloudWatch tells endpoints apart by their names alone: the period in which another of the
+        same name was made is that one's, and so is all that comes after it.
+        """
         begin_ms = self._begin_ms(job, watermark)
-        life = Life(created_ms=begin_ms, ended_ms=ended_ms, read_to_ms=watermark.read_to_ms)
-        return self._planned(life, self._pass.clock_ms())
+        life = Life(created_ms=begin_ms, ended_ms=job.ended_ms, read_to_ms=watermark.read_to_ms)
+        reading = self._planned(life, self._pass.clock_ms())
+        if successor_ms is None:
+            return reading
+        return replace(reading, windows=tuple(_before(successor_ms, reading.windows)))
 
     def remembered(self, found: Found, run: KnownRun, watermark: Watermark) -> Task:
         """Make a task of an endpoint that is as it was described last: its metrics alone are new.
@@ -113,21 +136,34 @@ class EndpointReader:
             job = self.with_series(job, run)
         return self._task(job, run, watermark, reading, since_begin)
 
-    def left(self, run: KnownRun, watermark: Watermark, ended_ms: int) -> Task:
-        """Make a task of what is left to be read of an endpoint that is gone.
+    def left(
+        self,
+        kind: JobKind,
+        run: KnownRun,
+        watermark: Watermark,
+        *,
+        ended_ms: int,
+        successor_ms: int | None,
+    ) -> Task:
+        """Make a task of what is left to be read of an endpoint, or the like, that is gone.
 
         Parameters
         ----------
+        kind
+            What it is.
         run
             Its run.
         watermark
             Of that run.
         ended_ms
             Since when it is gone, at the latest.
+        successor_ms
+            When another was made under its name; None where none was.
         """
         modified_ms = watermark.modified_ms or run.start_ms
-        job = remembered_job(ENDPOINT, run, created_ms=run.start_ms, modified_ms=modified_ms)
-        job, reading = self._pass.attach(job), self.plan_last(job, watermark, ended_ms)
+        job = remembered_job(kind, run, created_ms=run.start_ms, modified_ms=modified_ms)
+        job = self._pass.attach(replace(job, ended_ms=ended_ms))
+        reading = self.plan_last(job, watermark, successor_ms)
         if reading.windows:
             job = self.with_series(job, run)
         return self._task(job, run, watermark, reading, ())
@@ -167,3 +203,11 @@ class EndpointReader:
     def _is_recent(self, watermark: Watermark | None) -> bool:
         read_to_ms = watermark.read_to_ms if watermark else None
         return read_to_ms is not None and read_to_ms > self._pass.now_ms - _LISTED_MS
+
+
+def _before(moment_ms: int, windows: Iterable[TimeWindow]) -> Iterator[TimeWindow]:
+    """Give the periods that end before a moment, or then."""
+    for each in windows:
+        last_ms = moment_ms - moment_ms % (each.period_s * 1000)
+        if each.start_ms < last_ms:
+            yield replace(each, end_ms=min(each.end_ms, last_ms))

@@ -6,11 +6,10 @@ vouches for them; and an ended job's streams are read whole once more for events
 
 from __future__ import annotations
 
-import math
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -18,30 +17,35 @@ from mlflow_smwatch.aws.further_streams import FRESH_S, FurtherListing
 from mlflow_smwatch.aws.logs import LogPage
 from mlflow_smwatch.aws.operations import DESCRIBE_LOG_STREAMS, GET_LOG_EVENTS
 from mlflow_smwatch.core.definitions import RUNAWAY, MetricReader
-from mlflow_smwatch.core.errors import AccessDeniedError, LogsGoneError
+from mlflow_smwatch.core.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    JobError,
+    LogsGoneError,
+    RetriableError,
+    StopError,
+    reason,
+)
 from mlflow_smwatch.core.further_logs import (
-    STREAMS_LIMIT,
     FurtherReading,
     FurtherStream,
-    chosen,
-    is_in_stream,
+    begin_ms,
     is_named,
-    is_quiet,
     names_of,
     prefixes_of,
     span_of,
-    stream_id,
     stream_original,
 )
 from mlflow_smwatch.core.job import FurtherLogs
 from mlflow_smwatch.core.log_progress import LogPart
 from mlflow_smwatch.core.log_streams import START, LogStream, StreamPosition
 from mlflow_smwatch.core.moments import moment, to_ms
-from mlflow_smwatch.core.series import Point
+from mlflow_smwatch.core.stream_notes import STREAMS_LIMIT, StreamNotes, is_quiet, stream_id
 from mlflow_smwatch.engine.context import PassContext
-from mlflow_smwatch.engine.host_replay import HostReplay, Place, ReplayedPage, Stretch
+from mlflow_smwatch.engine.further_recovery import Recovery
+from mlflow_smwatch.engine.host_replay import HostReplay, Place, Stretch
 from mlflow_smwatch.engine.task import Task
-from mlflow_smwatch.engine.written_logs import Written, further_beyond, missing, written_points
+from mlflow_smwatch.engine.written_logs import Written, further_beyond, written_points
 
 _MANY_POINTS = 5_000
 
@@ -69,12 +73,20 @@ class FurtherLogReader:
     def read(self, task: Task) -> FurtherReading:
         """Read what is new in a job's further logs into ``task.further``.
 
+        What fails is for the next pass: the job is mirrored without.
+
         Raises
         ------
-        RetriableError
-            When AWS goes on failing; the next pass goes on from what is written.
+        StopError
+            When nothing more can be done.
         """
-        return _JobLogs(self._pass, self._commit, self._stopped, task).read()
+        try:
+            return _JobLogs(self._pass, self._commit, self._stopped, task).read()
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of what is attached: the job goes on
+            task.further = LogPart(steps=task.watermark.points)
+            return FurtherReading(whole=False, remarks=[f"no logs of sources: {reason(error)}"])
 
     @staticmethod
     def forecast(task: Task) -> Counter[str]:
@@ -83,10 +95,10 @@ class FurtherLogReader:
         What one listing tells of several jobs is counted for each.
         """
         calls: Counter[str] = Counter()
-        known = task.watermark.further_streams
+        known = task.watermark.further_positions
         for logs in task.job.further_logs:
             groups = len(logs.groups)
-            read = sum(each.startswith(f"{logs.source}:") for each in known)
+            read = len(StreamNotes.of(logs.source, known).read)
             calls[DESCRIBE_LOG_STREAMS] += groups * len(prefixes_of(logs))
             calls[GET_LOG_EVENTS] += read or 2 * groups
         return calls
@@ -111,26 +123,30 @@ class _JobLogs:
         self._stopped = stopped
         self._task = task
         self._reading = FurtherReading()
-        self._recovery = _Recovery({})
+        self._recovery = Recovery({})
         now = datetime.fromtimestamp(context.now_ms / 1000, tz=timezone.utc)
         window = moment(context.options.endpoint_window, now, "--endpoint-window")
-        self._span = span_of(task.job, to_ms(window))
+        self._span = span_of(task.job, begin_ms(task.watermark, to_ms(window)))
 
     def read(self) -> FurtherReading:
         """Read all streams, and write what is much."""
         task = self._task
         found = [(logs, self._streams(logs)) for logs in task.job.further_logs]
+        chosen = [(logs, self._chosen(logs, streams)) for logs, streams in found]
         names: dict[str, str] = {}
-        for logs, streams in found:
+        for logs, streams in chosen:
             names |= names_of(logs.definitions, streams, task.watermark.given_keys)
         task.further_names = names
         self._begin(further_beyond(self._pass.index, task))
-        for logs, streams in found:
+        for logs, streams in chosen:
             for stream in streams:
                 self._read_stream(logs, stream)
         if self._recovery.is_pending:
-            self._reading.whole = False
+            self._reading.whole &= bool(self._reading.denied)
             task.further = LogPart(steps=task.watermark.points)
+        elif self._reading == FurtherReading() and task.job.kind.endless:
+            for logs, streams in found:
+                self._leave_silent(logs, streams)
         return self._reading
 
     def _begin(self, beyond: dict[str, Written]) -> None:
@@ -139,7 +155,7 @@ class _JobLogs:
         steps = {each: before.get(each, 0) + points.total() for each, points in beyond.items()}
         self._task.further = LogPart(steps={**before, **steps})
         self._task.further.add(dict.fromkeys(beyond, ()), {}, {})
-        self._recovery = _Recovery(beyond)
+        self._recovery = Recovery(beyond)
 
     def _streams(self, logs: FurtherLogs) -> tuple[FurtherStream, ...]:
         """List the streams of a source; what cannot be listed is noted."""
@@ -149,9 +165,15 @@ class _JobLogs:
                 streams += self._in_group(logs, group)
             except LogsGoneError:
                 self._reading.remark(f"the source {logs.source}: there is no log group {group}")
-            except AccessDeniedError as error:
-                self._reading.deny(f"no logs of the source {logs.source}: {error}")
-        taken, left = chosen(logs.source, streams, self._task.watermark.further_streams)
+            except (AccessDeniedError, RetriableError, JobError) as error:
+                self._go_without(logs, error)
+        return tuple(streams)
+
+    def _chosen(
+        self, logs: FurtherLogs, streams: tuple[FurtherStream, ...]
+    ) -> tuple[FurtherStream, ...]:
+        """Choose the streams that are read; that there are others is noted."""
+        taken, left = self._notes(logs).chosen(streams, self._pass.clock_ms())
         if left:
             self._reading.remark(
                 f"the source {logs.source} has more than {STREAMS_LIMIT} streams: {left} are not"
@@ -159,13 +181,40 @@ class _JobLogs:
             )
         return taken
 
+    def _notes(self, logs: FurtherLogs) -> StreamNotes:
+        return StreamNotes.of(logs.source, self._task.watermark.further_positions)
+
+    def _go_without(self, logs: FurtherLogs, error: Exception) -> None:
+        """Note that a part cannot be read, now or at all."""
+        text = f"no logs of the source {logs.source}: {error}"
+        if isinstance(error, RetriableError):
+            self._reading.whole = False
+            self._reading.remark(text)
+        else:
+            self._reading.deny(text)
+
+    def _leave_silent(self, logs: FurtherLogs, streams: Sequence[FurtherStream]) -> None:
+        """Let the notes on streams go that will not grow, where there are too many."""
+        task = self._task
+        known = task.watermark.further_positions
+        notes = StreamNotes.of(logs.source, {**known, **task.further.positions})
+        silent = notes.silent(streams, self._pass.clock_ms())
+        if silent:
+            task.further.add({}, notes.left_after(silent), {})
+            noted = {
+                note: each
+                for note, each in task.watermark.further_streams.items()
+                if note not in silent
+            }
+            task.watermark = replace(task.watermark, further_streams=noted)
+
     def _in_group(self, logs: FurtherLogs, group: str) -> Iterator[FurtherStream]:
-        known = self._task.watermark.further_streams
+        notes = self._notes(logs)
         for prefix in prefixes_of(logs):
             for stream in self._listing(logs, group, prefix).streams:
                 each = FurtherStream(group=group, stream=stream)
                 named = any(is_named(parts, stream.name) for parts in logs.streams)
-                if named and (self._span.touches(stream) or stream_id(logs.source, each) in known):
+                if named and (self._span.touches(stream) or notes.has(each)):
                     yield each
 
     def _listing(self, logs: FurtherLogs, group: str, prefix: str) -> FurtherListing:
@@ -184,7 +233,7 @@ class _JobLogs:
     def _read_stream(self, logs: FurtherLogs, stream: FurtherStream) -> None:
         """Read what is new of a stream; what cannot be read is noted."""
         task, note = self._task, stream_id(logs.source, stream)
-        position = task.watermark.further_positions.get(note, START)
+        position = self._notes(logs).position(stream)
         again = task.reading.complete and position != START
         if not again and is_quiet(stream.stream, position, self._pass.clock_ms()):
             return
@@ -194,13 +243,12 @@ class _JobLogs:
             if not self._take_all(stream, note, replay):
                 self._reading.whole = False
                 return
-        except AccessDeniedError as error:
-            self._reading.deny(f"no logs of the source {logs.source}: {error}")
-            return
-        self._recovery.give_up(stream)
-        late = {each for each, count in replay.counted.items() if count > counts.get(each, 0)}
-        if late:
-            self._add_late(logs, stream, late)
+            self._recovery.give_up(stream)
+            late = {each for each, count in replay.counted.items() if count > counts.get(each, 0)}
+            if late:
+                self._add_late(logs, stream, late)
+        except (AccessDeniedError, RetriableError, InvalidRequestError) as error:
+            self._go_without(logs, error)
 
     def _take_all(self, stream: FurtherStream, note: str, replay: HostReplay) -> bool:
         """Take the pages of a stream; tell whether it was read to its end."""
@@ -261,47 +309,12 @@ class _JobLogs:
             self._reading.whole = False
             return
         self._commit(self._task)
-        written = _Recovery(written_points(self._pass.index, self._task, late))
+        written = Recovery(written_points(self._pass.index, self._task, late))
         replay = self._replay(logs, stream, START)
         for apply in iter(replay.next_page, None):
             page = apply()
             of_late = {each: page.series[each] for each in late & page.series.keys()}
             self._task.further.add(written.unwritten(replace(page, series=of_late)), {}, {})
-
-
-class _Recovery:
-    """The points that a run has beyond its watermark: they are there, and not written again.
-
-    Until all of them can have been met again, nothing may be vouched for.
-    """
-
-    def __init__(self, written: Mapping[str, Written]) -> None:
-        self._written = written
-        self._last_ms = {
-            original: max(timestamp_ms for timestamp_ms, _ in points)
-            for original, points in written.items()
-            if points
-        }
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether points are left that were not met again."""
-        return any(points.total() for points in self._written.values())
-
-    def unwritten(self, page: ReplayedPage) -> dict[str, Sequence[Point]]:
-        """Give a page's points without those that are there."""
-        return {
-            original: list(missing(points, self._written[original]))
-            if original in self._written
-            else points
-            for original, points in page.series.items()
-        }
-
-    def give_up(self, stream: FurtherStream, before_ms: float = math.inf) -> None:
-        """Await no more points of a stream: those before a moment, or all at its end."""
-        for original, last_ms in self._last_ms.items():
-            if last_ms < before_ms and is_in_stream(original, stream):
-                self._written[original].clear()
 
 
 def _within(

@@ -88,7 +88,7 @@ class JobPass:
         place = context, self._tasks, self._pools.calls, self._running
         self._series = SeriesReadings(*place)
         self._reports = ReportReadings(*place)
-        self._alarms = AlarmReadings(*place)
+        self._alarms = AlarmReadings(context, self._tasks, self._pools.alarms, self._running)
         self._components = ComponentReadings(
             *place, lambda warning: books.report.warn(None, [warning])
         )
@@ -163,7 +163,7 @@ class JobPass:
             failed = Outcome(missing.asked, "failed", error=str(missing.error))
             self.books.close(failed)
         else:
-            self.books.close_replaced(self._writer.close_gone(run))
+            self.books.close_replaced(self._writer.close_gone(run, missing.successor_ms))
 
     def finish(self) -> None:
         """Read and write all that was taken.

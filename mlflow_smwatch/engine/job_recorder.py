@@ -22,7 +22,7 @@ from mlflow_smwatch.core.prices import Cost
 from mlflow_smwatch.core.progress import CLOUDWATCH, NONE, Progress, progress
 from mlflow_smwatch.core.watermark import Watermark, to_tags
 from mlflow_smwatch.engine.context import PassContext
-from mlflow_smwatch.engine.news import has_other_alarms, is_renewed, state
+from mlflow_smwatch.engine.news import has_moved_far, has_other_alarms, is_renewed, state
 from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.recognition import Recognition
 from mlflow_smwatch.engine.run_states import is_back
@@ -98,7 +98,7 @@ class JobRecorder:
             windows = task.reading.windows
             points += sum(query.window.periods for query in task.algorithm_queries(windows))
         word: Word = "updated" if task.run else "created"
-        as_written = task.record.fingerprint == task.watermark.fingerprint
+        as_written = not (task.run and task.is_new_to(task.run))
         same = as_written and task.reading.complete == task.watermark.final
         if task.run and same and not points and self._is_sealed(task, task.run):
             word = "unchanged"
@@ -166,7 +166,8 @@ class JobRecorder:
         run = self._run_of(task)
         cost = self._cost(task)
         found = self._progress(task, run, cost)
-        described = task.record.fingerprint != task.watermark.fingerprint
+        described = task.is_new_to(run)
+        renewed = described or is_back(run) or has_other_alarms(task, run)
         warnings = self._left_out(task, found.watermark)
         grown = found.watermark.streams.keys() != task.watermark.streams.keys()
         streams = _unlisted(task.job.name, found.watermark)
@@ -174,10 +175,9 @@ class JobRecorder:
         document = self._document(task, run, warnings, streams, due=due)
         after = replace(found.watermark, fingerprint=task.record.fingerprint, document=document)
         points = task.logged + len(found.points)
-        back = is_back(run)
-        alarms = has_other_alarms(task, run)
-        news = points or back or is_renewed(task, run) or state(after) != state(task.watermark)
-        news = news or alarms or not self._is_sealed(task, run) or task.reports.copied is not None
+        news = points or renewed or is_renewed(task, run) or state(after) != state(task.watermark)
+        news = news or not self._is_sealed(task, run) or task.reports.copied is not None
+        news = news or has_moved_far(task.watermark, after)
         if not news and self._warning(warnings) == run.tags.get(names.WARNING):
             line = self._pass.line(task.record, run, 0, "unchanged")
             return Outcome(task.arn, "unchanged", line, None, tuple(warnings), after.final)
@@ -189,10 +189,10 @@ class JobRecorder:
             record=task.shown,
             status=(run.mirrored or after.final) and not task.job.kind.state_from_children,
             interrupted=not task.made,
-            kept=(names.RESOURCE_TAG_PREFIX,) if task.undescribed else (),
+            kept=(names.RESOURCE_TAG_PREFIX, names.SOURCE_PREFIX) if task.undescribed else (),
             further=() if task.alarms.tags is None else (names.ALARM_PREFIX,),
         )
-        if described or after.final or back or alarms:
+        if renewed or after.final:
             warnings += unit.write_record(update)
         self._claim(task, run, after)
         notes = self._notes(task.job.name, after, warnings, task.streams)

@@ -18,6 +18,7 @@ from mlflow_smwatch.engine.observation import Observation
 from mlflow_smwatch.engine.outcome import Outcome
 from mlflow_smwatch.engine.recognition import Recognition
 from mlflow_smwatch.engine.task import Task
+from mlflow_smwatch.engine.telling import tell
 from mlflow_smwatch.tracking.units import UnitLimits
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class JobWriter:
     def __init__(self, context: PassContext) -> None:
         self._pass = context
         self._recorder = JobRecorder(context)
-        self._gone = GoneJobs(context)
+        self._gone = GoneJobs(context, self.write_gathered)
         self._recognition = Recognition(context)
 
     @property
@@ -58,9 +59,6 @@ class JobWriter:
         for task, outcome in zip(unit, outcomes, strict=True):
             if task.run and outcome.error is None:
                 self._pass.registration.enter(task.run.run_id, dict(task.record.tags))
-            written = outcome.word in _WRITTEN
-            if written or (outcome.word == "unchanged" and not outcome.final):
-                self._tell(task, task.news, final=outcome.final, written=written)
         return outcomes
 
     def write_gathered(self, task: Task) -> None:
@@ -77,9 +75,16 @@ class JobWriter:
         """Say what :meth:`write` would do at most, for a dry run."""
         return self._recorder.forecast(task)
 
-    def close_gone(self, run: KnownRun) -> Outcome:
+    def close_gone(self, run: KnownRun, successor_ms: int | None = None) -> Outcome:
         """Tag the run of a job that AWS has deleted, and end it if it goes on."""
-        return self._gone.close(run)
+        return self._gone.close(run, successor_ms)
+
+    def _told(self, task: Task, outcome: Outcome) -> Outcome:
+        """Tell the observers of a job as soon as it is written: what comes after may stop all."""
+        written = outcome.word in _WRITTEN
+        if written or (outcome.word == "unchanged" and not outcome.final):
+            self._tell(task, task.news, final=outcome.final, written=written)
+        return outcome
 
     def _tell(
         self, task: Task, points: Sequence[MetricPoint], *, final: bool, written: bool = True
@@ -95,9 +100,9 @@ class JobWriter:
             final=final,
             written=written,
             noted=task.run.tags,
+            status_before=None if task.made else task.run.status,
         )
-        for observe in self._pass.observers:
-            observe(found)
+        tell(self._pass, found)
 
     def _write_together(self, tasks: Sequence[Task]) -> list[Outcome]:
         """Write jobs in one unit; where it is refused, those that had news one by one."""
@@ -115,9 +120,9 @@ class JobWriter:
         except Exception as error:  # noqa: BLE001 - the border of the unit: each job follows alone
             logger.debug("%d jobs together: %s; each follows alone", len(tasks), reason(error))
         else:
-            return outcomes
+            return [self._told(*pair) for pair in zip(tasks, outcomes, strict=True)]
         return [
-            self._write_alone(task) if outcome.word in _WRITTEN else outcome
+            self._write_alone(task) if outcome.word in _WRITTEN else self._told(task, outcome)
             for task, outcome in zip(tasks, outcomes, strict=True)
         ]
 
@@ -143,7 +148,7 @@ class JobWriter:
                 return again
             return outcome
 
-        return self._bordered(task, write)
+        return self._told(task, self._bordered(task, write))
 
     def _bordered(self, task: Task, write: Callable[[], Outcome]) -> Outcome:
         try:

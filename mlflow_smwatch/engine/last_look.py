@@ -1,4 +1,7 @@
-"""The last look at an endpoint that is gone: what came between the last pass and its end."""
+"""The last look at an endpoint that is gone: what came between the last pass and its end.
+
+Metrics, the logs that the user attached to it, and the alarms that watched it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Iterator
 from mlflow_smwatch.aws.cloudwatch import read_metrics
 from mlflow_smwatch.aws.operations import GET_METRIC_DATA
 from mlflow_smwatch.aws.packing import MetricRequest, Packer
-from mlflow_smwatch.core.errors import AccessDeniedError
+from mlflow_smwatch.core.errors import AccessDeniedError, StopError
 from mlflow_smwatch.core.progress import Progress, progress
 from mlflow_smwatch.engine.context import PassContext
+from mlflow_smwatch.engine.further_reader import Commit, FurtherLogReader
 from mlflow_smwatch.engine.task import Task
 
 
@@ -20,13 +24,16 @@ class LastLook:
     ----------
     context
         What all jobs of the pass share.
+    commit
+        Writes what a task has gathered of its logs, where that is much.
     """
 
-    def __init__(self, context: PassContext) -> None:
+    def __init__(self, context: PassContext, commit: Commit) -> None:
         self._pass = context
+        self._further = FurtherLogReader(context, commit, context.stopped)
 
     def read(self, task: Task) -> Progress:
-        """Read the series of an endpoint.
+        """Read the series, further logs and alarms of an endpoint.
 
         Parameters
         ----------
@@ -42,9 +49,15 @@ class LastLook:
         ------
         RetriableError
             When CloudWatch goes on failing.
+        StopError
+            When nothing more can be done.
         """
         for request in self._requests(task):
             self._read(task, request)
+        if task.reads_further(self._pass.options.metrics):
+            task.further_reading = self._further.read(task)
+        if self._pass.alarms.are_due(task):
+            self._read_alarms(task)
         run_id, index = task.run.run_id if task.run else "", self._pass.index
         return progress(
             task.job,
@@ -59,6 +72,19 @@ class LastLook:
         for request in self._requests(task):
             self._pass.aws.ledger.count(GET_METRIC_DATA)
             self._pass.aws.ledger.charge_metrics(len(request.queries))
+        if task.reads_further(self._pass.options.metrics):
+            for action, calls in self._further.forecast(task).items():
+                self._pass.aws.ledger.count(action, calls)
+        if self._pass.alarms.are_due(task):
+            self._pass.alarms.forecast(task)
+
+    def _read_alarms(self, task: Task) -> None:
+        try:
+            task.alarms = self._pass.alarms.read(task)
+        except StopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of the alarms: the endpoint goes on
+            self._pass.alarms.go_without(error)
 
     def _requests(self, task: Task) -> Iterator[MetricRequest]:
         packer = Packer(clock_ms=self._pass.clock_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.matching import KnownRun
 from mlflow_smwatch.core.watermark import Watermark
+from mlflow_smwatch.core.windows import DAY_MS
 from mlflow_smwatch.engine.run_states import is_ended_otherwise
 from mlflow_smwatch.engine.task import Task
 
@@ -24,8 +25,17 @@ def is_renewed(task: Task, run: KnownRun) -> bool:
 
 def has_other_alarms(task: Task, run: KnownRun) -> bool:
     """Whether the alarms on a job are others, or in another state, than its run shows."""
+    if task.alarms.tags is None:
+        return False
     shown = {key: text for key, text in run.tags.items() if key.startswith(names.ALARM_PREFIX)}
-    return task.alarms.tags is not None and dict(task.alarms.tags) != shown
+    return dict(task.alarms.tags) != shown
+
+
+def has_moved_far(before: Watermark, after: Watermark) -> bool:
+    """Whether so much was read without a point that it is noted, lest each pass read it again."""
+    if before.read_to_ms is None or after.read_to_ms is None:
+        return False
+    return after.read_to_ms - before.read_to_ms > DAY_MS
 
 
 def state(watermark: Watermark) -> tuple[object, ...]:

@@ -30,6 +30,8 @@ class Observation:
         Whether anything was new; if not, there are no points.
     noted
         The tags that its run had before.
+    status_before
+        The status that its run had before; None where it had none.
     """
 
     record: RunRecord
@@ -39,8 +41,8 @@ class Observation:
     final: bool
     written: bool = True
     noted: Mapping[str, str] = field(default_factory=dict)
+    status_before: str | None = None
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""Hears of each job that was written or is open, in the thread that did it: it neither waits nor
-raises."""
+"""Hears of each job that was written or is open, in the thread that did it: it does not wait."""

@@ -41,5 +41,5 @@ class Takes(Protocol):
     def forecast(self, task: Task) -> Outcome:
         """Say what :meth:`write` would do."""
 
-    def close_gone(self, run: KnownRun) -> Outcome:
-        """Take a run whose job AWS has deleted."""
+    def close_gone(self, run: KnownRun, successor_ms: int | None = None) -> Outcome:
+        """Take a run whose job AWS has deleted; the job's name may be another's since a moment."""

@@ -9,6 +9,7 @@ from mlflow_smwatch.engine.task import Task
 from mlflow_smwatch.tracking.units import UnitLimits
 
 POINTS_PER_UNIT = 50_000
+_ALARM_THREADS = 2
 
 
 class PassThreads:
@@ -25,16 +26,19 @@ class PassThreads:
         For everything but logs.
     logs, pages
         For the logs of jobs, and for their pages.
+    alarms
+        For CloudWatch's alarms: where these are not to be had, nothing else waits for a thread.
     """
 
     def __init__(self, workers: int) -> None:
         self.calls = ThreadPoolExecutor(workers, "smwatch")
         self.logs = ThreadPoolExecutor(workers, "smwatch-logs")
         self.pages = ThreadPoolExecutor(workers, "smwatch-pages")
+        self.alarms = ThreadPoolExecutor(_ALARM_THREADS, "smwatch-alarms")
 
     def shutdown(self, *, cancel: bool) -> None:
         """End the threads; what has not begun may be cancelled."""
-        for pool in (self.calls, self.logs, self.pages):
+        for pool in (self.calls, self.logs, self.pages, self.alarms):
             pool.shutdown(wait=True, cancel_futures=cancel)
 
 

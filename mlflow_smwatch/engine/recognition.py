@@ -18,11 +18,11 @@ from mlflow_smwatch.core.errors import (
     reason,
 )
 from mlflow_smwatch.core.job import Job
-from mlflow_smwatch.core.job_kinds import PIPELINE_EXECUTION, TRAINING_JOB
+from mlflow_smwatch.core.job_kinds import ENDPOINT, PIPELINE_EXECUTION, TRAINING_JOB
 from mlflow_smwatch.core.kinship import noted, remembered
 from mlflow_smwatch.core.log_streams import hosts_of, names_in
 from mlflow_smwatch.core.matching import JobIdentity, KnownRun, Match, match, may_be_logged
-from mlflow_smwatch.core.reports import awaits_rules
+from mlflow_smwatch.core.reports import are_rules_old, awaits_rules
 from mlflow_smwatch.core.reports import remembered as reports_remembered
 from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.core.watermark import Watermark
@@ -174,10 +174,14 @@ class Recognition:
         if execution:
             kinship = replace(kinship, pipeline_execution=execution)
         tags = run.tags if run else {}
+        job = reports_remembered(job, tags)
+        if job.kind is ENDPOINT:
+            job = replace(job, deployments=deployments(job.deployed, tags))
         hosts = job.hosts or _hosts_in(tags) if job.kind.hosts_in_streams else job.hosts
         image = job.image or tags.get(names.IMAGE)
-        job = replace(reports_remembered(job, tags), deployments=deployments(job.deployed, tags))
-        return self._pass.attach(replace(job, kinship=kinship, image=image, hosts=hosts))
+        if (kinship, image, hosts) != (job.kinship, job.image, job.hosts):
+            job = replace(job, kinship=kinship, image=image, hosts=hosts)
+        return self._pass.attach(job)
 
     def describe(self, found: Found, run: KnownRun | None) -> Recognised:
         """Take the job as it was found; ask for it where the listing lacks it or lags behind.
@@ -196,13 +200,21 @@ class Recognition:
         else:
             described = self._pass.describer.describe(found.kind, _asked(found))
         completed = self._pass.describer.complete(described.job)
-        told = self._pass.describer.tell(self.related(completed.job, run))
+        told = self._told(self.related(completed.job, run))
         job = told.job
         modified_ms = max(job.modified_ms, found.modified_ms, known_ms)
         denied = tuple(dict.fromkeys((*described.denied, *completed.denied, *told.denied)))
         ended_ms = modified_ms if job.ended and job.ended_ms is None else job.ended_ms
         job = replace(job, modified_ms=modified_ms, ended_ms=ended_ms)
         return self._with_hosts(job, denied, run)
+
+    def _told(self, job: Job) -> Described:
+        """Ask what a job's rules came to, or its schedule is; of old rules, where it is wanted."""
+        options = self._pass.options
+        is_wanted = bool(options.names) or options.copies_reports
+        if not is_wanted and are_rules_old(job, self._pass.now_ms):
+            return Described(job=job)
+        return self._pass.describer.tell(job)
 
     def _with_hosts(self, job: Job, denied: tuple[str, ...], run: KnownRun | None) -> Recognised:
         """Find what only its log streams, or its metrics, tell of a job."""

@@ -6,6 +6,7 @@ Each job's once, when it has ended. The calls are made by other threads than the
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import replace
@@ -117,7 +118,7 @@ class ReportReadings:
             return found
         try:
             copied, left_out = self._copy(task, reader)
-        except _UNREADABLE as error:
+        except (*_UNREADABLE, OSError) as error:
             return replace(found, denied=(*found.denied, f"no reports: {error}"))
         return replace(found, copied=copied, left_out=(*found.left_out, *left_out))
 
@@ -149,19 +150,42 @@ class ReportReadings:
     def _copy(self, task: Task, reader: ObjectReader) -> tuple[int | None, list[str]]:
         """Copy the small reports of a job, by way of a folder that is removed again."""
         folders = report_folders(task.job.facts)
-        found = {}
-        for name, folder in folders.items():
-            with suppress(ObjectGoneError):
-                found[name] = reader.below(folder)
+        found, not_listed = _listed(folders, reader)
         files, left_out = choose(folders, found)
-        refused = None
+        refused, copied = None, 0
         with tempfile.TemporaryDirectory() as local:
             for each in files:
+                try:
+                    content = reader.read(each.place, FILE_LIMIT)
+                except ObjectGoneError:  # since it was listed
+                    continue
+                except JobError as error:
+                    left_out.append(f"not copied: {each.path}: {error}")
+                    continue
                 file = Path(local, FOLDER, each.path)
                 file.parent.mkdir(parents=True, exist_ok=True)
-                with suppress(ObjectGoneError):  # since it was listed
-                    file.write_bytes(reader.read(each.place, FILE_LIMIT))
-            if files and task.run is not None:
+                file.write_bytes(content)
+                copied += 1
+            if copied and task.run is not None:
                 refused = self._pass.writer.write_folder(task.run, FOLDER, local)
-        too_large = [f"not copied, too large: {path}" for path in left_out]
-        return (None, [refused]) if refused else (len(files), too_large)
+        return (None, [refused]) if refused else (copied, [*not_listed, *left_out])
+
+
+def _listed(
+    folders: Mapping[str, S3Place], reader: ObjectReader
+) -> tuple[dict[str, list[tuple[str, int]]], list[str]]:
+    """List the objects of folders; say in words of which not all are listed."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    not_listed = []
+    for name, folder in folders.items():
+        try:
+            found[name], is_cut = reader.below(folder)
+        except ObjectGoneError:
+            continue
+        except JobError as error:
+            not_listed.append(f"no reports of {name}: {error}")
+            continue
+        if is_cut:
+            first = f"reports were looked for among the first {len(found[name]):,} objects"
+            not_listed.append(f"{first} of {name} alone")
+    return found, not_listed

@@ -283,9 +283,11 @@ class Scope:
             mirrored = same[found.arn.lower()]
             replaced = [run for run in mirrored if not _is_of(run, found)]
             another = UnknownJobError(f"the name of {found.arn} is another job's by now")
-            self._close_gone(replaced, NotFound(found.arn, another))
-            accepted = found.job is None or wanted.accepts(found.job)
-            if accepted and len(replaced) < len(mirrored):
+            for run in replaced:
+                later = (each.start_ms for each in mirrored if each.start_ms > run.start_ms)
+                successor_ms = min(later, default=found.created_ms)
+                self._close_gone((run,), NotFound(found.arn, another, successor_ms))
+            if len(replaced) < len(mirrored) and (not found.job or wanted.accepts(found.job)):
                 yield found
 
     def _close_gone(self, runs: Iterable[KnownRun], missing: NotFound) -> None:

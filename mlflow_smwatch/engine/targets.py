@@ -6,6 +6,7 @@ apart by the ARNs of their jobs.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -66,37 +67,44 @@ class Ledgers:
     _calls: Counter[str] = field(default_factory=Counter)
     _throttled: Counter[str] = field(default_factory=Counter)
     _cost_usd: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self, ledger: Ledger) -> None:
         """Count what a connection does from now on."""
-        self._open.append(ledger)
+        with self._lock:
+            self._open.append(ledger)
 
     def close(self, ledger: Ledger) -> None:
-        """Keep what a connection has done."""
-        self._open.remove(ledger)
-        self._calls += ledger.calls
-        self._throttled += ledger.throttled
-        self._cost_usd += ledger.cost_usd
+        """Keep what a connection has done; who reads at this moment reads it once."""
+        with self._lock:
+            self._calls += ledger.calls
+            self._throttled += ledger.throttled
+            self._cost_usd += ledger.cost_usd
+            self._open.remove(ledger)
 
     def enter(self, calls: Mapping[str, int], cost_usd: float) -> None:
         """Enter what was spent elsewhere for the same purpose."""
-        self._calls.update(calls)
-        self._cost_usd += cost_usd
+        with self._lock:
+            self._calls.update(calls)
+            self._cost_usd += cost_usd
 
     @property
     def calls(self) -> Counter[str]:
         """IAM action → number of calls."""
-        return sum((Counter(each.calls) for each in self._open), Counter(self._calls))
+        with self._lock:
+            return sum((Counter(each.calls) for each in self._open), Counter(self._calls))
 
     @property
     def throttled(self) -> Counter[str]:
         """IAM action → how many of them AWS throttled."""
-        return sum((Counter(each.throttled) for each in self._open), Counter(self._throttled))
+        with self._lock:
+            return sum((Counter(each.throttled) for each in self._open), Counter(self._throttled))
 
     @property
     def cost_usd(self) -> float:
         """What they cost."""
-        return sum((ledger.cost_usd for ledger in self._open), self._cost_usd)
+        with self._lock:
+            return sum((ledger.cost_usd for ledger in self._open), self._cost_usd)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from mlflow_smwatch.aws.discovery import Found, found_job
 from mlflow_smwatch.aws.packing import Query
 from mlflow_smwatch.core.alarms import AlarmReading
+from mlflow_smwatch.core.attachments import lacks_sources
 from mlflow_smwatch.core.component_metrics import Iteration
 from mlflow_smwatch.core.further_logs import FurtherReading
 from mlflow_smwatch.core.job import Job
@@ -188,6 +189,11 @@ class Task:
         alarms = self.alarms.tags or {}
         return replace(self.record, tags=(*self.record.tags, *alarms.items()))
 
+    def is_new_to(self, run: KnownRun) -> bool:
+        """Whether a run is to be described anew: its job is another, or has more attached."""
+        lacking = lacks_sources((key for key, _ in self.record.tags), run.tags)
+        return lacking or self.record.fingerprint != self.watermark.fingerprint
+
     def source(self, wanted: str) -> str | None:
         """Tell where its algorithm metrics come from.
 
@@ -272,7 +278,8 @@ class Task:
             logs_denied=denied,
             further=self.further,
             further_names=self.further_names,
-            further_whole=further.whole and not further.denied,
+            further_whole=not further.denied,
+            further_read=further.whole,
             described=not (self.undescribed or self.reports.denied),
             metrics=wanted != "off",
             cost_usd=cost_usd,

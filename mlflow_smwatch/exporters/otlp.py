@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
 
 FLUSH_S = 5.0
-"""How long the end of a sync or a watch waits for a collector, seconds."""
+"""How long the end of a sync or a watch waits for a collector to take something, seconds."""
+
+LONGEST_FLUSH_S = 60.0
+"""How long the end of a sync waits for a collector that goes on taking, seconds."""
 
 _TELLS_HEADERS = "opentelemetry.util.re"
 """Logger of what the SDK cannot read of its variable for headers, with their values: secrets."""
@@ -67,18 +70,22 @@ class OtlpExport:
         if self._logs:
             self._logs.put(self._events.of(written))
 
-    def close(self, within_s: float = FLUSH_S) -> tuple[ReceiverState, ...]:
-        """Send what is left, and end.
+    def close(
+        self, idle_s: float = FLUSH_S, at_most_s: float = LONGEST_FLUSH_S
+    ) -> tuple[ReceiverState, ...]:
+        """Send what is left, and end; what cannot be sent is dropped.
 
         Parameters
         ----------
-        within_s
-            What is not sent by then, seconds from now, is dropped.
+        idle_s
+            How long to wait for the next batch to be taken, seconds.
+        at_most_s
+            How long to wait in all, seconds from now.
         """
-        until = time.monotonic() + within_s
+        until = time.monotonic() + at_most_s
         for each in self.receivers:
             each.finish()
-        return tuple(each.close(until - time.monotonic()) for each in self.receivers)
+        return tuple(each.close(idle_s, until - time.monotonic()) for each in self.receivers)
 
     @property
     def receivers(self) -> tuple[Outbox[MarkedPoint] | Outbox[JobEvent], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
@@ -18,6 +19,11 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 CAPACITY = 200_000
+"""How many wait at most while nobody is there."""
+
+WHILE_TAKING = 5
+"""How many times as many wait for a receiver that takes what it is sent: of points some 250 MB."""
+
 BATCH = 1_000
 LINGER_S = 0.5
 """How long a batch waits for more, seconds."""
@@ -41,8 +47,8 @@ class Outbox(Generic[Item]):
     """Holds what is to be sent to one receiver.
 
     While nobody is there, a batch is sent again and again, and what is put beyond the capacity
-    pushes out the oldest. A batch that is answered but not taken is given up after some tries, so
-    that it does not keep back what follows.
+    pushes out the oldest. For a receiver that takes what it is sent, more may wait. A batch that is
+    answered but not taken is given up after some tries, so that it does not keep back what follows.
 
     Parameters
     ----------
@@ -53,7 +59,7 @@ class Outbox(Generic[Item]):
     abort
         Ends a call of ``send`` that is under way.
     capacity, batch
-        How many items wait at most, and are sent at once.
+        How many items wait at most while nobody is there, and are sent at once.
     linger_s
         How long a batch waits for more, seconds.
     """
@@ -70,12 +76,14 @@ class Outbox(Generic[Item]):
     ) -> None:
         self._receiver, self._send, self._abort = receiver, send, abort
         self._batch, self._linger_s = batch, linger_s
-        self._items: deque[Item] = deque(maxlen=capacity)
+        self._capacity, self._most = capacity, WHILE_TAKING * capacity
+        self._items: deque[Item] = deque()
         self._in_hand: list[Item] = []
         self._changed = threading.Condition()
         self._closing = False
         self._reachable = True
         self._sent = self._dropped = 0
+        self._moved = time.monotonic()
         self._told: set[object] = set()
         self._thread = threading.Thread(target=self._run, name=f"smwatch-{receiver}", daemon=True)
         self._thread.start()
@@ -94,13 +102,15 @@ class Outbox(Generic[Item]):
 
     def put(self, items: Iterable[Item]) -> None:
         """Take items to be sent, in this order; neither waits nor raises."""
-        more = tuple(items)
         with self._changed:
-            limit = self._items.maxlen or 0
-            pushed_out = max(0, len(self._items) + len(more) - limit)
-            self._items.extend(more)
+            waiting = len(self._items)
+            limit = self._most if self._reachable else max(self._capacity, waiting)
+            self._items.extend(items)
+            pushed_out = max(0, len(self._items) - limit)
+            for _ in range(pushed_out):
+                self._items.popleft()
             self._dropped += pushed_out
-            self._changed.notify()
+            self._changed.notify_all()
         if pushed_out:
             self._tell(
                 "full", f"takes less than there is: the oldest of more than {limit:,} are dropped"
@@ -109,16 +119,20 @@ class Outbox(Generic[Item]):
     def finish(self) -> None:
         """Send what is left without waiting for more; what is refused now is not sent again."""
         with self._changed:
+            if not self._closing:
+                self._moved = time.monotonic()
             self._closing = True
-            self._changed.notify()
+            self._changed.notify_all()
 
-    def close(self, within_s: float) -> ReceiverState:
-        """Send what is left, and end.
+    def close(self, idle_s: float, at_most_s: float | None = None) -> ReceiverState:
+        """Send what is left, and end; what cannot be sent is dropped.
 
         Parameters
         ----------
-        within_s
-            What is not sent by then, seconds from now, is dropped.
+        idle_s
+            How long to wait for the next batch to be taken, seconds.
+        at_most_s
+            How long to wait in all, seconds from now; None for ``idle_s``.
 
         Returns
         -------
@@ -126,7 +140,7 @@ class Outbox(Generic[Item]):
             How it ended; nothing waits.
         """
         self.finish()
-        self._thread.join(max(0.0, within_s))
+        self._wait(idle_s, time.monotonic() + max(0.0, idle_s if at_most_s is None else at_most_s))
         self._abort()
         self._thread.join(_ABORT_S)
         with self._changed:
@@ -137,6 +151,16 @@ class Outbox(Generic[Item]):
         if state.dropped:
             logger.warning("%s: %d of %d were not delivered", self._receiver, *_of(state))
         return state
+
+    def _wait(self, idle_s: float, until: float) -> None:
+        """Wait for the end of the thread as long as it gets on."""
+        while self._thread.is_alive():
+            with self._changed:
+                end = min(until, self._moved + idle_s)
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                return
+            self._thread.join(left_s)
 
     def _run(self) -> None:
         tries, pause_s = 0, 1.0
@@ -180,6 +204,7 @@ class Outbox(Generic[Item]):
             self._reachable = delivery is Delivery.TAKEN
             if delivery is Delivery.TAKEN and self._in_hand:
                 self._sent += len(batch)
+                self._moved = time.monotonic()
                 self._in_hand = []
         if delivery is not Delivery.TAKEN:
             self._tell(delivery, f"{_WORDS[delivery]}; the mirror goes on without it")

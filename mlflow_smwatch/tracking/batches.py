@@ -3,7 +3,7 @@
 A batch holds at most 1,000 entities in all, 100 of them params and 100 tags, in at most 1 MB of
 JSON. ``MlflowClient.log_batch`` splits a larger one silently and sends the tags with its *first*
 part; a crash would then leave a watermark ahead of its points. So batches are cut here, and the
-watermark goes with the last one.
+watermark goes with the last one; one that is too large for that is refused.
 """
 
 from __future__ import annotations
@@ -14,13 +14,21 @@ from dataclasses import dataclass, field
 
 from mlflow.entities import Metric, Param, RunTag
 
+from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.points import MetricPoint
 
 MAX_ENTITIES = 1000
 MAX_PARAMS = 100
 MAX_TAGS = 100
+MAX_NOTES = 90
+"""The watermark and other notes: what is sent at once, with room for what MLflow adds."""
+
 MAX_BYTES = 900_000
 _ENTITY_BYTES = 160
+_TOO_MANY = (
+    "the mirror's notes on this run take {count} tags, more than MLflow's API writes at once"
+    f" ({MAX_NOTES}): fewer series, percentiles or sources of it, or a store that is a database"
+)
 
 
 @dataclass(slots=True)
@@ -77,7 +85,14 @@ def batches(
     ------
     Batch
         At least one if there is anything to write.
+
+    Raises
+    ------
+    JobError
+        When the notes are more than can be sent at once; nothing is to be written then.
     """
+    if len(notes) > MAX_NOTES:
+        raise JobError(_TOO_MANY.format(count=len(notes)))
     batch = Batch()
     for entity in _entities(params, points, facts):
         if not batch.takes(entity):

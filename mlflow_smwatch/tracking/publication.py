@@ -8,7 +8,9 @@ from mlflow.entities import RunTag, ViewType
 
 from mlflow_smwatch.core import tags as names
 from mlflow_smwatch.core.errors import JobError, UnknownJobError
+from mlflow_smwatch.core.job_kinds import ENDPOINT
 from mlflow_smwatch.core.matching import KnownRun
+from mlflow_smwatch.core.remembered import variants_in
 from mlflow_smwatch.core.steps import WrittenPoint
 from mlflow_smwatch.core.visible import visible
 from mlflow_smwatch.core.watermark import STATE_TAG
@@ -104,6 +106,9 @@ def run_name(run: KnownRun) -> str:
 def mirrored_keys(run: KnownRun) -> frozenset[str]:
     """Tell which metrics of a run the mirror wrote, and not its user.
 
+    The note on an endpoint's run does not name series of instances that are gone for long: what
+    begins as they do is the mirror's.
+
     Raises
     ------
     JobError
@@ -113,4 +118,7 @@ def mirrored_keys(run: KnownRun) -> frozenset[str]:
     if watermark is None:
         return run.metric_keys if run.mirrored or STATE_TAG in run.tags else frozenset()
     given = {*watermark.given_keys.values(), *watermark.keys.values()}
-    return frozenset(key for key in run.metric_keys if key in given or key.startswith("sagemaker/"))
+    own: tuple[str, ...] = ("sagemaker/",)
+    if run.tags.get(names.KIND) == ENDPOINT.word:
+        own += ("system/", *(f"{each.name}/" for each in variants_in(run.tags)))
+    return frozenset(key for key in run.metric_keys if key in given or key.startswith(own))

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from mlflow_smwatch.alerts.messenger import Messenger
 from mlflow_smwatch.cli import main
+from mlflow_smwatch.cli.alerting import _receivers
+from mlflow_smwatch.core.rule_alerts import Alert
+from mlflow_smwatch.core.rule_targets import read_address
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
 RULE = '[[rule]]\nname = "r"\nstatus = "FAILED"\n'
@@ -68,7 +72,7 @@ def test_a_topic_may_be_named_anywhere(folder: Path) -> None:
     [
         (
             """
-with alerting(Exports(), (), (), (), None, None):
+with alerting(Exports(), (), (), (), (), None):
     print('mlflow_smwatch.alerts' in sys.modules, 'apprise' in sys.modules)
 """,
             "False False",
@@ -99,3 +103,25 @@ def test_what_is_loaded(code: str, out: str) -> None:
         [sys.executable, "-c", begin + code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == out
+
+
+def test_addresses_are_receivers() -> None:
+    """Several of one scheme are told apart, and no more is shown of them."""
+    messenger = Messenger(
+        {read_address("f", url): Mute() for url in ("json://hush", "json://hush-hush", TOPIC)}
+    )
+    rows = [each.state.to_dict() for each in _receivers(messenger.lines)]
+    assert [each["receiver"] for each in rows] == [
+        "notify json://",
+        "notify json:// 2",
+        f"notify {TOPIC}",
+    ]
+    assert rows[0] == {**rows[1], "receiver": "notify json://"}
+    assert (rows[0]["reachable"], rows[0]["sent"], rows[0]["dropped"]) == (True, 0, 0)
+
+
+class Mute:
+    """A channel."""
+
+    def send(self, alert: Alert) -> None:
+        """Send nothing."""

@@ -49,6 +49,7 @@ def seen(
     created: bool = False,
     final: bool = False,
     noted: dict[str, str] | None = None,
+    before: str | None = None,
     **changes: Any,
 ) -> Observation:
     """Give what a pass found of the job."""
@@ -63,6 +64,7 @@ def seen(
         final=final,
         written=bool(found),
         noted=noted or {},
+        status_before=before,
     )
 
 
@@ -153,6 +155,48 @@ def test_marks_of_an_earlier_watch() -> None:
     assert silent.after(seen(*points(1, minute=1)), minute=2) == ["OK no data"]
     failed = Watched(FAILED, failed=f"{since}status")
     assert failed.after(seen(status="Failed", ended_ms=BEGAN_MS), minute=1) == []
+
+
+def test_a_series_that_is_gone() -> None:
+    """Its alarm ends a day after its last point, if others come; it is kept no longer."""
+    job = Watched(IDLE)
+    day = 24 * 60
+    other = "loss-2"
+    assert job.after(seen(*points(5, 5, 5), *points(5, 5, 5, key=other)), minute=3) == [
+        "ALARM loss",
+        "ALARM loss-2",
+    ]
+    rest = points(50, minute=3, key=other)
+    assert job.after(seen(*rest), minute=4) == ["OK loss-2"]
+    assert job.after(seen(), minute=5 * day) == ["STILL loss"]
+    later = points(50, minute=day, key=other)
+    assert job.after(seen(*later), minute=5 * day) == []
+    last = points(50, minute=day + 3, key=other)
+    assert job.after(seen(*last), minute=5 * day + 1) == ["ENDED loss"]
+    assert job.tags["r"].startswith("OK since ")
+    assert job.after(seen(), minute=9 * day) == []
+    assert list(job.job._standings[IDLE]) == [other]
+
+
+@pytest.mark.parametrize(
+    ("before", "told"), [("FAILED", []), ("RUNNING", ["ALARM"]), (None, ["ALARM"])]
+)
+def test_what_is_history(tmp_path: Path, before: str | None, told: list[str]) -> None:
+    """An old failure whose run is written again; not one that came while nobody looked."""
+    said: list[str] = []
+    evaluator = Evaluator(
+        [FAILED],
+        {"failed": ()},
+        messenger=Messenger({}),
+        marks=RunMarks(f"sqlite:///{tmp_path}/none.db"),
+        say=lambda alert: said.append(alert.word),
+        clock_ms=lambda: BEGAN_MS,
+    )
+    day = BEGAN_MS - 24 * 60 * MINUTE_MS
+    old = seen(final=True, status="Failed", ended_ms=day, before=before)
+    evaluator.observe(old)
+    evaluator.judge(report(old, "FAILED"))
+    assert said == told
 
 
 class Recorded:

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from mlflow_smwatch.alerts.messenger import Messenger
-from mlflow_smwatch.core.errors import RetriableError
+from mlflow_smwatch.core.errors import JobError, RetriableError
 from mlflow_smwatch.core.rule_alerts import Alert
 from mlflow_smwatch.core.rule_tables import read_rules
 from mlflow_smwatch.core.rule_targets import Address, read_address
@@ -139,6 +139,69 @@ def test_what_is_too_old_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     assert messenger.close() == 0
     assert channel.taken == ["job-1"]
     assert "a message for slack:// is given up after an hour" in caplog.text
+
+
+class Choosy:
+    """A channel that takes no message of some jobs."""
+
+    def __init__(self, *unwanted: str) -> None:
+        self.unwanted = unwanted
+        self.taken: list[str] = []
+
+    def send(self, alert: Alert) -> None:
+        """Take it, unless it is unwanted."""
+        if alert.job in self.unwanted:
+            message = "it cannot be reached, or refuses the message"
+            raise RetriableError(message)
+        self.taken.append(alert.job)
+
+
+@pytest.mark.slow
+def test_a_refused_message_keeps_nothing_back(caplog: pytest.LogCaptureFixture) -> None:
+    """The others go past it; when they are taken time and again, it is given up."""
+    channel = Choosy("job-0")
+    messenger = Messenger({SLACK: channel})
+    (line,) = messenger.lines
+    messenger.send(alert(0), (SLACK,))
+    messenger.send(alert(1), (SLACK,))
+    until(lambda: channel.taken == ["job-1"], lambda: caplog.text)
+    for number in (2, 3):
+        messenger.send(alert(number), (SLACK,))
+        until(partial(channel.taken.__contains__, f"job-{number}"), lambda: caplog.text)
+        until(lambda: not line.standing.reachable or not line.standing.waiting, lambda: caplog.text)
+    until(lambda: line.standing.waiting == 0, lambda: caplog.text)
+    assert "a message for slack:// is given up after 3 refusals" in caplog.text
+    standing = line.standing
+    assert (standing.sent, standing.dropped) == (3, 1)
+    assert messenger.close() == 0
+
+
+def test_the_end_tries_each_message_once_more() -> None:
+    """Also those behind one that is refused."""
+    channel = Choosy("job-0")
+    messenger = Messenger({SLACK: channel})
+    for number in range(3):
+        messenger.send(alert(number), (SLACK,))
+    assert messenger.close() == 1
+    assert channel.taken == ["job-1", "job-2"]
+    (standing,) = (each.standing for each in messenger.lines)
+    assert (standing.sent, standing.waiting, standing.dropped) == (2, 0, 1)
+
+
+class Answering:
+    """A channel whose service says that a message is wrong."""
+
+    def send(self, alert: Alert) -> None:
+        """Refuse it."""
+        raise JobError(alert.job)
+
+
+def test_who_answers_is_not_asked_for_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    """A message that is wrong is given up after some tries."""
+    messenger = Messenger({SLACK: Answering()})
+    messenger.send(alert(0), (SLACK,))
+    until(lambda: "given up" in caplog.text, lambda: caplog.text)
+    assert messenger.close() == 0
 
 
 def test_addresses_are_not_shown() -> None:

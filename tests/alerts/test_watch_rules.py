@@ -23,7 +23,7 @@ RULES = """
 [[rule]]
 name = "idle"
 kinds = ["training-job"]
-name-matches = "^live"
+name-matches = "live.*"
 metric = "loss*"
 below = 10
 for = "5m"

@@ -155,11 +155,14 @@ def test_a_missing_action_is_named(account: GuardedAccount, store: str, action: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("action", actions_of(UNSEARCHED))
+@pytest.mark.parametrize("action", sorted({*actions_of(UNSEARCHED)} - {"s3:GetObject"}))
 def test_a_missing_action_is_named_without_search(
     account: GuardedAccount, store: str, action: str
 ) -> None:
-    """Of what stands in for ``Search``."""
+    """Of what stands in for ``Search``.
+
+    Objects of one name are not asked for: S3 denies one that is not there to who may not list it.
+    """
     account.policy = without(UNSEARCHED, action)
     report = examine([SyncOptions(tracking_uri=store)], search=False)
     assert bad(report) == {action}

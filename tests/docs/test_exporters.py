@@ -98,4 +98,6 @@ def test_what_is_sent() -> None:
     assert f"every {outbox.LONGEST_PAUSE_S:.0f} seconds" in OTLP
     words = {5: "five"}
     assert f"after {words[outbox.TRIES]} tries" in OTLP
-    assert f"within {words[int(otlp.FLUSH_S)]} seconds" in OTLP
+    assert f"{outbox.WHILE_TAKING * outbox.CAPACITY:,} (some 250 MB) for a collector" in OTLP
+    assert f"every {words[int(otlp.FLUSH_S)]} seconds: for a minute at most" in OTLP
+    assert otlp.LONGEST_FLUSH_S == 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_a_collector_that_never_answers(protocol: str) -> None:
         for step in range(2000):
             export.observe(written("job", point("loss", 0.5, step), created=step == 0))
         told_s = time.monotonic() - began
-        states = export.close(within_s=1.0)
+        states = export.close(idle_s=1.0)
         assert time.monotonic() - began < told_s + 4
     assert told_s < 2
     assert [(each.sent, each.dropped) for each in states] == [(0, 2000), (0, 2)]
@@ -96,6 +97,7 @@ def test_a_collector_that_refuses(
 ) -> None:
     """A path that it does not have: said once, counted; the mirror goes on."""
     secret = {"OTEL_EXPORTER_OTLP_HEADERS": "no header but a secret"}
+    caplog.set_level(logging.WARNING, "opentelemetry.exporter")
     with receiving("http", tmp_path / "received") as received:
         done = smwatch("sync", "-v", "--json", "--otlp", f"{received.url}/elsewhere", **secret)
     assert done.code == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from mlflow_smwatch.exporters.outbox import TRIES, Delivery, Outbox
+from mlflow_smwatch.exporters.outbox import CAPACITY, TRIES, Delivery, Outbox
 
 Send = Callable[[Sequence[int]], Delivery]
 LONGEST_S = 30.0
@@ -50,7 +50,7 @@ def test_the_oldest_are_pushed_out(caplog: pytest.LogCaptureFixture) -> None:
     """A receiver that is slow: putting goes on at once, the newest are kept."""
     receiver = Receiver()
     receiver.open.clear()
-    outbox = Outbox("slow", receiver.send, capacity=5, batch=2, linger_s=0)
+    outbox = Outbox("slow", receiver.send, capacity=1, batch=2, linger_s=0)
     for each in range(100):
         outbox.put((each,))
     receiver.open.set()
@@ -107,3 +107,61 @@ def test_an_end_that_does_not_wait() -> None:
     state = outbox.close(0.2)
     assert state.waiting == 0
     assert state.sent + state.dropped == 3
+
+
+def test_an_end_that_waits_as_long_as_it_gets_on() -> None:
+    """A receiver that is slow, but takes batch after batch, gets them all."""
+    receiver = Receiver()
+
+    def send(batch: Sequence[int]) -> Delivery:
+        threading.Event().wait(0.1)
+        return receiver.send(batch)
+
+    outbox = Outbox("slow", send, batch=1, linger_s=0)
+    outbox.put(range(10))
+    state = outbox.close(0.6, LONGEST_S)
+    assert (state.sent, state.dropped) == (10, 0)
+    assert receiver.taken == list(range(10))
+
+
+def test_an_end_in_good_time() -> None:
+    """Also where it would get on for long."""
+    receiver = Receiver()
+
+    def send(batch: Sequence[int]) -> Delivery:
+        threading.Event().wait(0.05)
+        return receiver.send(batch)
+
+    outbox = Outbox("slow", send, batch=1, linger_s=0)
+    outbox.put(range(1000))
+    state = outbox.close(0.3, 0.5)
+    assert 0 < state.sent < 50
+    assert state.sent + state.dropped == 1000
+
+
+def test_more_may_wait_for_one_who_takes() -> None:
+    """Nothing is pushed out before somebody is missing; then what waits stays, but no more."""
+    receiver = Receiver(Delivery.TAKEN, Delivery.UNREACHABLE)
+    receiver.open.clear()
+    outbox = Outbox("large", receiver.send, capacity=15, batch=1, linger_s=0)
+    outbox.put(range(60))
+    assert outbox.state.dropped == 0
+    receiver.open.set()
+    for _ in range(300):
+        if not outbox.state.reachable:
+            break
+        threading.Event().wait(0.01)
+    assert outbox.state.waiting == 59
+    outbox.put(range(60, 70))
+    state = outbox.state
+    assert (state.waiting, state.dropped) == (59, 10)
+    outbox.close(0)
+
+
+def test_a_large_first_reading() -> None:
+    """More at once than wait while nobody is there: a receiver that takes gets all of it."""
+    receiver = Receiver()
+    outbox = Outbox("healthy", receiver.send)
+    outbox.put(range(2 * CAPACITY))
+    assert outbox.close(5, LONGEST_S).dropped == 0
+    assert len(receiver.taken) == 2 * CAPACITY

@@ -92,7 +92,7 @@ def test_streams_and_events_come_late(weather: Weather, seed: int) -> None:
     for host in job.host_names:
         stream = job.streams[host][-1]
         last = job.events[host][-1][0]
-        job.log(host, [(last + 5 + seed, "loss=4"), (last + 9, "loss=5")])
+        job.log(host, [(last + 5 + seed % 4, "loss=4"), (last + 9, "loss=5")])
         assert stream == job.streams[host][-1]
     weather.sync()
     weather.author.grow()

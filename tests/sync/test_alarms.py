@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -312,6 +313,46 @@ def test_an_alarm_service_that_is_down(mirror: Mirror, action: str) -> None:
     mirror.sync(alarms=True)
     assert mirror.is_final("job")
     assert alarm_series(mirror) == {"alarm/hot": at((1, "ALARM"))}
+
+
+@pytest.mark.slow
+def test_an_alarm_service_that_hangs(mirror: Mirror) -> None:
+    """The jobs wait for some seconds, once, and are mirrored without; a later pass shows all."""
+    for name in ("job", "other"):
+        answer = job_answer(name, created_ms=CREATED_MS, ended_ms=ENDED_MS)
+        mirror.account.put_training_job(answer)
+    put_alarm(mirror)
+    change(mirror, 1, "ALARM")
+    mirror.account.faults.fail(LIST, code="StalledBody", times=None)
+    begun_s = time.monotonic()
+    report = mirror.sync(alarms=True)
+    assert time.monotonic() - begun_s < 15
+    (warning,) = [each.warning for each in report.warnings]
+    assert warning.startswith(f"alarms are not shown: {LIST} does not answer soon")
+    assert (report.failed, report.counts["created"]) == ([], 2)
+    assert not mirror.is_final("job")
+    assert told(mirror) == {}
+    mirror.account.faults.clear()
+    mirror.sync(alarms=True)
+    assert mirror.is_final("job")
+    assert alarm_series(mirror) == {"alarm/hot": at((1, "ALARM"))}
+
+
+def test_a_history_that_keeps_failing_is_not_asked_for_again(mirror: Mirror) -> None:
+    """By no other job of the pass; there is one warning."""
+    for number in range(4):
+        name = f"job-{number}"
+        answer = job_answer(name, created_ms=CREATED_MS, ended_ms=ENDED_MS, metrics=())
+        mirror.account.put_training_job(answer)
+        put_alarm(mirror, name, Dimensions=[{"Name": "Host", "Value": f"{name}/algo-1"}])
+        change(mirror, 1, "ALARM", name)
+    mirror.account.faults.fail(HISTORY, times=None)
+    report = mirror.sync(alarms=True)
+    assert asked(mirror)[0] == 1
+    assert 2 <= asked(mirror)[1] <= 4
+    assert len(report.warnings) == 1
+    assert (report.failed, report.counts["created"]) == ([], 4)
+    assert not mirror.is_final("job-3")
 
 
 def test_cut_off_between_points_and_watermark(mirror: Mirror) -> None:

@@ -325,13 +325,36 @@ def test_a_name_that_is_used_again(shop: Shop) -> None:
     again_ms = shop.created_ms + 110 * MINUTE_MS
     shop.mirror.account.remove_job("endpoint", shop.name)
     Shop(shop.mirror, shop.name, again_ms).put()
-    shop.measure("Invocations", minutes([2.0] * 9, created_ms=again_ms))
+    second = minutes([2.0] * 69, created_ms=again_ms)
+    shop.measure("Invocations", second)
     shop.sync()
+    shop.sync(settle_s=0)
     runs = {run.info.start_time: shop.mirror.series(run) for run in shop.mirror.runs()}
-    second = minutes([2.0] * 9, created_ms=again_ms)
-    assert runs[again_ms] == {"blue/invocations": expected(second, again_ms)}
-    former = [point for point in runs[CREATED_MS]["blue/invocations"] if point[0] < again_ms]
-    assert former == expected(minutes([1.0] * 100))
+    assert runs[again_ms]["blue/invocations"][:60] == expected(second, again_ms)[:60]
+    assert runs[CREATED_MS] == {"blue/invocations": expected(minutes([1.0] * 100))}
+    (former,) = (run for run in shop.mirror.runs() if run.info.start_time == CREATED_MS)
+    assert (former.info.end_time, former.data.tags["smwatch.final"]) == (again_ms, "true")
+
+
+def test_a_name_that_is_used_again_between_two_looks(shop: Shop) -> None:
+    """The second look takes nothing that came after: the minute of the change is the new one's."""
+    shop.put()
+    shop.measure("Invocations", minutes([1.0] * 178))
+    shop.sync_to(30)
+    shop.mirror.account.remove_job("endpoint", shop.name)
+    shop.sync(settle_s=600)
+    again_ms = now_ms() - 20_000
+    Shop(shop.mirror, shop.name, again_ms).put()
+    begin_ms = again_ms - again_ms % MINUTE_MS
+    shop.measure("Invocations", [(begin_ms + at * MINUTE_MS, 5.0) for at in range(-1, 9)])
+    (run,) = shop.mirror.runs()
+    shop.mirror.client.set_terminated(run.info.run_id, "FINISHED", again_ms - 10_000)
+    shop.sync(settle_s=0)
+    former = shop.mirror.client.get_run(run.info.run_id)
+    points = shop.mirror.series(former)["blue/invocations"]
+    assert former.data.tags["smwatch.final"] == "true"
+    assert points[:178] == expected(minutes([1.0] * 178))
+    assert max(at for at, _, _ in points) < begin_ms
 
 
 def test_an_old_endpoint(shop: Shop) -> None:
@@ -435,3 +458,17 @@ def test_many_metrics(shop: Shop) -> None:
     (run,) = shop.mirror.runs()
     measured = {key: value for key, value in run.data.metrics.items() if key.startswith("blue/")}
     assert measured == {f"blue/metric_{number}": float(number) for number in range(510)}
+
+
+def test_many_instances(shop: Shop) -> None:
+    """So many of their metrics are mirrored, the same in each pass; the report says what is not."""
+    shop.put()
+    for number in range(503):
+        host = f"{shop.name}/blue/i-{number:04}"
+        shop.measure("CPUUtilization", minutes([1.0] * 9), None, INSTANCES, Host=host)
+    first = shop.sync_to(3)
+    assert f"3 metrics of instances of the endpoint {shop.name}" in shop.mirror.warnings(first)
+    assert first.points == 3 * 500 + 1
+    assert shop.sync_to(5).points == 2 * 500
+    state = [key for key in shop.tags() if key.startswith("smwatch.state")]
+    assert len(state) < 60

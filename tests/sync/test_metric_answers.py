@@ -117,6 +117,15 @@ def test_a_series_that_goes_over_pages_is_joined(account: EmulatedAccount) -> No
     ] * 2
 
 
+def test_a_failed_page_is_not_made_good_by_the_next(account: EmulatedAccount) -> None:
+    """Its points are missing, although the series is said to be complete in the end."""
+    request = put_series(account, ["a", "b"])
+    account.faults.page_size(METRICS, 2)
+    put_answers(account, [fail(0, "InternalError")])
+    readings = list(read_metrics(connect(None, None, 1), request))
+    assert [len(each.points) for each in readings] == [3, 3]
+
+
 def add_old(request: MetricRequest, name: str, start_ms: int) -> None:
     """Ask for an hour of one more series too."""
     window = TimeWindow(start_ms, start_ms + HOUR_MS, 60)

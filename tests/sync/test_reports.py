@@ -239,6 +239,77 @@ def document(mirror: Mirror) -> dict[str, Any]:
     return found
 
 
+def test_rules_of_old_jobs_are_asked_for_where_they_are_wanted(mirror: Mirror) -> None:
+    """A backfill describes none: whether a profiler has rules is not told."""
+    old_ms = CREATED_MS - 24 * HOUR_MS
+    answer = job_answer("job", created_ms=old_ms, ended_ms=old_ms + HOUR_MS, **PROFILED)
+    found = status("ProfilerReport-1", "IssuesFound")
+    mirror.account.put_training_job({**answer, "ProfilerRuleEvaluationStatuses": [found]})
+    mirror.sync()
+    assert mirror.account.calls[DESCRIBE] == 0
+    assert mirror.is_final("job")
+    rule = "sagemaker.rule.ProfilerReport-1"
+    assert rule not in mirror.run("job").data.tags
+    mirror.sync("job")
+    assert mirror.run("job").data.tags[rule] == "IssuesFound"
+    assert mirror.sync().jobs["unchanged"] == 1
+    beside = mirror.beside()
+    beside.sync(artifacts="copy")
+    assert beside.account.calls[DESCRIBE] == 1
+    assert beside.run("job").data.tags[rule] == "IssuesFound"
+    beside.sync()
+    assert beside.account.calls[DESCRIBE] == 0
+    assert beside.run("job").data.tags[rule] == "IssuesFound"
+
+
+def test_odd_reports_do_not_fail_their_jobs(mirror: Mirror) -> None:
+    """Whatever whoever writes to the bucket puts there: the rest is copied, the run is final."""
+    put_monitored(mirror)
+    client, folder = boto3.client("s3"), "watch/second"
+    nested = b"[" * 200_000
+    client.put_object(Bucket=BUCKET, Key=f"{folder}/constraint_violations.json", Body=nested)
+    for path in ("x/report.html", "x/report.html/report.html", f"{'y' * 300}/report.html"):
+        client.put_object(Bucket=BUCKET, Key=f"{folder}/{path}", Body=b"")
+    report = mirror.sync(kinds=KINDS, artifacts="copy")
+    assert report.failed == []
+    warnings = mirror.warnings(report)
+    assert "no violations: it is nested too deeply" in warnings
+    assert "no file can be named like this: monitoring_output/x/report.html/rep" in warnings
+    assert "no file can be named like this: monitoring_output/yyy" in warnings
+    run = of(mirror, "second")
+    assert run.data.tags["smwatch.final"] == "true"
+    assert artifacts(mirror, run) == {
+        f"sagemaker/reports/monitoring_output/{name}"
+        for name in ("constraint_violations.json", "statistics.json", "x/report.html")
+    }
+
+
+@pytest.mark.slow
+def test_a_report_that_cannot_be_had_is_left_out(mirror: Mirror) -> None:
+    """S3 refuses one for good: the others are copied, and it is said."""
+    put_monitored(mirror)
+    mirror.sync(kinds=KINDS)
+    mirror.account.faults.fail(GET, code="InvalidParameterException", times=1)
+    report = mirror.sync(kinds=KINDS, artifacts="copy")
+    assert report.failed == []
+    assert "not copied: monitoring_output/" in mirror.warnings(report)
+    copied = [of(mirror, name).data.tags["smwatch.reports"] for name in ("first", "second")]
+    assert sorted(copied) in (["0", "2"], ["1", "1"])
+
+
+@pytest.mark.slow
+def test_a_list_that_is_cut_is_said(mirror: Mirror) -> None:
+    """Of a folder with more objects than are looked at."""
+    put_monitored(mirror)
+    client = boto3.client("s3")
+    for number in range(1000):
+        client.put_object(Bucket=BUCKET, Key=f"watch/first/{number}", Body=b"")
+    report = mirror.sync(kinds=KINDS, artifacts="copy")
+    words = "among the first 1,000 objects of monitoring_output alone"
+    assert mirror.warnings(report).count(words) == 1
+    assert of(mirror, "first").data.tags["smwatch.final"] == "true"
+
+
 @pytest.mark.slow
 def test_without_a_profiler_nothing_is_described(mirror: Mirror) -> None:
     """Off, or never on: no call more than ever."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
+
+import pytest
 
 import mlflow_smwatch
 from mlflow_smwatch.core.sources import read_sources
-from mlflow_smwatch.core.watermark import STATE_TAG
+from mlflow_smwatch.core.stream_notes import STREAMS_LIMIT
+from mlflow_smwatch.core.watermark import STATE_TAG, from_tags
 from mlflow_smwatch.report import SyncReport
 from tests import kinds
 from tests.jobs import (
@@ -204,6 +208,77 @@ def test_denied_logs_leave_the_run_open(mirror: Mirror) -> None:
     assert mirror.is_final("train-1")
 
 
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        (EVENTS, {"code": "InvalidParameterException"}),
+        (STREAMS, {"code": "InvalidParameterException"}),
+        (STREAMS, {"code": "UnknownOperationException", "status": 501}),
+    ],
+)
+def test_trouble_with_attached_logs_is_theirs_alone(
+    mirror: Mirror, operation: str, fault: dict[str, Any]
+) -> None:
+    """The job has its own metrics, a warning, and stays open until its logs are read."""
+    put_train(mirror)
+    put_lines(mirror, batches([1, 2]))
+    samples = curve(CREATED_MS, 9)
+    mirror.account.put_metric("ContainerInsights", "pod_cpu_utilization", POD, samples)
+    mirror.account.faults.fail(operation, times=None, **fault)
+    sync(mirror, APP, EKS)
+    assert "no logs of the source app" in warning(mirror, "train-1")
+    assert mirror.series("train-1") == {"eks/pod_cpu_utilization": averages(samples, CREATED_MS)}
+    assert not mirror.is_final("train-1")
+    mirror.account.faults.clear()
+    sync(mirror, APP, EKS)
+    assert batch(mirror) == [1, 2]
+    assert mirror.is_final("train-1")
+    assert warning(mirror, "train-1") == ""
+
+
+@pytest.mark.slow
+def test_logs_that_fail_for_now_are_not_given_up(mirror: Mirror) -> None:
+    """To give up is for what is denied: what AWS fails to give now, it gives to a later pass."""
+    put_train(mirror)
+    put_lines(mirror, batches([1, 2]))
+    mirror.account.faults.fail(EVENTS, times=None, code="InternalFailure", status=500)
+    sync(mirror, give_up_denied=True)
+    assert "no logs of the source app" in warning(mirror, "train-1")
+    assert not mirror.is_final("train-1")
+    mirror.account.faults.clear()
+    sync(mirror)
+    assert batch(mirror) == [1, 2]
+
+
+def test_an_illegal_stream_is_never_asked_for(mirror: Mirror) -> None:
+    """A tag with a colon is legal, a stream's name with one is not: the job goes without."""
+    answer = logged_job("train-1", {}, created_ms=CREATED_MS, ended_ms=ENDED_MS)
+    mirror.account.put_training_job(answer, tags={"cluster": "blue:green"})
+    sync(mirror, {**APP, "log-groups": "/fixed", "streams": "{tag:cluster}-*"})
+    assert "'blue:green-*' is no name of a log stream" in warning(mirror, "train-1")
+    assert mirror.is_final("train-1")
+    assert STREAMS not in mirror.account.calls
+
+
+def test_mirrors_with_other_sources_leave_each_other_alone(mirror: Mirror) -> None:
+    """What one attaches is no news for another; it stays until the run is written anew."""
+    put_train(mirror)
+    samples = curve(CREATED_MS, 9)
+    mirror.account.put_metric("ContainerInsights", "pod_cpu_utilization", POD, samples)
+    sync(mirror, APP, EKS)
+    link = "sagemaker.source.app.log_group"
+    elsewhere = {**APP, "log-groups": "/elsewhere"}
+    for tables in ((), (elsewhere,), (APP, EKS), (EKS,), ()):
+        report = mirror.sync(sources=list(tables))
+        assert report.counts["unchanged"] == 1, tables
+        assert mirror.account.calls == DISCOVERY
+        assert mirror.run("train-1").data.tags[link] == GROUP
+    changed = logged_job("train-1", {}, created_ms=CREATED_MS, ended_ms=ENDED_MS)
+    mirror.account.put_training_job({**changed, "RoleArn": changed["RoleArn"] + "2"}, tags={})
+    mirror.sync()
+    assert link not in mirror.run("train-1").data.tags
+
+
 def test_a_source_that_comes_after_the_end_is_linked(mirror: Mirror) -> None:
     """Its points are what the run lacks: a repair adds them, each once."""
     put_train(mirror)
@@ -224,41 +299,91 @@ def test_a_source_that_comes_after_the_end_is_linked(mirror: Mirror) -> None:
     assert (again.points, mirror.account.calls) == (0, DISCOVERY)
 
 
-def test_logs_of_an_endpoint(mirror: Mirror) -> None:
-    """Its containers' streams, from the window on, for as long as it is there."""
-    created_ms = now_ms() - 30 * HOUR_MS
-    account = mirror.account
+SERVED: dict[str, Any] = {
+    "name": "served",
+    "kinds": "endpoint",
+    "name-matches": ".*",
+    "log-groups": "/aws/sagemaker/Endpoints/{name}",
+    "definitions": [{"name": "score", "regex": r"score=(\S+)"}],
+}
+
+
+def put_shop(mirror: Mirror) -> None:
+    """Put an endpoint of thirty hours ago."""
+    created_ms, account = now_ms() - 30 * HOUR_MS, mirror.account
     account.put_model(kinds.model("model", created_ms=created_ms))
     account.put_endpoint_config(kinds.endpoint_config("config", created_ms=created_ms))
     account.put_job("endpoint", kinds.endpoint("shop", created_ms=created_ms))
-    group, stream = "/aws/sagemaker/Endpoints/shop", "AllTraffic/i-0123456789"
-    source = {
-        "name": "served",
-        "kinds": "endpoint",
-        "name-matches": ".*",
-        "log-groups": "/aws/sagemaker/Endpoints/{name}",
-        "definitions": [{"name": "score", "regex": r"score=(\S+)"}],
+
+
+def serve(mirror: Mirror, *scores: tuple[int, float], instance: str = "i-0123456789") -> None:
+    """Let an instance of the endpoint log scores, each so long ago (ms)."""
+    lines = [(now_ms() - ago, f"score={score}") for ago, score in scores]
+    group = "/aws/sagemaker/Endpoints/shop"
+    mirror.account.put_log_events(group, f"AllTraffic/{instance}", lines, publish=False)
+
+
+def scores_of(mirror: Mirror) -> dict[str, list[float]]:
+    """Give the scores by their keys, in order of their steps."""
+    (run,) = mirror.client.search_runs(
+        [each.experiment_id for each in mirror.experiments()],
+        "tags.`sagemaker.kind` = 'endpoint'",
+    )
+    return {
+        key: [each[2] for each in sorted(points, key=lambda each: each[1])]
+        for key, points in mirror.series(run, "served/").items()
     }
 
-    def serve(*scores: tuple[int, float]) -> None:
-        lines = [(now_ms() - ago, f"score={score}") for ago, score in scores]
-        account.put_log_events(group, stream, lines, publish=False)
 
-    def scores() -> list[float]:
-        (run,) = mirror.client.search_runs(
-            [each.experiment_id for each in mirror.experiments()],
-            "tags.`sagemaker.kind` = 'endpoint'",
-        )
-        points = mirror.series(run, "served/")
-        return [each[2] for each in sorted(points["served/score"], key=lambda each: each[1])]
-
-    serve((29 * HOUR_MS, 0.1), (3 * HOUR_MS, 0.2), (HOUR_MS, 0.3))
+def test_logs_of_an_endpoint(mirror: Mirror) -> None:
+    """Its containers' streams, for as long as it is there; the window is for the first reading."""
+    put_shop(mirror)
+    serve(mirror, (29 * HOUR_MS, 0.1), (3 * HOUR_MS, 0.2), (HOUR_MS, 0.3))
     options: dict[str, Any] = {"kinds": ("endpoint",), "endpoint_window": "24h"}
-    sync(mirror, source, **options)
-    assert scores() == [0.2, 0.3]
-    serve((MINUTE_MS, 0.4))
-    sync(mirror, source, **options)
-    assert scores() == [0.2, 0.3, 0.4]
+    sync(mirror, SERVED, **options)
+    assert scores_of(mirror)["served/score"] == [0.2, 0.3]
+    serve(mirror, (MINUTE_MS, 0.4))
+    sync(mirror, SERVED, **options)
+    assert scores_of(mirror)["served/score"] == [0.2, 0.3, 0.4]
     assert mirror.account.calls[STREAMS] == 1
-    again = sync(mirror, source, **options)
+    again = sync(mirror, SERVED, **options)
     assert again.points == 0
+    serve(mirror, (MINUTE_MS // 2, 0.5))
+    serve(mirror, (2 * HOUR_MS, 0.6), instance="i-new")
+    sync(mirror, SERVED, **{**options, "endpoint_window": "1s"})  # as after long without a pass
+    assert scores_of(mirror) == {
+        "served/score": [0.2, 0.3, 0.4, 0.5],
+        "served/score/AllTraffic/i-new": [0.6],
+    }
+
+
+@pytest.mark.slow
+def test_instances_are_replaced_for_years(mirror: Mirror) -> None:
+    """However many an endpoint has had, the next one's logs are read; those of none twice."""
+    put_shop(mirror)
+    clock = mirror.account.clock
+    clock.set(datetime.now(tz=timezone.utc) - timedelta(hours=20))
+    for number in range(STREAMS_LIMIT + 1):
+        serve(mirror, (20 * HOUR_MS - number, number), instance=f"i-{number:03}")
+    clock.set(None)
+    options: dict[str, Any] = {"kinds": ("endpoint",)}
+    sync(mirror, SERVED, **options)
+    assert len(scores_of(mirror)) == STREAMS_LIMIT
+    sync(mirror, SERVED, **options)
+    before = scores_of(mirror)
+    assert len(before) == STREAMS_LIMIT + 1
+    (run,) = mirror.runs()
+    watermark = from_tags(run.data.tags)
+    assert watermark is not None
+    assert len(watermark.further_streams) <= 2
+    serve(mirror, (MINUTE_MS, 0.5), instance="i-new")
+    serve(mirror, (MINUTE_MS, 0.7), instance="i-007")
+    report = sync(mirror, SERVED, **options)
+    assert report.points == 2
+    assert scores_of(mirror) == {
+        **before,
+        "served/score/AllTraffic/i-007": [7, 0.7],
+        "served/score/AllTraffic/i-new": [0.5],
+    }
+    again = sync(mirror, SERVED, **options)
+    assert (again.points, mirror.account.calls[EVENTS]) == (0, 4)  # of two streams

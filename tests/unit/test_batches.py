@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.protos.service_pb2 import LogBatch
 from mlflow.utils.proto_json_utils import message_to_json
 from mlflow.utils.validation import MAX_BATCH_LOG_REQUEST_SIZE, _validate_batch_log_limits
 
+from mlflow_smwatch.core.errors import JobError
 from mlflow_smwatch.core.points import MetricPoint
-from mlflow_smwatch.tracking.batches import Batch, batches
+from mlflow_smwatch.tracking.batches import MAX_NOTES, Batch, batches
 
 NOTES = {"smwatch.state": "{}", "smwatch.synced_at": "now"}
 
@@ -51,6 +53,15 @@ def test_a_small_job_is_one_batch() -> None:
     made = list(batches({"lr": "1"}, [metric(1)], {"sagemaker.status": "x"}, NOTES))
     assert len(made) == 1
     check(made)
+
+
+def test_notes_that_do_not_fit_together_are_refused() -> None:
+    """Cut in two they would vouch for points with half a text; nothing is written instead."""
+    notes = {f"smwatch.state.{number}": "x" * 5000 for number in range(MAX_NOTES)}
+    (*_, last) = batches({}, [metric(1)], {"fact": "x"}, notes)
+    assert notes.keys() <= {tag.key for tag in last.tags}
+    with pytest.raises(JobError, match="91 tags"):
+        next(batches({}, [metric(1)], {}, {**notes, "smwatch.final": "true"}))
 
 
 def test_nothing_to_write_but_notes_is_one_batch() -> None:

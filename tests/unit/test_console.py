@@ -14,7 +14,6 @@ from mlflow_smwatch.core.console import (
     MetricSeries,
     job_url,
     log_group_url,
-    log_stream_url,
     metrics_url,
     s3_url,
 )
@@ -164,14 +163,11 @@ def test_log_links() -> None:
     assert log_group_url("aws", "us-east-1", GROUP, "my-job/") == (
         f"{group}$3FlogStreamNameFilter$3Dmy-job$252F"
     )
-    assert log_stream_url("aws", "us-east-1", GROUP, "my-job/algo-1-1600000000") == (
-        f"{group}/log-events/my-job$252Falgo-1-1600000000"
-    )
 
 
 @given(partitions, regions, awkward_names, awkward_names)
 def test_log_links_decode(partition: str, region: str, group: str, stream: str) -> None:
-    """Any group, prefix and stream come back from the links."""
+    """Any group and prefix come back from the links."""
     page = page_of(log_group_url(partition, region, group, stream), partition, region, "cloudwatch")
     prefix, _, rest = page.partition("log-groups/log-group/")
     assert prefix == "logsV2:"
@@ -179,13 +175,6 @@ def test_log_links_decode(partition: str, region: str, group: str, stream: str) 
     assert found
     assert twice_decoded(encoded_group) == group
     assert twice_decoded(encoded_stream) == stream
-
-    url = log_stream_url(partition, region, group, stream)
-    rest = page_of(url, partition, region, "cloudwatch").removeprefix(
-        "logsV2:log-groups/log-group/"
-    )
-    encoded_group, _, encoded_stream = rest.partition("/log-events/")
-    assert (twice_decoded(encoded_group), twice_decoded(encoded_stream)) == (group, stream)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +271,6 @@ def test_no_console(partition: str, region: str) -> None:
     arn = Arn(partition=partition, service="s", region=region, account="", resource="endpoint/b")
     assert job_url(arn) == ""
     assert log_group_url(partition, region, "g") == ""
-    assert log_stream_url(partition, region, "g", "s") == ""
     assert s3_url(partition, region, "s3://b/k") == ""
     assert metrics_url(partition, region, [], 0, 1, 60) == ""
 
@@ -292,7 +280,7 @@ def test_text_that_cannot_be_encoded(text: str) -> None:
     """Lone surrogates neither fail nor get into a link."""
     series = [(text, text, ((text, text),))]
     for url in (
-        log_stream_url("aws", "us-east-1", text, text),
+        log_group_url("aws", "us-east-1", text, text),
         s3_url("aws", "us-east-1", f"s3://b/{text}"),
         metrics_url("aws", "us-east-1", series, 0, 1, 60),
     ):

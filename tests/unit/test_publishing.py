@@ -283,4 +283,15 @@ def test_dimensions_are_filled_in() -> None:
     assert found["RunId"] == "r"
     assert found["Experiment"].startswith("Gr__ee")
     assert len(found["Experiment"]) == 1024
-    assert found["Name"] == "_"
+    assert found["Name"].startswith("__")
+    kept = {"run_id": "r", "run_name": "a b", "experiment": "e" * 1024}
+    assert dict(dimensions_of(DEFAULT_DIMENSIONS, kept))["Experiment"] == kept["experiment"]
+
+
+def test_names_that_differ_make_dimensions_that_differ() -> None:
+    """Though CloudWatch takes none of their characters, nor all of them."""
+    names = ["模型", "数据", "__", "", " ", "e" * 1025, "e" * 1026]
+    made = {dimensions_of((("Name", "{run_name}"),), {"run_name": name}) for name in names}
+    assert len(made) == len(names)
+    assert (("Name", "__"),) in made
+    require_dimensions(tuple((f"D{number}", value) for number, ((_, value),) in enumerate(made)))

@@ -16,6 +16,7 @@ from mlflow_smwatch.core.kinship import Kinship
 from mlflow_smwatch.core.lineage import Lineage, Node, reads
 from mlflow_smwatch.core.lineage_tags import from_tags
 from mlflow_smwatch.core.record import ModelRecord, run_record
+from mlflow_smwatch.core.series import Series, further_original
 from tests.unit.jobs import completed_job
 
 KINSHIP = Kinship(
@@ -271,6 +272,28 @@ def test_the_fingerprint_follows_the_facts() -> None:
         {"channels": (Channel(name="a", uri="s3://a/b"),)},
     ):
         assert run_record(replace(completed_job(), **change)).fingerprint != first.fingerprint
+
+
+def test_the_fingerprint_is_blind_to_what_is_attached() -> None:
+    """Mirrors of one job may attach different things to its run."""
+    attached = run_record(
+        replace(
+            completed_job(),
+            facts=(*completed_job().facts, ("source.app.log_group", "/app")),
+            further=(
+                Series(
+                    original=further_original("app/cpu"),
+                    namespace="App",
+                    metric_name="cpu",
+                    dimensions=(),
+                ),
+            ),
+        )
+    )
+    plain = run_record(completed_job())
+    assert dict(attached.tags)["sagemaker.source.app.log_group"] == "/app"
+    assert dict(attached.tags)["sagemaker.metrics_url"] != dict(plain.tags)["sagemaker.metrics_url"]
+    assert attached.fingerprint == plain.fingerprint
 
 
 def test_runs_of_earlier_releases_are_written_once_more() -> None:

@@ -27,6 +27,7 @@ from mlflow_smwatch.core.report_files import (
 )
 from mlflow_smwatch.core.reports import (
     RULES_MS,
+    are_rules_old,
     automl_facts,
     awaits_rules,
     is_evaluating,
@@ -241,7 +242,8 @@ def test_limits_of_what_is_copied() -> None:
     fitting = [(f"{number}/report.html", FILE_LIMIT) for number in range(6)]
     chosen, left_out = choose(folders, {"a": [*fitting, ("big/report.html", FILE_LIMIT + 1)]})
     assert sum(each.size for each in chosen) == JOB_LIMIT
-    assert left_out == ["a/5/report.html", "a/big/report.html"]
+    too_large = "not copied, too large: "
+    assert left_out == [f"{too_large}a/5/report.html", f"{too_large}a/big/report.html"]
     assert chosen[0].place == S3Place(bucket="bucket", key="k/0/report.html")
     assert chosen[0].path == "a/0/report.html"
 
@@ -262,6 +264,36 @@ def test_violations_are_counted() -> None:
     found = count_violations(json.dumps({"violations": listed}).encode())
     assert found == {VIOLATIONS: 3, f"{VIOLATIONS}/a": 2, f"{VIOLATIONS}/unknown": 1}
     assert count_violations(b'{"violations": []}') == {VIOLATIONS: 0}
-    for content in (b"", b"[]", b"{}", b'{"violations": [1]}', b"\xff"):
+    nested = b'{"violations": ' + b"[" * 200_000
+    for content in (b"", b"[]", b"{}", b'{"violations": [1]}', b"\xff", nested):
         with pytest.raises(ValueError):  # noqa: PT011 - whichever of its kinds
             count_violations(content)
+
+
+def test_types_of_violations_are_few() -> None:
+    """They are free text: a list of many, or of what is no name, makes few metrics."""
+    texts = [*(f"check {number:03}" for number in range(300)), "check 299", "x" * 5000, [1], "a/b"]
+    listed = [{"constraint_check_type": each} for each in texts]
+    found = count_violations(json.dumps({"violations": listed}).encode())
+    assert len(found) == 22
+    assert found[VIOLATIONS] == len(listed) == sum(found.values()) - len(listed)
+    assert (found[f"{VIOLATIONS}/check 299"], found[f"{VIOLATIONS}/check 000"]) == (2, 1)
+    assert found[f"{VIOLATIONS}/other"] == len(listed) - 21
+
+
+def test_paths_that_no_files_can_have_together_are_left_out() -> None:
+    """An object's name may be another's folder, and longer than a file's."""
+    folders = {"a": S3Place(bucket="bucket", key="k/")}
+    long = f"{'ä' * 128}/report.html"
+    paths = ["x/report.html", "x/report.html/y/report.html", "x/z/report.html", long]
+    chosen, left_out = choose(folders, {"a": [(path, 1) for path in paths]})
+    assert [each.path for each in chosen] == ["a/x/report.html", "a/x/z/report.html"]
+    assert [each.rpartition(": ")[2] for each in left_out] == [f"a/{paths[1]}", f"a/{long}"]
+
+
+def test_which_rules_are_not_worth_a_call() -> None:
+    """Those of a job that ended a day ago, where nobody told them yet."""
+    old = job(**PROFILER)
+    assert not are_rules_old(old, ENDED_MS + RULES_MS - 1)
+    assert are_rules_old(old, ENDED_MS + RULES_MS)
+    assert not are_rules_old(job(**PROFILER, ProfilingStatus="Enabled"), ENDED_MS + RULES_MS)

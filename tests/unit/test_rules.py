@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from mlflow_smwatch.core.rule_alerts import restored, tag_value
 from mlflow_smwatch.core.rule_state import Standing, Turn, judged, news, silent
 from mlflow_smwatch.core.rule_tables import read_rules
 from mlflow_smwatch.core.rule_targets import read_targets, require_targets, told, topics
-from mlflow_smwatch.core.rules import MetricName, Rule, Silence, Threshold, span_text
+from mlflow_smwatch.core.rules import MetricName, Rule, Silence, StatusIn, Threshold, span_text
+from tests.exporters.observations import written
 
 MINUTE_MS = 60_000
 TOPIC = "arn:aws-cn:sns:cn-north-1:123456789012:alarms"
@@ -31,7 +33,7 @@ def test_a_rule_as_the_file_has_it() -> None:
     """Each key arrives, in the units that are used inside."""
     rule = one(
         kinds=["training-job", "endpoint"],
-        name_matches="^bert-",
+        name_matches="bert-.*",
         tag={"team": "vision"},
         metric="system/*/gpu_utilization_percentage",
         at_most=10,
@@ -44,7 +46,7 @@ def test_a_rule_as_the_file_has_it() -> None:
         name="r",
         condition=Threshold(metric=metric, comparison="at-most", value=10.0, for_ms=900_000),
         kinds=frozenset({"training-job", "endpoint"}),
-        name_matches="^bert-",
+        name_matches="bert-.*",
         tags=(("sagemaker.tag.team", "vision"),),
         repeat_ms=21_600_000,
         notify=("ops",),
@@ -303,3 +305,32 @@ def test_what_a_run_is_marked_with_is_read_again() -> None:
 def test_other_marks_say_nothing(value: str | None) -> None:
     """Nor do those of others."""
     assert restored(one(**LOSS), value, 9000) == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted"),
+    [
+        ({"name_matches": "job"}, True),
+        ({"name_matches": "jo"}, False),
+        ({"name_matches": "j.*"}, True),
+        ({"tag": {"team": "*"}}, True),
+        ({"tag": {"team": "audio"}}, False),
+        ({"tag": {"cost": "*"}}, False),
+    ],
+)
+def test_jobs_are_chosen_as_by_sources(table: dict[str, Any], wanted: bool) -> None:
+    """The whole name matches; any value of a tag is ``*``."""
+    rule = one(status="FAILED", **table)
+    job = replace(written("job").record, tags=(("sagemaker.tag.team", "vision"),))
+    assert rule.wants(job) is wanted
+
+
+def test_the_status_that_is_told() -> None:
+    """SageMaker's word; of a job that is gone MLflow's: the other is the last that was heard."""
+    condition = StatusIn(statuses=frozenset({"KILLED"}))
+    tags = (("sagemaker.status", "InProgress"),)
+    killed = replace(written("job", status="KILLED").record, tags=tags)
+    assert condition.holds(killed)
+    assert condition.word(killed) == "InProgress"
+    gone = replace(killed, tags=(*tags, ("smwatch.gone", "2026-11-22T00:00:00.000Z")))
+    assert condition.word(gone) == "KILLED"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,23 +15,23 @@ from mlflow_smwatch.api import _plain
 from mlflow_smwatch.core.attachments import attached
 from mlflow_smwatch.core.errors import UsageError
 from mlflow_smwatch.core.further_logs import (
-    STREAMS_LIMIT,
     FurtherStream,
-    chosen,
+    begin_ms,
     is_metric_of_stream,
     is_named,
     is_of_stream,
     names_of,
-    stream_id,
     stream_original,
 )
-from mlflow_smwatch.core.job import MetricDefinition
+from mlflow_smwatch.core.job import Job, MetricDefinition
 from mlflow_smwatch.core.job_kinds import ENDPOINT
-from mlflow_smwatch.core.log_streams import LogStream
+from mlflow_smwatch.core.log_streams import LAG_MS, START, LogStream, StreamPosition
 from mlflow_smwatch.core.points import metric_keys
 from mlflow_smwatch.core.series import metric_of
 from mlflow_smwatch.core.sources import Source, attachment, is_meant, read_sources
+from mlflow_smwatch.core.stream_notes import STREAMS_LIMIT, StreamNotes, stream_id
 from mlflow_smwatch.core.templates import Filling, UnfilledError, filled, require_template
+from mlflow_smwatch.core.watermark import Watermark
 from mlflow_smwatch.options import SyncOptions
 from mlflow_smwatch.policy import needs_of, policy
 from tests.unit.jobs import completed_job
@@ -82,6 +83,7 @@ REFUSED = [
     ({"dimensions": {"x": "{group:3}"}}, "dimensions: {group:3}: name-matches has 2 groups"),
     ({"dimensions": {"x": "{tag:}"}}, "dimensions: {tag:}: unknown"),
     ({"log-groups": ["{"]}, "log-groups: '{': a brace that has no other"),
+    ({"streams": "a:*"}, "streams: 'a:': no name of a log stream holds a colon"),
     ({"log-groups": None}, "streams: has no effect without log-groups"),
     ({"metrics": None}, "namespace: has no effect without metrics"),
     ({"series": {"metrics": ["cpu"]}}, "series: give a list of tables"),
@@ -163,7 +165,15 @@ def test_what_is_attached() -> None:
     assert metric_keys(job, {})["\neks/cpu"] == "eks/cpu"
 
 
-UNFIT = [
+FIXED = {"log-groups": "/fixed", "dimensions": {}}
+
+
+def tagged(cluster: str) -> Job:
+    """Make a job with a tag."""
+    return completed_job(name="train-7", tags=(("cluster", cluster),))
+
+
+UNFIT: list[tuple[dict[str, Any], Job, str]] = [
     ({"dimensions": {"x": "{tag:team}"}}, JOB, "it has no tag 'team'"),
     ({}, completed_job(name="train-", tags=(("cluster", "b"),)), "group 2 of name-matches"),
     ({}, completed_job(name="train-7", tags=(("cluster", "***"),)), "no tag 'cluster'"),
@@ -171,11 +181,14 @@ UNFIT = [
     ({}, completed_job(name="train-7", tags=(("cluster", "Zürich"),)), "no value of the dim"),
     ({"dimensions": {"x": "x" * 1025}}, JOB, "no value of the dimension x"),
     ({"log-groups": "{tag:cluster}:x"}, JOB, "no name of a log group"),
+    ({**FIXED, "streams": "{tag:cluster}-*"}, tagged("a:b"), "'a:b-*' is no name of a log stream"),
+    ({**FIXED, "streams": "x-{tag:cluster}"}, tagged("a*b"), "is no name of a log stream"),
+    ({"streams": "x" * 513}, JOB, "is no name of a log stream"),
 ]
 
 
 @pytest.mark.parametrize(("changes", "job", "why"), UNFIT)
-def test_all_or_nothing_is_attached(changes: dict[str, Any], job: Any, why: str) -> None:
+def test_all_or_nothing_is_attached(changes: dict[str, Any], job: Job, why: str) -> None:
     """CloudWatch refuses a whole request for one bad value: so it is never asked."""
     found = attachment(source(**changes), job)
     assert found is not None
@@ -221,7 +234,8 @@ def test_streams_are_chosen_and_named() -> None:
     """The earliest has the bare name; what was read is read on; there is room for so many."""
     streams = [stream(f"s{n}", 1000 - n) for n in range(STREAMS_LIMIT + 5)]
     known = {stream_id("eks", streams[0]), "other:g:s1"}
-    taken, left = chosen("eks", [*streams, streams[3]], known)
+    notes = StreamNotes.of("eks", dict.fromkeys(known, StreamPosition(1, 1)))
+    taken, left = notes.chosen([*streams, streams[3]], now_ms=0)
     assert left == 5
     assert streams[0] in taken
     assert [each.stream.created_ms for each in taken] == sorted(
@@ -232,6 +246,67 @@ def test_streams_are_chosen_and_named() -> None:
     assert list(names.values()) == ["eks/loss", "eks/loss/b"]
     given = stream_original("eks/loss", stream("gone", 0))
     assert set(names_of(definitions, (stream("a", 1),), (given,)).values()) == {"eks/loss/a"}
+
+
+NOW_MS = 10 * LAG_MS
+
+
+def instance(number: int, last_ms: int | None, created_ms: int | None = None) -> FurtherStream:
+    """Make the stream of an endpoint's instance."""
+    made = LogStream(
+        name=f"AllTraffic/i-{number:03}",
+        created_ms=number if created_ms is None else created_ms,
+        last_event_ms=last_ms,
+    )
+    return FurtherStream(group="g", stream=made)
+
+
+def test_instances_that_are_gone_take_no_room() -> None:
+    """After so many replacements there is room for the next: those that may grow count alone."""
+    old = [instance(number, 500) for number in range(STREAMS_LIMIT)]
+    positions = {stream_id("s", each): StreamPosition(500, 1) for each in old}
+    notes = StreamNotes.of("s", positions)
+    new = instance(999, NOW_MS - 1, NOW_MS - 5)
+    taken, left = notes.chosen([*old, new], NOW_MS)
+    assert (taken[-1], left) == (new, 0)
+    growing = [instance(number, NOW_MS - 1) for number in range(STREAMS_LIMIT)]
+    taken, left = notes.chosen([*growing, new], NOW_MS)
+    assert (new in taken, left) == (False, 1)
+
+
+def test_notes_on_silent_streams_go_and_their_points_stay() -> None:
+    """Where there are too many; what was read is never taken for new, what comes then is read."""
+    old = [instance(number, 500 + number) for number in range(STREAMS_LIMIT)]
+    live = instance(998, NOW_MS - 1)
+    odd = instance(997, 400, created_ms=NOW_MS - LAG_MS)  # sent long after it happened
+    streams = [*old, live, odd]
+    positions = {
+        stream_id("s", each): StreamPosition(each.stream.last_event_ms or 0, 1) for each in streams
+    }
+    few = StreamNotes.of("s", dict(list(positions.items())[:STREAMS_LIMIT]))
+    assert not few.silent(streams, NOW_MS)
+    notes = StreamNotes.of("s", positions)
+    silent = notes.silent(streams[1:], NOW_MS)  # the first is gone
+    assert set(silent) == {stream_id("s", each) for each in old}
+    kept = {note: each for note, each in positions.items() if note not in silent}
+    after = StreamNotes.of("s", kept | notes.left_after(silent))
+    assert set(after.read) == {stream_id("s", live), stream_id("s", odd)}
+    assert after.left_ms == 500 + STREAMS_LIMIT - 1
+    assert after.chosen(streams, NOW_MS) == ((live, odd), 0)
+    again = instance(3, NOW_MS - 7)
+    assert again in after.chosen([again], NOW_MS)[0]
+    assert after.position(again) == StreamPosition(after.left_ms + 1, 0)
+    assert after.position(instance(1000, NOW_MS, created_ms=NOW_MS)) == START
+
+
+def test_the_window_is_for_the_first_reading_alone() -> None:
+    """From then on what is endless is read from where it was begun: no pause loses an event."""
+    new = Watermark(made_ms=0)
+    assert begin_ms(new, 700) == 700
+    assert begin_ms(replace(new, read_to_ms=600), 700) == 0
+    assert begin_ms(replace(new, read_to_ms=600, read_from_ms=300), 700) == 300
+    assert begin_ms(replace(new, further_streams={"s:g:a": [500, 1]}), 700) == 500
+    assert begin_ms(replace(new, further_streams={"s:g:a": [900, 1]}), 700) == 700
 
 
 @given(st.from_regex(r"[.\-_/#A-Za-z0-9]{1,9}", fullmatch=True), st.text(min_size=1))

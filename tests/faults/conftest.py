@@ -23,7 +23,7 @@ from tests.sync.conftest import Mirror
 MOST = 1.5
 """How many times the calls of a calm pass one may make in which some requests fail."""
 
-TOLD = ("unexpected", "Traceback", "please report")
+TOLD = ("Traceback", "please report")
 """What is said of a mistake in this package, and never of a fault of others."""
 
 

@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= --numprocesses $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist loadscope --no-loadscope-reorder
+WORKERS ?= --numprocesses $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2) + 1) --dist loadscope --no-loadscope-reorder
 
 VENV := .venv
 PY := $(VENV)/bin/python

@@ -161,6 +161,7 @@ def test_every_ratio_is_there(quick: tuple[str, dict[str, Any]]) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [

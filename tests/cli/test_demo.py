@@ -243,6 +243,7 @@ def test_mirror_only_twice(tmp_path: Path) -> None:
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_account_only(tmp_path: Path) -> None:
     """``--account-only`` prints the endpoint, answers AWS tools, and ends on SIGINT with 0."""
     with started(tmp_path, "--account-only") as program:

@@ -73,6 +73,7 @@ def test_yes_without_a_question(smwatch: Smwatch, database: Path, account: Emula
     assert set(runs(database)) == {"beta"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "left"), [("y", {"beta"}), ("n", {"alpha", "beta"})])
 def test_a_question_at_a_terminal(
     database: Path, tmp_path: Path, answer: str, left: set[str]
@@ -105,6 +106,7 @@ def test_dry_run(smwatch: Smwatch, database: Path) -> None:
     assert set(runs(database)) == {"alpha", "beta"}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_removed(smwatch: Smwatch, database: Path) -> None:
     """An unknown name and a foreign run: each is named with its reason, the others are removed."""
     uri = f"sqlite:///{database}"

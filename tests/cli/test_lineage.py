@@ -170,6 +170,7 @@ def test_what_is_not_known(smwatch: Smwatch, store: tuple[str, dict[str, str]]) 
     assert shown.document == {"error": shown.message}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [

@@ -88,6 +88,7 @@ def test_verbose(smwatch: Smwatch, tmp_path: Path) -> None:
     assert {"mlflow", "mlflow_smwatch"} <= loggers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["option", "variable", "file"])
 def test_nothing_can_be_done(smwatch: Smwatch, tmp_path: Path, how: str) -> None:
     """An error that ends the command is one record; exit 3, the document says the same."""

@@ -41,6 +41,7 @@ def test_a_database(smwatch: Smwatch, database: Path, account: EmulatedAccount) 
     assert not account.calls
 
 
+@pytest.mark.slow
 def test_a_document(smwatch: Smwatch, database: Path) -> None:
     """By name, ARN or run id; nothing is said where the pages' address is known."""
     run = runs(database)["alpha"].info

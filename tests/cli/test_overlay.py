@@ -55,6 +55,7 @@ def test_json_and_what_is_not_there(smwatch: Smwatch, database: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [

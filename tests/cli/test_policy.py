@@ -157,6 +157,7 @@ def test_with_every_option_it_is_enough_and_no_more(use: Use, tmp_path: Path) ->
     assert set(use.account.used) == actions_of(policy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", KINDS)
 def test_for_one_kind_it_is_enough(use: Use, word: str) -> None:
     """Whatever it belongs to; and what is allowed is used."""

@@ -189,6 +189,7 @@ STORES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("uri", "said"), STORES)
 def test_no_mlflow(smwatch: Smwatch, tmp_path: Path, uri: str, said: tuple[str, ...]) -> None:
     """A store that cannot be used: exit 3, one line; with --json the document says the same."""

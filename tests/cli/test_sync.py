@@ -21,6 +21,7 @@ def store(database: Path) -> tuple[str, str]:
     return "--tracking-uri", f"sqlite:///{database}"
 
 
+@pytest.mark.slow
 def test_json_is_one_document(smwatch: Smwatch, tmp_path: Path) -> None:
     """``sync --json`` into a new database prints the documented document and nothing else."""
     done = smwatch("sync", "--json", *store(tmp_path / "new.db"))

@@ -53,6 +53,7 @@ def spoilt(database: Path) -> Path:
     return database
 
 
+@pytest.mark.slow
 def test_equal(smwatch: Smwatch, database: Path) -> None:
     """Nothing differs: a summary, exit 0."""
     done = smwatch("verify", *store(database))

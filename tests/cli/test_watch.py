@@ -144,6 +144,7 @@ def test_a_line_for_each_run(account: EmulatedAccount, watching: Watching, tmp_p
     ]
 
 
+@pytest.mark.slow
 def test_json_and_trouble_once(healed: EmulatedAccount, watching: Watching, database: Path) -> None:
     """One document at the end; a warning that every pass has is said once; Ctrl-C ends with 0."""
     healed.faults.deny("sagemaker:Search")

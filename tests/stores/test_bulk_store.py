@@ -291,6 +291,7 @@ def strange(tmp_path: Path) -> Iterator[Any]:
     store._dispose_engine()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

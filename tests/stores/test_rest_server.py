@@ -201,6 +201,7 @@ def test_jobs_with_the_same_data(
     assert report.jobs["created"] == len(names)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_forgotten(aws: EmulatedAccount, mlflow_server: str) -> None:
     """A server erases nothing: the run lies in its trash, emptied of artifacts and its model."""
     put_jobs(aws, "forgotten")

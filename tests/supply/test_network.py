@@ -104,6 +104,7 @@ def test_commands_reach_aws_and_the_tracking_server(
     assert watched.addresses == {local(account.endpoint), local(address)}
 
 
+@pytest.mark.slow
 def test_credentials_are_looked_for_where_aws_tools_do(
     account: EmulatedAccount, watched: Watched, store: str
 ) -> None:

@@ -265,6 +265,7 @@ def test_prices_of_calls_can_be_given(mirror: Mirror, price_file: Path) -> None:
     assert forecast.estimated_cost_usd == report.estimated_cost_usd
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metrics", "most"), [("cloudwatch", 6), ("logs", 14)])
 def test_passes_with_few_calls_get_to_the_end(mirror: Mirror, metrics: str, most: int) -> None:
     """No pass exceeds its limit, each writes some jobs, and together they write all, once."""

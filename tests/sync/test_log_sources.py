@@ -295,6 +295,7 @@ def test_a_first_match_in_a_later_pass(mirror: Mirror) -> None:
     assert source(mirror) == "logs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", ["auto", "cloudwatch", "logs"])
 @pytest.mark.parametrize("first", ["auto", "cloudwatch", "logs"])
 def test_the_source_sticks(mirror: Mirror, first: str, later: str) -> None:

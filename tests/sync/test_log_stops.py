@@ -34,6 +34,7 @@ def big(count: int, seed: int = 1) -> Events:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "running"])
 @pytest.mark.parametrize("pages", [0, 1, 2, 5, 7])
 def test_a_pass_that_is_stopped_is_gone_on_with(mirror: Mirror, pages: int, *, ended: bool) -> None:
@@ -71,6 +72,7 @@ def test_a_stop_in_the_middle_keeps_what_was_read(mirror: Mirror) -> None:
     assert mirror.sync().points == 600 - left
 
 
+@pytest.mark.slow
 def test_stopped_again_and_again_in_a_restarted_host(mirror: Mirror) -> None:
     """The rest of an early stream comes before the next stream, also where passes are cut off."""
     put_running(mirror)

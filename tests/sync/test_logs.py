@@ -197,6 +197,7 @@ COLLISIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("definitions", "expected"), COLLISIONS)
 def test_keys_never_collide(
     mirror: Mirror, definitions: dict[str, str], expected: dict[str, float]

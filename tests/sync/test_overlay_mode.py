@@ -338,6 +338,7 @@ def test_a_repair_makes_experiments_there_too(mirror: Mirror, tmp_path: Path) ->
     assert locations(mirror)[HOME].startswith(f"smwatch+file://{tmp_path}/base/")
 
 
+@pytest.mark.slow
 def test_mirrors_that_make_the_key_at_once(mirror: Mirror) -> None:
     """All have the same."""
     command = [sys.executable, "-c", MAKE_KEY, mirror.uri]

@@ -228,6 +228,7 @@ def test_the_describe_answer_is_an_artifact(page: Page, site: Site) -> None:
     expect(page.get_by_text('"AlgorithmSpecification"')).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["", "model-metrics", "artifacts/sagemaker/job.json"])
 def test_texts_from_aws_run_no_script(page: Page, site: Site, tab: str) -> None:
     """HTML and script addresses in a job's texts stay text."""

@@ -394,6 +394,7 @@ def test_dataframe(monkeypatch: pytest.MonkeyPatch) -> None:
         graph.to_dataframe()
 
 
+@pytest.mark.slow
 def test_long_chain() -> None:
     """Depth costs no recursion; many places within each other are found at once."""
     edges = [(n, n + 1) for n in range(20_000)]

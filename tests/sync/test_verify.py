@@ -89,9 +89,16 @@ def repaired(mirror: Mirror) -> VerifyReport:
     return report
 
 
-def put_job(mirror: Mirror, job: str = "job", *, ended: bool = True, **changes: Any) -> int:
+def put_job(
+    mirror: Mirror,
+    job: str = "job",
+    *,
+    ended: bool = True,
+    created_ms: int | None = None,
+    **changes: Any,
+) -> int:
     """Put a job of one hour with ten points of two CloudWatch metrics; give its CreationTime."""
-    created_ms = whole(now_ms()) - 3 * HOUR_MS + 250
+    created_ms = created_ms or whole(now_ms()) - 3 * HOUR_MS + 250
     ended_ms = created_ms + HOUR_MS if ended else None
     more = {"HyperParameters": {"lr": "0.1", "depth": "3"}, **changes}
     if ended:
@@ -347,13 +354,13 @@ def test_status_and_end(mirror: Mirror) -> None:
 
 def test_status_of_a_running_job(mirror: Mirror) -> None:
     """A running job's run that somebody ended runs again; news that are not due are none."""
-    put_job(mirror, ended=False)
+    created_ms = put_job(mirror, ended=False)
     mirror.sync()
     mirror.client.set_terminated(mirror.run("job").info.run_id, "KILLED")
     assert only(check(mirror)).what == "status"
     assert repaired(mirror).repaired == ["job: status RUNNING"]
     assert mirror.run("job").info.status == "RUNNING"
-    put_job(mirror)
+    put_job(mirror, created_ms=created_ms)
     assert_equal(mirror)
 
 

@@ -68,11 +68,8 @@ class Evaluator:
 
     def observe(self, observed: Observation) -> None:
         """Take what a pass found of a job."""
-        try:
-            with self._lock:
-                self._take(observed)
-        except Exception:  # an observer must not disturb the mirror
-            logger.exception("rules are not judged for %s", observed.record.arn)
+        with self._lock:
+            self._take(observed)
 
     def judge(self, latest: SyncReport) -> None:
         """Judge the jobs that a pass has looked at; tell, and mark runs, where something changed.
@@ -87,7 +84,7 @@ class Evaluator:
                 alerts = self._judged(latest)
             self._tell(alerts)
             self._marks.flush()
-        except Exception:  # nor must what is told at the end
+        except Exception:  # what is told at the end must not disturb the mirror
             logger.exception("rules are not judged")
 
     def _begins(self, mirror: Follower) -> None:

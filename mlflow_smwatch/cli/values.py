@@ -75,13 +75,7 @@ def dimension(value: str | tuple[str, str]) -> tuple[str, str]:
     UsageError
         When there is no name or no equals sign.
     """
-    if isinstance(value, tuple):
-        return value
-    key, separator, text = value.partition("=")
-    if not key or not separator:
-        message = f"--dimension {value!r}: give KEY=VALUE"
-        raise UsageError(message)
-    return key, text
+    return _pair("--dimension", value)
 
 
 def role(value: str) -> str:
@@ -134,10 +128,14 @@ def tag(value: str | tuple[str, str]) -> tuple[str, str]:
     UsageError
         When there is no key or no equals sign.
     """
+    return _pair("--tag", value)
+
+
+def _pair(option: str, value: str | tuple[str, str]) -> tuple[str, str]:
     if isinstance(value, tuple):
         return value
     key, separator, text = value.partition("=")
     if not key or not separator:
-        message = f"--tag {value!r}: give KEY=VALUE"
+        message = f"{option} {value!r}: give KEY=VALUE"
         raise UsageError(message)
     return key, text
